@@ -1,0 +1,175 @@
+//! Every limit of the gateway in one table. Past a limit the answer is a quick refusal, never a slow yes.
+//!
+//! The unit is in the type or last in the name. What an operator may want to change is a setting instead (see [`crate::config`]).
+
+use std::time::Duration;
+
+// --- connections and bytes -----------------------------------------------------------------------------------------
+/// Connections held open at once; further ones wait in the listen backlog.
+pub const CONNECTIONS: usize = 20_000;
+/// Time for a request's head to arrive once its first byte has.
+pub const HEADER_READ: Duration = Duration::from_secs(5);
+/// Time for a request's body to arrive.
+pub const BODY_READ: Duration = Duration::from_secs(5);
+/// Time that a connection may stay open without a request.
+pub const IDLE: Duration = Duration::from_secs(60);
+/// Time that open requests get to finish when the gateway stops.
+pub const DRAIN: Duration = Duration::from_secs(10);
+/// Bytes of a request's head.
+pub const HEADER_BYTES: usize = 64 * 1024;
+/// Bytes of a JSON body on the door path and everywhere else but uploads.
+pub const BODY_BYTES: usize = 64 * 1024;
+/// Bytes of a ticket upload; room for 100,000 rows of CSV with long codes and names.
+pub const UPLOAD_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of a ticket upload as JSON: 1,000 tickets with the longest codes and names, each byte escaped.
+pub const UPLOAD_JSON_BYTES: usize = 8 * 1024 * 1024;
+/// Time for an upload to arrive.
+pub const UPLOAD_READ: Duration = Duration::from_secs(60);
+/// Time that a browser may remember which origins are let in.
+pub const CORS_AGE: Duration = Duration::from_secs(600);
+/// Uploads that are held in memory at once.
+pub const UPLOADS_AT_ONCE: usize = 4;
+/// Requests in work at once; further ones are refused with `busy`.
+pub const REQUESTS_AT_ONCE: usize = 10_000;
+/// Bytes of a bearer token; longer ones are not looked at.
+pub const TOKEN_BYTES: usize = 2_048;
+
+// --- waits ---------------------------------------------------------------------------------------------------------
+/// Time for a scan or a sale, from its last byte to its answer.
+pub const WALK: Duration = Duration::from_millis(900);
+/// Times that a walk is begun anew because what it rested on had moved.
+pub const WALKS: usize = 64;
+/// Time for one call on the book that is not on the door path.
+pub const LEDGER_CALL: Duration = Duration::from_millis(900);
+/// Time for a call on the book that moves many rows: a chunk of an upload, a list.
+pub const LEDGER_BULK: Duration = Duration::from_secs(10);
+/// Time for a statement to wait for an organisation's lock, in milliseconds (Postgres `lock_timeout`).
+pub const LOCK_MILLIS: u64 = 800;
+/// Time for a statement on the door path, in milliseconds (Postgres `statement_timeout`).
+pub const STATEMENT_MILLIS: u64 = 10_000;
+/// Time that a transaction may sit idle before the book ends it, in milliseconds.
+pub const IDLE_IN_TRANSACTION_MILLIS: u64 = 2_000;
+/// Time to open a connection to the book.
+pub const CONNECT: Duration = Duration::from_millis(800);
+/// Time for a call on Redis; past it the book is asked.
+pub const REDIS_CALL: Duration = Duration::from_millis(50);
+/// Time between two tries to reach Redis after it failed.
+pub const REDIS_RETRY: Duration = Duration::from_millis(250);
+/// Attempts of a change that finds its ground moved.
+pub const CHANGE_TRIES: usize = 64;
+
+// --- copies --------------------------------------------------------------------------------------------------------
+/// Age at which a copy is no longer trusted when the log of changes has not been heard.
+pub const TRUST: Duration = Duration::from_secs(1);
+/// Time between two looks at the log of changes, when nobody woke the follower.
+pub const POLL: Duration = Duration::from_millis(250);
+/// Changes read from the log at once.
+pub const CHANGES_AT_ONCE: i64 = 1_000;
+/// Changes that the log keeps; a copy that is older than the log is not trusted.
+pub const CHANGES_KEPT: i64 = 100_000;
+/// Changed things that are remembered; past it every older copy is given up.
+pub const CHANGED_REMEMBERED: usize = 100_000;
+/// Time that a hot copy lives in Redis, in seconds.
+pub const HOT_COPY_SECONDS: i64 = 600;
+/// Sessions whose hot copy is kept in memory.
+pub const HOT_SESSIONS: usize = 100_000;
+/// Verified tokens that are remembered.
+pub const VERIFIED_TOKENS: usize = 100_000;
+/// Events whose facts are kept in memory.
+pub const WARM_EVENTS: usize = 10_000;
+/// Tickets of one event that are kept in memory.
+pub const WARM_TICKETS_PER_EVENT: usize = 2_000_000;
+/// Tickets that are read at once while an event is warmed.
+pub const WARM_PAGE: i64 = 5_000;
+/// Time between two writes of a session's last use, in seconds; a quarter of its idle time if that is shorter.
+pub const SEEN_SECONDS: i64 = 60;
+/// Sessions whose last use waits to be written.
+pub const USED_QUEUE: usize = 10_000;
+/// Last uses that are written in one transaction.
+pub const USED_BATCH: usize = 500;
+
+/// Time between two rounds of housekeeping in the book.
+pub const HOUSEKEEPING: Duration = Duration::from_secs(60);
+
+// --- queues and batches --------------------------------------------------------------------------------------------
+/// Entries that may wait for one organisation's committer.
+pub const LANE_QUEUE: usize = 8_192;
+/// Entries that are written in one statement.
+pub const BATCH: usize = 512;
+/// Sales that are written in one statement.
+pub const SALES_BATCH: usize = 128;
+/// Times that a batch is tried when the book reports a deadlock or a lost race.
+pub const BATCH_TRIES: usize = 8;
+/// Connections to the book that the committers share.
+pub const COMMIT_CONNECTIONS: usize = 4;
+/// Connections to the book that fresh looks share.
+pub const LOOK_CONNECTIONS: usize = 4;
+/// Password checks that run at once, at the most; half the cores otherwise, so that scans never wait for them.
+pub const PASSWORD_THREADS: usize = 8;
+/// Password checks that may wait; past it a sign-in is answered `busy`.
+pub const PASSWORD_QUEUE: usize = 512;
+/// Time that a sign-in may wait for its password check.
+pub const PASSWORD_WAIT: Duration = Duration::from_secs(30);
+
+/// Failed sign-ins of one user name at one source within [`FAILED_SIGN_INS_SECONDS`]; further ones are not tried.
+pub const FAILED_SIGN_INS: u32 = 100;
+/// Time within which failed sign-ins are counted together, in seconds.
+pub const FAILED_SIGN_INS_SECONDS: i64 = 600;
+/// User names and sources whose failures are remembered.
+pub const FAILED_SIGN_INS_REMEMBERED: usize = 100_000;
+
+// --- values --------------------------------------------------------------------------------------------------------
+/// Items of a list when the caller names no number.
+pub const PAGE_DEFAULT: u32 = 100;
+/// Items of a list at the most.
+pub const PAGE_MAX: u32 = 1_000;
+/// Bytes of a ticket code.
+pub const CODE_BYTES: usize = 512;
+/// Characters of a name (of a person, a device, an event, a ticket type, a gate, a venue).
+pub const NAME_CHARS: usize = 200;
+/// Characters of an organisation's slug.
+pub const SLUG_CHARS: usize = 63;
+/// Characters of a user name.
+pub const USERNAME_CHARS: usize = 100;
+/// Characters of an e-mail address (RFC 5321 section 4.5.3.1).
+pub const EMAIL_CHARS: usize = 254;
+/// Characters of a password, least.
+pub const PASSWORD_MIN_CHARS: usize = 8;
+/// Characters of a password, most: Argon2 reads every byte of it.
+pub const PASSWORD_MAX_CHARS: usize = 256;
+/// Characters of a card payment's reference.
+pub const REFERENCE_CHARS: usize = 200;
+/// Lines of a sale.
+pub const SALE_LINES: usize = 50;
+/// Tickets of one line of a sale.
+pub const LINE_QUANTITY: u32 = 100;
+/// Entries that one ticket may allow.
+pub const ENTRIES_ALLOWED: u32 = 10_000;
+/// Tickets that a quota may hold.
+pub const QUOTA: u32 = 10_000_000;
+/// Ticket types of one event.
+pub const TICKET_TYPES: usize = 500;
+/// Gates that a ticket type may name.
+pub const GATES: usize = 100;
+/// Events that a member may be granted.
+pub const MEMBER_EVENTS: usize = 1_000;
+/// Digits of an amount before the decimal point.
+pub const MONEY_DIGITS: u32 = 12;
+/// Tickets of one JSON upload.
+pub const UPLOAD_TICKETS: usize = 1_000;
+/// Rows of one CSV upload.
+pub const UPLOAD_ROWS: usize = 1_000_000;
+/// Tickets that are stored in one transaction of an upload.
+pub const UPLOAD_CHUNK: usize = 1_000;
+/// Bytes of a cell of an imported file, read or skipped; beyond it, a quotation mark was not closed.
+pub const IMPORT_FIELD_BYTES: usize = 64 * 1024;
+/// Bytes after which reading of an imported file stops when its record has no end; bounds the memory of an import.
+pub const IMPORT_RECORD_BYTES: u64 = 1024 * 1024;
+/// Bytes of an imported file's start that are looked at before anything is read: for its separator, and that it is UTF-8.
+pub const IMPORT_START_BYTES: u64 = 64 * 1024;
+/// Rejected rows that an answer names; the rest are counted.
+pub const REJECTED_NAMED: usize = 10_000;
+/// Minutes that an enrolment code works.
+pub const ENROLMENT_MINUTES: i64 = 15;
+/// Days that a device token works before the device has to be enrolled again.
+pub const DEVICE_TOKEN_DAYS: i64 = 400;
