@@ -1,0 +1,349 @@
+//! Statements that both databases understand, written once.
+//!
+//! Each function stands for both: [`on_both`] puts the same body into the Postgres and the SQLite book. Only what the door path
+//! writes in batches, and the looks that it takes, differ (see `postgres/` and `sqlite/`).
+
+use sqlx::{query, query_as, query_scalar};
+use uuid::Uuid;
+
+use super::{
+    error::LedgerError,
+    lease::within,
+    postgres::Postgres,
+    rows::{
+        Authority, Device, Event, EventFacts, Membership, Organisation, RecordedSale, Sale, SaleLine, Session, SigningKey, SoldTicket,
+        Ticket, TicketType, User,
+    },
+    sqlite::Sqlite,
+    words::{EventStatus, MemberStatus, Role, SessionKind},
+};
+use crate::{
+    clock::Moment,
+    ids::{DeviceId, EventId, MembershipId, Named, OrganisationId, SaleId, SessionId, UserId},
+    limits,
+};
+
+/// One page of a list: so many rows after this id.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Rows at the most.
+    pub limit: u32,
+    /// The id after which the page begins.
+    pub after: Uuid,
+}
+
+/// A small write that no decision rests on: it has no version, takes no lock, and is no change.
+#[derive(Clone, Copy)]
+pub enum Note<'n> {
+    /// A signing key, unless there is one that is active.
+    SigningKey(&'n SigningKey),
+    /// Forget changes that no copy can be older than.
+    PruneChanges,
+    /// These sessions and their devices were in use at this moment.
+    Used(&'n [(SessionId, Option<DeviceId>)], Moment),
+}
+
+/// The columns of an [`Authority`], as one row tells them.
+#[derive(sqlx::FromRow)]
+struct AuthorityNames {
+    user_name: String,
+    organisation_slug: String,
+    organisation_name: String,
+}
+
+/// A ticket, and whether it was ever scanned.
+#[derive(sqlx::FromRow)]
+struct TicketUse {
+    #[sqlx(flatten)]
+    ticket: Ticket,
+    scanned: bool,
+}
+
+macro_rules! on_both {
+    ($($body:tt)*) => {
+        impl Postgres { $($body)* }
+        impl Sqlite { $($body)* }
+    };
+}
+
+/// Lends a connection, waits for the statement, gives the connection back.
+macro_rules! ask {
+    ($book:expr, $limit:expr, $connection:ident => $work:expr) => {{
+        let mut lease = $book.lease().await?;
+        let $connection = &mut *lease;
+        let done = within($limit, $work).await?;
+        lease.finish();
+        Ok(done)
+    }};
+}
+
+on_both! {
+    /// The book's own id: names its keys in Redis.
+    pub async fn id(&self) -> Result<Uuid, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => query_scalar("select id from book").fetch_one(db))
+    }
+
+    /// The position of the log of changes.
+    pub async fn position(&self) -> Result<i64, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => query_scalar("select change_seq from book").fetch_one(db))
+    }
+
+    /// Every signing key, retired ones included.
+    pub async fn signing_keys(&self) -> Result<Vec<SigningKey>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => query_as("select kid, seed, created_at, retired_at from signing_keys").fetch_all(db))
+    }
+
+    /// The organisation with this slug.
+    pub async fn organisation_by_slug(&self, slug: &str) -> Result<Option<Organisation>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => query_as("select * from organisations where slug = $1").bind(slug).fetch_optional(db))
+    }
+
+    /// The organisation with this id.
+    pub async fn organisation(&self, id: OrganisationId) -> Result<Option<Organisation>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => query_as("select * from organisations where id = $1").bind(id).fetch_optional(db))
+    }
+
+    /// A session with its member and device.
+    pub async fn authority(&self, session: SessionId) -> Result<Option<Authority>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => Self::authority_on(db, session))
+    }
+
+    pub(super) async fn authority_on(db: &mut <Self as super::Connected>::Connection, session: SessionId) -> Result<Option<Authority>, sqlx::Error> {
+        let Some(session) = query_as::<_, Session>("select * from sessions where id = $1").bind(session).fetch_optional(&mut *db).await? else {
+            return Ok(None);
+        };
+        let membership: Membership = query_as("select * from memberships where id = $1").bind(session.membership_id).fetch_one(&mut *db).await?;
+        let names: AuthorityNames = query_as(
+            "select u.name as user_name, o.slug as organisation_slug, o.name as organisation_name from users u, organisations o where u.id = $1 and o.id = $2",
+        ).bind(membership.user_id).bind(membership.organisation_id).fetch_one(&mut *db).await?;
+        let device = match session.device_id {
+            Some(device) => query_as("select * from devices where id = $1").bind(device).fetch_optional(&mut *db).await?,
+            None => None,
+        };
+        let AuthorityNames { user_name, organisation_slug, organisation_name } = names;
+        Ok(Some(Authority { session, membership, device, user_name, organisation_slug, organisation_name }))
+    }
+
+    /// The member that signs in by this name, and the person behind it.
+    pub async fn member_by_username(&self, organisation: OrganisationId, username_key: &str) -> Result<Option<(Membership, User)>, LedgerError> {
+        let found: Result<Option<Membership>, LedgerError> = ask!(self, limits::LEDGER_CALL, db =>
+            query_as("select * from memberships where organisation_id = $1 and username_key = $2 and status <> 'removed'")
+                .bind(organisation).bind(username_key).fetch_optional(db));
+        match found? {
+            Some(membership) => Ok(self.user(membership.user_id).await?.map(|user| (membership, user))),
+            None => Ok(None),
+        }
+    }
+
+    /// A person.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => query_as("select * from users where id = $1").bind(id).fetch_optional(db))
+    }
+
+    /// A member of this organisation, whatever its status but removed.
+    pub async fn member(&self, organisation: OrganisationId, user: UserId) -> Result<Option<(Membership, User)>, LedgerError> {
+        let found: Result<Option<Membership>, LedgerError> = ask!(self, limits::LEDGER_CALL, db =>
+            query_as("select * from memberships where organisation_id = $1 and user_id = $2 and status <> 'removed'")
+                .bind(organisation).bind(user).fetch_optional(db));
+        match found? {
+            Some(membership) => Ok(self.user(membership.user_id).await?.map(|user| (membership, user))),
+            None => Ok(None),
+        }
+    }
+
+    /// The members of an organisation, by membership id. `needle` is looked for in name, user name and address; lower case.
+    pub async fn members(&self, organisation: OrganisationId, role: Option<Role>, needle: &str, page: Page) -> Result<Vec<(Membership, User)>, LedgerError> {
+        let like = format!("%{}%", needle.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        let memberships: Result<Vec<Membership>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => query_as(
+            "select m.* from memberships m join users u on u.id = m.user_id
+             where m.organisation_id = $1 and m.status <> 'removed' and m.id > $2 and ($3 = '' or m.role = $3)
+               and (lower(u.name) like $4 escape '\\' or m.username_key like $4 escape '\\' or lower(u.email) like $4 escape '\\')
+             order by m.id limit $5",
+        ).bind(organisation).bind(page.after).bind(role.map_or("", Role::as_str)).bind(&like).bind(i64::from(page.limit)).fetch_all(db));
+        let memberships = memberships?;
+        let users: Result<Vec<User>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => query_as(
+            "select u.* from users u join memberships m on m.user_id = u.id where m.organisation_id = $1 and m.id > $2 and m.id <= $3",
+        ).bind(organisation).bind(page.after).bind(memberships.last().map_or(page.after, |m| m.id.0)).fetch_all(db));
+        let mut users: std::collections::HashMap<UserId, User> = users?.into_iter().map(|u| (u.id, u)).collect();
+        Ok(memberships.into_iter().filter_map(|m| users.remove(&m.user_id).map(|u| (m, u))).collect())
+    }
+
+    /// How many active Organisation Admins there are.
+    pub async fn active_administrators(&self, organisation: OrganisationId) -> Result<i64, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => query_scalar("select count(*) from memberships where organisation_id = $1 and role = $2 and status = $3")
+            .bind(organisation).bind(Role::OrganisationAdmin).bind(MemberStatus::Active).fetch_one(db))
+    }
+
+    /// The sessions of this member or on this device that have not ended, with the names that they tell.
+    pub async fn open_sessions(&self, member: Option<MembershipId>, device: Option<DeviceId>) -> Result<Vec<Authority>, LedgerError> {
+        let open: Result<Vec<SessionId>, LedgerError> = ask!(self, limits::LEDGER_CALL, db =>
+            query_scalar("select id from sessions where ended_at is null and (membership_id = $1 or device_id = $2) order by id")
+                .bind(member).bind(device).fetch_all(db));
+        self.authorities(open?).await
+    }
+
+    /// The open sessions of an organisation, or of one of its users, oldest first.
+    pub async fn sessions(&self, organisation: OrganisationId, user: Option<UserId>, page: Page) -> Result<Vec<Authority>, LedgerError> {
+        let found: Result<Vec<SessionId>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => query_scalar(
+            "select s.id from sessions s join memberships m on m.id = s.membership_id
+             where m.organisation_id = $1 and (m.user_id = $2 or $3) and s.ended_at is null and s.id > $4 order by s.id limit $5",
+        ).bind(organisation).bind(user).bind(user.is_none()).bind(page.after).bind(i64::from(page.limit)).fetch_all(db));
+        self.authorities(found?).await
+    }
+
+    async fn authorities(&self, sessions: Vec<SessionId>) -> Result<Vec<Authority>, LedgerError> {
+        ask!(self, limits::LEDGER_BULK, db => async {
+            let mut all = Vec::with_capacity(sessions.len());
+            for session in sessions {
+                all.extend(Self::authority_on(&mut *db, session).await?);
+            }
+            Ok(all)
+        })
+    }
+
+    /// A device, of whichever organisation.
+    pub async fn device(&self, id: DeviceId) -> Result<Option<Device>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => query_as("select * from devices where id = $1").bind(id).fetch_optional(db))
+    }
+
+    /// The device whose enrolment code hashes to this.
+    pub async fn device_by_enrolment(&self, hash: &str) -> Result<Option<Device>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => query_as("select * from devices where enrolment_hash = $1").bind(hash).fetch_optional(db))
+    }
+
+    /// The devices of an organisation.
+    pub async fn devices(&self, organisation: OrganisationId, page: Page) -> Result<Vec<Device>, LedgerError> {
+        ask!(self, limits::LEDGER_BULK, db => query_as("select * from devices where organisation_id = $1 and id > $2 order by id limit $3")
+            .bind(organisation).bind(page.after).bind(i64::from(page.limit)).fetch_all(db))
+    }
+
+    /// An event with its ticket types, of whichever organisation.
+    pub async fn event(&self, id: EventId) -> Result<Option<EventFacts>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => Self::event_on(db, id))
+    }
+
+    pub(super) async fn event_on(db: &mut <Self as super::Connected>::Connection, id: EventId) -> Result<Option<EventFacts>, sqlx::Error> {
+        // Read twice with the version compared: both statements then belong to one state of the event.
+        loop {
+            let Some(event) = query_as::<_, Event>("select * from events where id = $1").bind(id).fetch_optional(&mut *db).await? else {
+                return Ok(None);
+            };
+            let types = query_as::<_, TicketType>("select * from ticket_types where event_id = $1 order by id").bind(id).fetch_all(&mut *db).await?;
+            let version: i64 = query_scalar("select version from events where id = $1").bind(id).fetch_one(&mut *db).await?;
+            if version == event.version {
+                return Ok(Some(EventFacts { event, types }));
+            }
+        }
+    }
+
+    /// The events of an organisation with their ticket types.
+    pub async fn events(&self, organisation: OrganisationId, page: Page) -> Result<Vec<EventFacts>, LedgerError> {
+        let ids: Result<Vec<EventId>, LedgerError> = ask!(self, limits::LEDGER_BULK, db =>
+            query_scalar("select id from events where organisation_id = $1 and id > $2 order by id limit $3")
+                .bind(organisation).bind(page.after).bind(i64::from(page.limit)).fetch_all(db));
+        self.events_by_id(ids?).await
+    }
+
+    /// These events with their ticket types.
+    pub async fn events_by_id(&self, ids: Vec<EventId>) -> Result<Vec<EventFacts>, LedgerError> {
+        ask!(self, limits::LEDGER_BULK, db => async {
+            let mut all = Vec::with_capacity(ids.len());
+            for id in ids {
+                all.extend(Self::event_on(&mut *db, id).await?);
+            }
+            Ok(all)
+        })
+    }
+
+    /// The id and name of an event, of whichever organisation.
+    pub(super) async fn event_named_on(db: &mut <Self as super::Connected>::Connection, id: EventId) -> Result<Option<Named>, sqlx::Error> {
+        let name: Option<String> = query_scalar("select name from events where id = $1").bind(id).fetch_optional(&mut *db).await?;
+        Ok(name.map(|name| Named::new(id, name)))
+    }
+
+    /// The id and name of an event, of whichever organisation.
+    pub async fn event_named(&self, id: EventId) -> Result<Option<Named>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => Self::event_named_on(db, id))
+    }
+
+    /// Tickets of an event for the warm copy: a page in the order of their codes.
+    pub async fn tickets(&self, event: EventId, after: &str) -> Result<Vec<Ticket>, LedgerError> {
+        ask!(self, limits::LEDGER_BULK, db => query_as(
+            "select id, ticket_type_id, code, holder, status, entries_allowed, version from tickets where event_id = $1 and code > $2 order by code limit $3",
+        ).bind(event).bind(after).bind(limits::WARM_PAGE).fetch_all(db))
+    }
+
+    /// Every ticket of an event, and whether it was ever scanned; for a demo's list of what can be tried.
+    pub async fn tickets_with_use(&self, event: EventId) -> Result<Vec<(Ticket, bool)>, LedgerError> {
+        let found: Result<Vec<TicketUse>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => query_as(
+            "select t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.version,
+                    exists (select 1 from admissions a where a.ticket_id = t.id) as scanned
+             from tickets t where t.event_id = $1 order by t.code",
+        ).bind(event).fetch_all(db));
+        Ok(found?.into_iter().map(|found| (found.ticket, found.scanned)).collect())
+    }
+
+    /// An event's tickets that have changed since an older version of it.
+    pub async fn tickets_changed(&self, event: EventId, since: i64) -> Result<Vec<Ticket>, LedgerError> {
+        ask!(self, limits::LEDGER_BULK, db => query_as(
+            "select id, ticket_type_id, code, holder, status, entries_allowed, version from tickets where event_id = $1 and version > $2 and version > 0",
+        ).bind(event).bind(since).fetch_all(db))
+    }
+
+    /// A sale of this organisation.
+    pub async fn sale(&self, organisation: OrganisationId, id: SaleId) -> Result<Option<RecordedSale>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => Self::sale_on(db, organisation, id))
+    }
+
+    pub(super) async fn sale_on(
+        db: &mut <Self as super::Connected>::Connection, organisation: OrganisationId, id: SaleId,
+    ) -> Result<Option<RecordedSale>, sqlx::Error> {
+        let found = query_as::<_, Sale>("select * from sales where organisation_id = $1 and id = $2")
+            .bind(organisation).bind(id).fetch_optional(&mut *db).await?;
+        let Some(sale) = found else { return Ok(None) };
+        let lines = query_as::<_, SaleLine>("select * from sale_lines where organisation_id = $1 and sale_id = $2 order by place")
+            .bind(organisation).bind(id).fetch_all(&mut *db).await?;
+        let tickets = query_as::<_, SoldTicket>(
+            "select t.id, t.code, t.ticket_type_id, l.name as ticket_type_name
+             from tickets t join sale_lines l on l.organisation_id = t.organisation_id and l.sale_id = t.sale_id and l.ticket_type_id = t.ticket_type_id
+             where t.organisation_id = $1 and t.sale_id = $2 order by t.id",
+        ).bind(organisation).bind(id).fetch_all(&mut *db).await?;
+        let event = Self::event_named_on(db, sale.event_id).await?.unwrap_or_else(|| Named::new(sale.event_id, ""));
+        Ok(Some(RecordedSale { sale, lines, tickets, event }))
+    }
+
+    pub(super) async fn note_on(db: &mut <Self as super::Connected>::Connection, note: Note<'_>) -> Result<(), sqlx::Error> {
+        match note {
+            Note::SigningKey(key) => {
+                query("insert into signing_keys (kid, seed, created_at) values ($1, $2, $3) on conflict do nothing")
+                    .bind(&key.kid).bind(&key.seed).bind(key.created_at).execute(&mut *db).await?;
+            }
+            Note::PruneChanges => {
+                query("delete from changes where seq <= (select change_seq from book) - $1").bind(limits::CHANGES_KEPT).execute(&mut *db).await?;
+            }
+            Note::Used(used, at) => {
+                for (session, device) in used {
+                    query("update sessions set seen_at = $2 where id = $1 and seen_at < $2").bind(session).bind(at).execute(&mut *db).await?;
+                    query("update devices set seen_at = $2 where id = $1").bind(device).bind(at).execute(&mut *db).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The live event of the organisation, other than this one, that has a ticket with this code.
+    pub(super) async fn elsewhere_on(
+        db: &mut <Self as super::Connected>::Connection, organisation: OrganisationId, event: EventId, code: &str,
+    ) -> Result<Option<Named>, sqlx::Error> {
+        let found: Option<(EventId, String)> = query_as(
+            "select e.id, e.name from events e join tickets t on t.event_id = e.id and t.code = $3
+             where e.organisation_id = $1 and e.id <> $2 and e.status = $4 order by e.id limit 1",
+        ).bind(organisation).bind(event).bind(code).bind(EventStatus::Live).fetch_optional(&mut *db).await?;
+        Ok(found.map(|(id, name)| Named::new(id, name)))
+    }
+
+    /// How many sessions of each kind are open; for the metrics.
+    pub async fn open_session_counts(&self) -> Result<Vec<(SessionKind, i64)>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => query_as("select kind, count(*) from sessions where ended_at is null group by kind").fetch_all(db))
+    }
+}

@@ -1,0 +1,112 @@
+//! A change: new images of rows, stored whole or not at all.
+//!
+//! Whoever changes something reads it, makes the new images, each one version above what was read, and hands them over with a guard:
+//! the versions of all else that the change rests on (the caller's session, membership and device above all). The book stores them
+//! under the organisation's lock if every one of them is still what it was, and says [`super::LedgerError::Moved`] otherwise. So all
+//! rules of the team, of devices and of events are written once, in Rust, and hold under races between gateways.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::rows::{Device, Event, Membership, Organisation, Session, TicketType, User, Version};
+use crate::{
+    clock::Moment,
+    ids::{DeviceId, EventId, MembershipId, OrganisationId, SessionId},
+};
+
+/// One version that a change rests on.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Guard {
+    /// A session.
+    Session {
+        /// Which.
+        id: SessionId,
+        /// As it was read.
+        version: Version,
+    },
+    /// A membership.
+    Membership {
+        /// Which.
+        id: MembershipId,
+        /// As it was read.
+        version: Version,
+    },
+    /// A device.
+    Device {
+        /// Which.
+        id: DeviceId,
+        /// As it was read.
+        version: Version,
+    },
+    /// An event.
+    Event {
+        /// Which.
+        id: EventId,
+        /// As it was read.
+        version: Version,
+    },
+}
+
+/// New images of rows. A row that is new has version 1; one that changes has the version after the one that was read.
+#[derive(Debug, Default, Serialize)]
+pub struct Images {
+    /// Organisations.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub organisations: Vec<Organisation>,
+    /// Users.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<User>,
+    /// Memberships.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub memberships: Vec<Membership>,
+    /// Devices.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Device>,
+    /// Events.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Event>,
+    /// Ticket types; the image of their event stands beside them, because its version is theirs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ticket_types: Vec<TicketType>,
+    /// Sessions: those that end before those that begin.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<Session>,
+}
+
+/// A change of one organisation.
+#[derive(Debug)]
+#[must_use = "a change does nothing until the book stores it"]
+pub struct Change {
+    /// Whose.
+    pub organisation: OrganisationId,
+    /// When.
+    pub at: Moment,
+    /// What it rests on.
+    pub guards: Vec<Guard>,
+    /// What it writes.
+    pub images: Images,
+}
+
+impl Change {
+    /// A change that writes nothing yet.
+    pub fn new(organisation: OrganisationId, at: Moment, guards: Vec<Guard>) -> Self {
+        Self { organisation, at, guards, images: Images::default() }
+    }
+
+    /// The things that others may hold copies of, and that this change gives a new version.
+    pub fn altered(&self) -> Vec<Uuid> {
+        let images = &self.images;
+        let sessions = images.sessions.iter().map(|r| (r.id.0, r.version));
+        let memberships = images.memberships.iter().map(|r| (r.id.0, r.version));
+        let devices = images.devices.iter().map(|r| (r.id.0, r.version));
+        let events = images.events.iter().map(|r| (r.id.0, r.version));
+        let all = sessions.chain(memberships).chain(devices).chain(events);
+        all.filter(|(_, version)| *version > 1).map(|(id, _)| id).collect()
+    }
+
+    /// Whether it must have the organisation's lock alone. What only adds (a scanner's sign-in, a new device) shares it with the door.
+    pub fn alone(&self) -> bool {
+        !self.altered().is_empty() || self.images.organisations.iter().any(|o| o.version > 1) || !self.images.ticket_types.is_empty()
+    }
+}

@@ -1,0 +1,223 @@
+//! What is written on the door path: entries for the committer, the ground that they stand on, and what became of them.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    lane::Job,
+    rows::{Authority, EventFacts, Movement, RecordedSale, RecordedScan, SaleLine, Ticket, Version},
+    words::{Direction, PaymentMethod},
+};
+use crate::{
+    clock::Moment,
+    ids::{DeviceId, EventId, MembershipId, Named, SaleId, ScanId, SessionId, TicketId, TicketTypeId},
+};
+
+/// The versions that a decision was made on. The book writes only while every one of them stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ground {
+    /// The session and its version.
+    pub session: (SessionId, Version),
+    /// The membership and its version.
+    pub membership: (MembershipId, Version),
+    /// The device and its version.
+    pub device: (DeviceId, Version),
+    /// The event and its version.
+    pub event: (EventId, Version),
+}
+
+/// A movement of a ticket that was decided on and is to be written.
+#[derive(Clone, Debug)]
+pub struct ScanEntry {
+    /// What it rests on.
+    pub ground: Ground,
+    /// The scan's id.
+    pub id: ScanId,
+    /// The ticket.
+    pub ticket: TicketId,
+    /// Which way.
+    pub direction: Direction,
+    /// Entries that it uses: 1 in, 0 or -1 out.
+    pub uses: i32,
+    /// Entries that the ticket allows.
+    pub allowed: i32,
+    /// Where.
+    pub gate: Option<String>,
+    /// When, as the phone had it.
+    pub scanned_at: Option<Moment>,
+    /// What the request meant.
+    pub fingerprint: String,
+}
+
+impl ScanEntry {
+    /// People that it moves inside: 1 in, -1 out.
+    pub fn moves(&self) -> i32 {
+        match self.direction {
+            Direction::In => 1,
+            Direction::Out => -1,
+        }
+    }
+}
+
+/// What became of a movement.
+#[derive(Clone, Debug)]
+pub enum ScanOutcome {
+    /// It is in the book.
+    Recorded {
+        /// Its number.
+        seq: i32,
+        /// Entries used after it.
+        used: i32,
+        /// How many are inside after it.
+        inside: i32,
+        /// When it was recorded.
+        recorded_at: Moment,
+    },
+    /// It is not: its ground has moved, its entries are used up, or its id is known. Look again.
+    NotWritten,
+}
+
+/// What is in a batch of scans already.
+#[derive(Default)]
+pub struct ScansSeen {
+    ids: HashSet<ScanId>,
+    exits: HashMap<TicketId, bool>,
+}
+
+impl Job for ScanEntry {
+    type Done = ScanOutcome;
+    type Seen = ScansSeen;
+
+    /// An id once; of one ticket any number of entries, or a single exit: the batch counts entries by their place in it.
+    fn joins(&self, seen: &mut ScansSeen) -> bool {
+        let exit = self.direction == Direction::Out;
+        let alone = match seen.exits.get(&self.ticket) {
+            None => true,
+            Some(exit_before) => !exit && !exit_before,
+        };
+        if !alone || seen.ids.contains(&self.id) {
+            return false;
+        }
+        seen.ids.insert(self.id);
+        seen.exits.insert(self.ticket, exit);
+        true
+    }
+}
+
+/// A ticket that a sale makes.
+#[derive(Clone, Debug)]
+pub struct NewTicket {
+    /// Its id.
+    pub id: TicketId,
+    /// Its type.
+    pub ticket_type_id: TicketTypeId,
+    /// What its bar code holds.
+    pub code: String,
+    /// Entries that it allows.
+    pub entries_allowed: i32,
+    /// The movement that lets it in at once.
+    pub admission: Option<ScanId>,
+}
+
+/// A sale that was decided on and is to be written.
+#[derive(Clone, Debug)]
+pub struct SaleEntry {
+    /// What it rests on.
+    pub ground: Ground,
+    /// The sale's id.
+    pub id: SaleId,
+    /// ISO 4217.
+    pub currency: String,
+    /// The total.
+    pub total_minor: i64,
+    /// How it is paid.
+    pub method: PaymentMethod,
+    /// Cash handed over.
+    pub tendered_minor: Option<i64>,
+    /// Cash given back.
+    pub change_minor: Option<i64>,
+    /// The card payment's reference.
+    pub reference: Option<String>,
+    /// What the request meant.
+    pub fingerprint: String,
+    /// One line per type.
+    pub lines: Vec<SaleLine>,
+    /// The tickets that it makes.
+    pub tickets: Vec<NewTicket>,
+    /// The gate at which they are let in at once.
+    pub gate: Option<String>,
+}
+
+/// What became of a sale.
+#[derive(Clone, Debug)]
+pub enum SaleOutcome {
+    /// It is in the book.
+    Recorded {
+        /// Its number.
+        receipt_number: i64,
+        /// When it was recorded.
+        recorded_at: Moment,
+    },
+    /// The quota of a type does not hold it.
+    SoldOut {
+        /// The first type that lacks.
+        ticket_type: TicketTypeId,
+        /// What is left of it.
+        left: i32,
+    },
+    /// Its ground has moved, or its id is known. Look again.
+    NotWritten,
+}
+
+impl Job for SaleEntry {
+    type Done = SaleOutcome;
+    type Seen = HashSet<SaleId>;
+
+    fn joins(&self, seen: &mut HashSet<SaleId>) -> bool {
+        seen.insert(self.id)
+    }
+}
+
+/// A fresh look: all that a walk decides on, in one snapshot of the book.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// Who asks.
+    pub session: SessionId,
+    /// For which event.
+    pub event: EventId,
+    /// The ticket's code, for a scan.
+    pub code: Option<String>,
+    /// The scan that may be in the book already.
+    pub scan: Option<ScanId>,
+    /// The sale that may be in the book already.
+    pub sale: Option<SaleId>,
+}
+
+/// What a fresh look has seen.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The position of the log of changes in this snapshot.
+    pub as_of: i64,
+    /// Who asks.
+    pub authority: Option<Authority>,
+    /// The event, if it is of the caller's organisation.
+    pub event: Option<EventFacts>,
+    /// The event that the caller's member is pinned to, should there be exactly one in the list.
+    pub pinned: Option<Named>,
+    /// The ticket of this event with this code, and its last movement.
+    pub ticket: Option<(Ticket, Option<Movement>)>,
+    /// A live event of the organisation that has a ticket with this code.
+    pub elsewhere: Option<Named>,
+    /// What the book has under the scan's id.
+    pub scan: Option<RecordedScan>,
+    /// What the book has under the sale's id.
+    pub sale: Option<RecordedSale>,
+}
+
+impl Job for Look {
+    type Done = Box<Seen>;
+    type Seen = ();
+
+    fn joins(&self, (): &mut ()) -> bool {
+        true
+    }
+}

@@ -1,0 +1,46 @@
+//! Follows the log of changes in Postgres: woken by `NOTIFY`, and looking by itself every [`limits::POLL`] in any case.
+
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::{error::LedgerError, log::ChangeLog, postgres::Postgres};
+use crate::{clock::Clock, limits};
+
+/// Follows until the task is dropped.
+pub(super) async fn follow(book: Arc<Postgres>, log: Arc<ChangeLog>, clock: Clock) {
+    loop {
+        // Without a listener the poll alone carries the guarantee.
+        match book.listen().await {
+            Ok(mut listener) => {
+                while catch_up(&book, &log, clock).await.is_ok() {
+                    let woken = timeout_at(Instant::now() + limits::POLL, listener.recv()).await;
+                    if matches!(woken, Ok(Err(_))) {
+                        break;
+                    }
+                }
+            }
+            Err(_) => {
+                let _ = catch_up(&book, &log, clock).await;
+            }
+        }
+        sleep_until(Instant::now() + limits::POLL).await;
+    }
+}
+
+/// Hears every change up to now.
+async fn catch_up(book: &Postgres, log: &ChangeLog, clock: Clock) -> Result<(), LedgerError> {
+    loop {
+        let asked = clock.mark();
+        let changes = book.changes_after(log.position()).await?;
+        for (number, altered) in &changes {
+            log.note(*number, altered);
+        }
+        let last = changes.last().map_or(log.position(), |(number, _)| *number);
+        let more = i64::try_from(changes.len()).unwrap_or(0) >= limits::CHANGES_AT_ONCE;
+        log.heard(last, asked);
+        if !more {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Group commit: entries wait in a lane and are written together, in one statement, by a task that no request can cancel.
+//!
+//! One lane per key (an organisation, for the committers), so that an organisation whose lock is held by a change holds up nobody else.
+//! While a batch is being written the next one gathers: under load the batches grow, at rest an entry is written at once.
+
+use std::{collections::VecDeque, hash::Hash, sync::Arc};
+
+use dashmap::DashMap;
+use futures::future::BoxFuture;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::error::LedgerError;
+use crate::limits;
+
+/// Something that is written in a batch.
+pub trait Job: Send + Sync + 'static {
+    /// What becomes of it.
+    type Done: Send + 'static;
+    /// What is in the batch already, as far as it matters.
+    type Seen: Default + Send;
+
+    /// Whether it can stand in the same batch as those before it; if so it is noted there.
+    fn joins(&self, seen: &mut Self::Seen) -> bool;
+}
+
+type Reply<J> = oneshot::Sender<Result<<J as Job>::Done, LedgerError>>;
+type Waiting<J> = (J, Reply<J>);
+type Write<K, J> = dyn Fn(K, Vec<J>) -> BoxFuture<'static, Result<Vec<<J as Job>::Done>, LedgerError>> + Send + Sync;
+
+/// The lanes of one kind of entry.
+pub struct Lanes<K, J: Job> {
+    open: Arc<DashMap<K, mpsc::Sender<Waiting<J>>>>,
+    write: Arc<Write<K, J>>,
+    batch: usize,
+}
+
+impl<K, J: Job> Clone for Lanes<K, J> {
+    fn clone(&self) -> Self {
+        Self { open: Arc::clone(&self.open), write: Arc::clone(&self.write), batch: self.batch }
+    }
+}
+
+impl<K, J> Lanes<K, J>
+where
+    K: Copy + Eq + Hash + Send + Sync + 'static,
+    J: Job,
+{
+    /// Lanes whose batches of at most `batch` entries are written by `write`, which answers one result per entry, in their order.
+    pub fn new(
+        batch: usize,
+        write: impl Fn(K, Vec<J>) -> BoxFuture<'static, Result<Vec<J::Done>, LedgerError>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { open: Arc::default(), write: Arc::new(write), batch }
+    }
+
+    /// Hands an entry over and waits for what becomes of it, until the deadline. After the deadline that is unknown.
+    pub async fn submit(&self, key: K, job: J, deadline: Instant) -> Result<J::Done, LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        let mut waiting = (job, reply);
+        loop {
+            let lane = self.lane(key);
+            match lane.try_send(waiting) {
+                Ok(()) => break,
+                Err(mpsc::error::TrySendError::Full(_)) => return Err(LedgerError::Busy),
+                // The lane had been idle and closed just now: open another.
+                Err(mpsc::error::TrySendError::Closed(back)) => waiting = back,
+            }
+            self.open.remove_if(&key, |_, lane| lane.is_closed());
+        }
+        match timeout_at(deadline, answer).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) | Err(_) => Err(LedgerError::Unavailable),
+        }
+    }
+
+    fn lane(&self, key: K) -> mpsc::Sender<Waiting<J>> {
+        self.open
+            .entry(key)
+            .or_insert_with(|| {
+                let (lane, entries) = mpsc::channel(limits::LANE_QUEUE);
+                tokio::spawn(serve(self.clone(), key, entries));
+                lane
+            })
+            .clone()
+    }
+}
+
+/// Serves one lane until it has been idle for a while.
+async fn serve<K, J>(lanes: Lanes<K, J>, key: K, mut entries: mpsc::Receiver<Waiting<J>>)
+where
+    K: Copy + Eq + Hash + Send + Sync + 'static,
+    J: Job,
+{
+    let mut held_back = VecDeque::new();
+    loop {
+        if held_back.is_empty() {
+            match timeout(limits::IDLE, entries.recv()).await {
+                Ok(Some(entry)) => held_back.push_back(entry),
+                Ok(None) => return,
+                Err(_) => {
+                    // No entry can be lost: what was sent before the close is still received.
+                    entries.close();
+                    lanes.open.remove_if(&key, |_, lane| lane.is_closed());
+                    continue;
+                }
+            }
+        }
+        let (jobs, replies) = gather(&mut held_back, &mut entries, lanes.batch);
+        if jobs.is_empty() {
+            continue;
+        }
+        answer::<J>(replies, (lanes.write)(key, jobs).await);
+    }
+}
+
+/// The next batch: those held back first, then those that wait. Who has given up waiting is left out: nothing is written for them.
+fn gather<J: Job>(held_back: &mut VecDeque<Waiting<J>>, entries: &mut mpsc::Receiver<Waiting<J>>, batch: usize) -> (Vec<J>, Vec<Reply<J>>) {
+    let mut seen = J::Seen::default();
+    let mut jobs = Vec::new();
+    let mut replies = Vec::new();
+    let mut again = VecDeque::new();
+    while jobs.len() < batch && again.len() < batch {
+        let Some((job, reply)) = held_back.pop_front().or_else(|| entries.try_recv().ok()) else { break };
+        if reply.is_closed() {
+            continue;
+        }
+        if job.joins(&mut seen) {
+            jobs.push(job);
+            replies.push(reply);
+        } else {
+            again.push_back((job, reply));
+        }
+    }
+    again.append(held_back);
+    *held_back = again;
+    (jobs, replies)
+}
+
+fn answer<J: Job>(replies: Vec<Reply<J>>, done: Result<Vec<J::Done>, LedgerError>) {
+    match done {
+        Ok(done) => {
+            for (reply, done) in replies.into_iter().zip(done) {
+                // Who has given up waiting finds the answer by its id.
+                let _ = reply.send(Ok(done));
+            }
+        }
+        Err(error) => {
+            for reply in replies {
+                let _ = reply.send(Err(error.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Connections to a database, lent for one piece of work.
+//!
+//! A connection goes back only if its work was finished; whatever else happens to it (an error, a deadline, a panic) it is closed.
+//! So no transaction and no half-read answer is ever handed on, and a peer that died silently costs one deadline and no permit.
+
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
+
+use deadpool::managed::{Manager, Object, Pool, Timeouts};
+use tokio::time::timeout;
+
+use super::error::LedgerError;
+use crate::limits;
+
+/// A bounded set of connections.
+pub struct Connections<M: Manager>(Pool<M>);
+
+impl<M: Manager> Clone for Connections<M> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<M: Manager> Connections<M> {
+    /// At most so many connections of this kind.
+    pub fn new(manager: M, most: usize) -> Result<Self, LedgerError> {
+        let timeouts = Timeouts { wait: Some(limits::CONNECT), create: Some(limits::CONNECT), recycle: Some(limits::CONNECT) };
+        let pool = Pool::builder(manager).max_size(most).timeouts(timeouts).runtime(deadpool::Runtime::Tokio1).build();
+        pool.map(Self).map_err(|_| LedgerError::Broken)
+    }
+
+    /// Lends a connection.
+    pub async fn lease(&self) -> Result<Lease<M>, LedgerError> {
+        match self.0.get().await {
+            Ok(object) => Ok(Lease { object: Some(object), finished: false }),
+            Err(_) => Err(LedgerError::Unavailable),
+        }
+    }
+}
+
+/// A lent connection.
+pub struct Lease<M: Manager> {
+    object: Option<Object<M>>,
+    finished: bool,
+}
+
+impl<M: Manager> Lease<M> {
+    /// The work is finished and its answer was read to the end: the connection may serve others.
+    pub fn finish(mut self) {
+        self.finished = true;
+    }
+}
+
+impl<M: Manager> Deref for Lease<M> {
+    type Target = M::Type;
+
+    #[expect(clippy::expect_used, reason = "the object is taken only when the lease is dropped")]
+    fn deref(&self) -> &M::Type {
+        self.object.as_deref().expect("a lease holds its connection")
+    }
+}
+
+impl<M: Manager> DerefMut for Lease<M> {
+    #[expect(clippy::expect_used, reason = "the object is taken only when the lease is dropped")]
+    fn deref_mut(&mut self) -> &mut M::Type {
+        self.object.as_deref_mut().expect("a lease holds its connection")
+    }
+}
+
+impl<M: Manager> Drop for Lease<M> {
+    fn drop(&mut self) {
+        if let Some(object) = self.object.take()
+            && !self.finished
+        {
+            drop(Object::take(object));
+        }
+    }
+}
+
+/// Waits for the book, but not for ever.
+pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, LedgerError> {
+    match timeout(limit, work).await {
+        Ok(done) => done.map_err(LedgerError::from),
+        Err(_) => Err(LedgerError::Unavailable),
+    }
+}

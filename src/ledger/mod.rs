@@ -1,0 +1,357 @@
+//! The book: the truth, and what it promises. All SQL is here.
+//!
+//! * What is written is written once, whole, and is on disk before it is answered.
+//! * It is written only while every version that it rests on still stands, looked at under the organisation's lock.
+//! * What has been recorded is never altered.
+//!
+//! Requests own no connection: entries of the door path are handed to lanes ([`lane`]) that write them in batches, and everything else
+//! borrows a connection for a single statement or a short read ([`lease`]).
+
+mod both;
+pub mod change;
+pub mod entry;
+mod error;
+mod follower;
+mod lane;
+mod lease;
+mod log;
+mod postgres;
+pub mod rows;
+mod sqlite;
+pub mod words;
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use futures::FutureExt;
+use serde::Serialize;
+use tokio::{sync::Mutex, task::JoinHandle, time::Instant};
+use uuid::Uuid;
+
+pub use self::{
+    both::{Note, Page},
+    error::{LedgerError, Name},
+    log::ChangeLog,
+};
+use self::{
+    change::{Change, Guard},
+    entry::{Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen},
+    lane::Lanes,
+    postgres::Postgres,
+    rows::{Authority, Device, EventFacts, Membership, Organisation, RecordedSale, SigningKey, Ticket, User},
+    sqlite::Sqlite,
+    words::{Role, SessionKind, TicketStatus},
+};
+use crate::{
+    clock::{Clock, Moment},
+    config::Database,
+    ids::{DeviceId, EventId, MembershipId, Named, OrganisationId, SaleId, SessionId, TicketId, TicketTypeId, UserId},
+    limits,
+};
+
+/// The connection that a book's statements run on.
+trait Connected {
+    type Connection;
+}
+
+impl Connected for Postgres {
+    type Connection = sqlx::PgConnection;
+}
+
+impl Connected for Sqlite {
+    type Connection = sqlx::SqliteConnection;
+}
+
+/// A ticket as an upload tells it.
+#[derive(Clone, Debug, Serialize)]
+pub struct UploadTicket {
+    /// Its id, should it be new.
+    pub id: TicketId,
+    /// What its bar code holds.
+    pub code: String,
+    /// Its type.
+    pub ticket_type_id: TicketTypeId,
+    /// Whose it is.
+    pub holder: Option<String>,
+    /// Its state.
+    pub status: TicketStatus,
+    /// Entries that it allows.
+    pub entries_allowed: i32,
+}
+
+/// Tickets of one event that are stored together. No code stands twice.
+#[derive(Debug)]
+pub struct UploadChunk {
+    /// Whose.
+    pub organisation: OrganisationId,
+    /// Of which event.
+    pub event: EventId,
+    /// What it rests on.
+    pub guards: Vec<Guard>,
+    /// The tickets.
+    pub tickets: Vec<UploadTicket>,
+    /// When.
+    pub at: Moment,
+}
+
+/// What became of a chunk; the rest stood so already.
+#[derive(Clone, Copy, Debug, Default, sqlx::FromRow)]
+pub struct UploadCount {
+    /// Tickets that are new.
+    pub created: i64,
+    /// Tickets that have changed.
+    pub updated: i64,
+    /// The change's number, or 0.
+    pub seq: i64,
+}
+
+enum Store {
+    Postgres(Arc<Postgres>),
+    Sqlite(Arc<Sqlite>),
+}
+
+impl Clone for Store {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Postgres(book) => Self::Postgres(Arc::clone(book)),
+            Self::Sqlite(book) => Self::Sqlite(Arc::clone(book)),
+        }
+    }
+}
+
+/// The same call on whichever book this is.
+macro_rules! on {
+    ($store:expr, $book:ident => $call:expr) => {
+        match $store {
+            Store::Postgres($book) => $call,
+            Store::Sqlite($book) => $call,
+        }
+    };
+}
+
+/// The book, with the lanes that write to it.
+#[derive(Clone)]
+pub struct Book {
+    store: Store,
+    log: Arc<ChangeLog>,
+    scans: Lanes<OrganisationId, ScanEntry>,
+    sales: Lanes<OrganisationId, SaleEntry>,
+    looks: Lanes<u8, Look>,
+    turns: Arc<DashMap<OrganisationId, Arc<Mutex<()>>>>,
+    follower: Option<Arc<Follower>>,
+}
+
+/// The task that follows the log; it ends with the last handle on the book.
+struct Follower(JoinHandle<()>);
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Book {
+    /// Opens the book and brings it up to date.
+    pub async fn open(database: &Database, connections: usize, clock: Clock) -> anyhow::Result<Self> {
+        let store = match database {
+            Database::Postgres(url) => Store::Postgres(Arc::new(Postgres::open(url.expose(), connections).await?)),
+            Database::Sqlite(path) => Store::Sqlite(Arc::new(Sqlite::open(path, connections).await?)),
+        };
+        let position = on!(&store, book => book.position().await)?;
+        let log = Arc::new(ChangeLog::new(clock, position, matches!(store, Store::Sqlite(_))));
+        let follower = match &store {
+            Store::Postgres(book) => {
+                let task = tokio::spawn(follower::follow(Arc::clone(book), Arc::clone(&log), clock));
+                Some(Arc::new(Follower(task)))
+            }
+            Store::Sqlite(_) => None,
+        };
+        Ok(Self {
+            scans: scan_lanes(&store, clock),
+            sales: sale_lanes(&store, clock),
+            looks: look_lanes(&store),
+            turns: Arc::default(),
+            store,
+            log,
+            follower,
+        })
+    }
+
+    /// The log of changes, as this gateway has followed it.
+    pub fn log(&self) -> &Arc<ChangeLog> {
+        &self.log
+    }
+
+    /// Whether this is the embedded default.
+    pub fn is_embedded(&self) -> bool {
+        self.follower.is_none()
+    }
+
+    /// Writes a movement; answers when it is on disk, or was not written.
+    pub async fn commit_scan(&self, organisation: OrganisationId, entry: ScanEntry, deadline: Instant) -> Result<ScanOutcome, LedgerError> {
+        self.scans.submit(organisation, entry, deadline).await
+    }
+
+    /// Writes a sale; answers when it is on disk, or was not written.
+    pub async fn commit_sale(&self, organisation: OrganisationId, entry: SaleEntry, deadline: Instant) -> Result<SaleOutcome, LedgerError> {
+        self.sales.submit(organisation, entry, deadline).await
+    }
+
+    /// Takes a fresh look.
+    pub async fn look(&self, look: Look, deadline: Instant) -> Result<Box<Seen>, LedgerError> {
+        // Two lanes: one batch is read while the next gathers on the other.
+        let [.., last] = *look.session.0.as_bytes();
+        self.looks.submit(last & 1, look, deadline).await
+    }
+
+    /// Makes a change: `attempt` reads what it rests on and says what is to be written, and is asked again when that has moved.
+    /// Changes of one organisation are made one after the other here, so that they only ever race with another gateway's.
+    pub async fn change<T, E, F, Fut>(&self, organisation: OrganisationId, mut attempt: F) -> Result<T, E>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<(Change, T), E>>,
+        E: From<LedgerError>,
+    {
+        let turn = Arc::clone(&self.turns.entry(organisation).or_default());
+        let Ok(_turn) = tokio::time::timeout(limits::LEDGER_BULK, turn.lock()).await else { return Err(LedgerError::Busy.into()) };
+        for _ in 0..limits::CHANGE_TRIES {
+            let (change, answer) = attempt().await?;
+            match self.store(&change).await {
+                Ok(()) => return Ok(answer),
+                Err(LedgerError::Moved) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(LedgerError::Busy.into())
+    }
+
+    /// Stores a change, and notes here at once what it altered: this gateway trusts no older copy from now on.
+    pub async fn store(&self, change: &Change) -> Result<(), LedgerError> {
+        let number = on!(&self.store, book => book.store(change).await)?;
+        if number > 0 {
+            self.log.note(number, &change.altered());
+        }
+        Ok(())
+    }
+
+    /// Stores a chunk of an upload.
+    pub async fn store_tickets(&self, chunk: &UploadChunk) -> Result<UploadCount, LedgerError> {
+        let count = on!(&self.store, book => book.store_tickets(chunk).await)?;
+        if count.seq > 0 {
+            self.log.note(count.seq, &[chunk.event.0]);
+        }
+        Ok(count)
+    }
+
+    /// Whether the book answers.
+    pub async fn is_reachable(&self) -> bool {
+        on!(&self.store, book => book.position().await).is_ok()
+    }
+
+    /// Closes the book in order.
+    pub async fn close(&self) {
+        if let Store::Sqlite(book) = &self.store {
+            book.close().await;
+        }
+    }
+}
+
+/// Calls that both books answer alike.
+macro_rules! pass_on {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
+        impl Book {$(
+            $(#[$doc])*
+            pub async fn $name(&self, $($arg: $type),*) -> Result<$answer, LedgerError> {
+                on!(&self.store, book => book.$name($($arg),*).await)
+            }
+        )*}
+    };
+}
+
+pass_on! {
+    /// The book's own id.
+    id() -> Uuid;
+    /// Writes a note.
+    note(note: Note<'_>) -> ();
+    /// Every signing key, retired ones included.
+    signing_keys() -> Vec<SigningKey>;
+    /// The organisation with this slug.
+    organisation_by_slug(slug: &str) -> Option<Organisation>;
+    /// The organisation with this id.
+    organisation(id: OrganisationId) -> Option<Organisation>;
+    /// A session with its member and device.
+    authority(session: SessionId) -> Option<Authority>;
+    /// The member that signs in by this name, and the person behind it.
+    member_by_username(organisation: OrganisationId, username_key: &str) -> Option<(Membership, User)>;
+    /// A member, whatever its status but removed.
+    member(organisation: OrganisationId, user: UserId) -> Option<(Membership, User)>;
+    /// The members of an organisation.
+    members(organisation: OrganisationId, role: Option<Role>, needle: &str, page: Page) -> Vec<(Membership, User)>;
+    /// How many active Organisation Admins there are.
+    active_administrators(organisation: OrganisationId) -> i64;
+    /// The sessions of this member or on this device that have not ended.
+    open_sessions(member: Option<MembershipId>, device: Option<DeviceId>) -> Vec<Authority>;
+    /// The open sessions of an organisation, or of one of its users.
+    sessions(organisation: OrganisationId, user: Option<UserId>, page: Page) -> Vec<Authority>;
+    /// A device, of whichever organisation.
+    device(id: DeviceId) -> Option<Device>;
+    /// The device whose enrolment code hashes to this.
+    device_by_enrolment(hash: &str) -> Option<Device>;
+    /// The devices of an organisation.
+    devices(organisation: OrganisationId, page: Page) -> Vec<Device>;
+    /// An event with its ticket types, of whichever organisation.
+    event(id: EventId) -> Option<EventFacts>;
+    /// The events of an organisation.
+    events(organisation: OrganisationId, page: Page) -> Vec<EventFacts>;
+    /// These events.
+    events_by_id(ids: Vec<EventId>) -> Vec<EventFacts>;
+    /// The id and name of an event.
+    event_named(id: EventId) -> Option<Named>;
+    /// A page of an event's tickets, in the order of their codes.
+    tickets(event: EventId, after: &str) -> Vec<Ticket>;
+    /// An event's tickets that have changed since an older version of it.
+    tickets_changed(event: EventId, since: i64) -> Vec<Ticket>;
+    /// Every ticket of an event, and whether it was ever scanned.
+    tickets_with_use(event: EventId) -> Vec<(Ticket, bool)>;
+    /// A sale of this organisation.
+    sale(organisation: OrganisationId, id: SaleId) -> Option<RecordedSale>;
+    /// How many sessions of each kind are open.
+    open_session_counts() -> Vec<(SessionKind, i64)>;
+}
+
+/// Tries a batch again when the book lost a race or a connection. That is safe: what was written is known by its id.
+macro_rules! insist {
+    ($call:expr) => {{
+        let mut tries = 1;
+        loop {
+            match $call.await {
+                Err(LedgerError::Unavailable | LedgerError::Moved) if tries < limits::BATCH_TRIES => tries += 1,
+                done => break done,
+            }
+        }
+    }};
+}
+
+fn scan_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, ScanEntry> {
+    let store = store.clone();
+    Lanes::new(limits::BATCH, move |organisation, batch: Vec<ScanEntry>| {
+        let store = store.clone();
+        async move { insist!(async { on!(&store, book => book.commit_scans(organisation, clock.now(), &batch).await) }) }.boxed()
+    })
+}
+
+fn sale_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, SaleEntry> {
+    let store = store.clone();
+    Lanes::new(limits::SALES_BATCH, move |organisation, batch: Vec<SaleEntry>| {
+        let store = store.clone();
+        async move { insist!(async { on!(&store, book => book.commit_sales(organisation, clock.now(), &batch).await) }) }.boxed()
+    })
+}
+
+fn look_lanes(store: &Store) -> Lanes<u8, Look> {
+    let store = store.clone();
+    Lanes::new(limits::BATCH, move |_, batch: Vec<Look>| {
+        let store = store.clone();
+        async move { insist!(async { on!(&store, book => book.look(&batch).await) }) }.boxed()
+    })
+}

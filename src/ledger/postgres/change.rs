@@ -1,0 +1,49 @@
+//! Changes in Postgres: one call of `store_change` or `store_tickets`.
+
+use serde_json::json;
+use sqlx::{query_as, query_scalar, types::Json};
+
+use super::Postgres;
+use crate::{
+    ledger::{Note, UploadChunk, UploadCount, change::Change, error::LedgerError, lease::within},
+    limits,
+};
+
+impl Postgres {
+    /// Stores a change, whole or not at all. Answers its number in the log of changes, 0 when it altered nothing that others know.
+    pub async fn store(&self, change: &Change) -> Result<i64, LedgerError> {
+        let mut lease = self.lease().await?;
+        let statement = query_scalar("select store_change($1, $2, $3, $4, $5, $6)")
+            .bind(change.organisation)
+            .bind(change.alone())
+            .bind(Json(&change.guards))
+            .bind(Json(&change.images))
+            .bind(Json(change.altered()))
+            .bind(change.at);
+        let number = within(limits::LEDGER_CALL, statement.fetch_one(&mut *lease)).await?;
+        lease.finish();
+        Ok(number)
+    }
+
+    /// Stores a chunk of an upload.
+    pub async fn store_tickets(&self, chunk: &UploadChunk) -> Result<UploadCount, LedgerError> {
+        let mut lease = self.lease().await?;
+        let statement = query_as("select created, updated, seq from store_tickets($1, $2, $3, $4, $5)")
+            .bind(chunk.organisation)
+            .bind(chunk.event)
+            .bind(Json(&chunk.guards))
+            .bind(json!(chunk.tickets))
+            .bind(chunk.at);
+        let count = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
+        lease.finish();
+        Ok(count)
+    }
+
+    /// Writes a note.
+    pub async fn note(&self, note: Note<'_>) -> Result<(), LedgerError> {
+        let mut lease = self.lease().await?;
+        within(limits::LEDGER_BULK, Self::note_on(&mut lease, note)).await?;
+        lease.finish();
+        Ok(())
+    }
+}

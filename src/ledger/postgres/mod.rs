@@ -1,0 +1,119 @@
+//! The book in Postgres.
+//!
+//! What is written on the door path, and every change, is one call of a function in `migrations/postgres`; what is read is one
+//! statement, or a few in one snapshot. Every connection carries the timeouts of [`crate::limits`], so that neither a lock, nor a
+//! statement, nor a client that went quiet can hold the door.
+
+mod change;
+mod look;
+mod sales;
+mod scans;
+
+use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
+use sqlx::{
+    ConnectOptions, Connection, Executor, PgConnection,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    types::Json,
+};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::{
+    error::LedgerError,
+    lease::{Connections, Lease, within},
+};
+use crate::limits;
+
+/// The channel on which a change wakes the followers.
+const CHANGES: &str = "stagedoor_changes";
+
+/// The book in Postgres.
+pub struct Postgres {
+    options: PgConnectOptions,
+    calls: Connections<Dial>,
+    commits: Connections<Dial>,
+    looks: Connections<Dial>,
+}
+
+/// How a connection is opened, and told to be sound before it is lent again.
+pub struct Dial(PgConnectOptions);
+
+impl Manager for Dial {
+    type Type = PgConnection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<PgConnection, sqlx::Error> {
+        self.0.connect().await
+    }
+
+    async fn recycle(&self, connection: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        // One that was used just now is taken on trust: a batch that fails on it is tried again on another.
+        if metrics.last_used() < limits::TRUST {
+            return Ok(());
+        }
+        connection.ping().await.map_err(RecycleError::Backend)
+    }
+}
+
+impl Postgres {
+    /// Connects, brings the book up to date, and refuses one whose commits would not be on disk.
+    pub async fn open(url: &str, connections: usize) -> anyhow::Result<Self> {
+        let plain: PgConnectOptions = url.parse()?;
+        let options = plain.clone().application_name("stagedoor").options([
+            ("default_transaction_isolation", "read committed".to_owned()),
+            ("lock_timeout", limits::LOCK_MILLIS.to_string()),
+            ("statement_timeout", limits::STATEMENT_MILLIS.to_string()),
+            ("idle_in_transaction_session_timeout", limits::IDLE_IN_TRANSACTION_MILLIS.to_string()),
+        ]);
+        // A migration may take longer than a statement on the door path, so it runs without their timeouts.
+        let mut first = timeout(limits::CONNECT, plain.connect()).await??;
+        sqlx::migrate!("migrations/postgres").run(&mut first).await?;
+        refuse_to_lose_commits(&mut first).await?;
+        first.close().await?;
+        let connect = |most| Connections::new(Dial(options.clone()), most);
+        Ok(Self {
+            calls: connect(connections)?,
+            commits: connect(limits::COMMIT_CONNECTIONS)?,
+            looks: connect(limits::LOOK_CONNECTIONS)?,
+            options,
+        })
+    }
+
+    pub(super) async fn lease(&self) -> Result<Lease<Dial>, LedgerError> {
+        self.calls.lease().await
+    }
+
+    /// Changes after this position, oldest first: their numbers and the things that they altered.
+    pub(super) async fn changes_after(&self, position: i64) -> Result<Vec<(i64, Json<Vec<Uuid>>)>, LedgerError> {
+        let mut lease = self.lease().await?;
+        let statement = sqlx::query_as("select seq, ids from changes where seq > $1 order by seq limit $2")
+            .bind(position)
+            .bind(limits::CHANGES_AT_ONCE);
+        let changes = within(limits::LEDGER_CALL, statement.fetch_all(&mut *lease)).await?;
+        lease.finish();
+        Ok(changes)
+    }
+
+    /// A connection that hears of changes as they are committed.
+    pub async fn listen(&self) -> Result<PgListener, LedgerError> {
+        within(limits::LEDGER_CALL, async {
+            let own = PgPoolOptions::new().max_connections(1).acquire_timeout(limits::CONNECT).connect_lazy_with(self.options.clone());
+            let mut listener = PgListener::connect_with(&own).await?;
+            // A broken connection is told, not mended in silence: the follower then knows that it may have missed something.
+            listener.eager_reconnect(false);
+            listener.listen(CHANGES).await?;
+            Ok(listener)
+        })
+        .await
+    }
+}
+
+/// Green is durable (law 4): a book that answers before its commits are on disk is no book.
+async fn refuse_to_lose_commits(connection: &mut PgConnection) -> anyhow::Result<()> {
+    for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
+        let value: String = sqlx::query_scalar("select current_setting($1)").bind(setting).fetch_one(&mut *connection).await?;
+        anyhow::ensure!(value != "off", "Postgres runs with {setting} = off: a ticket could be admitted twice after a crash. Switch it on");
+    }
+    connection.execute("select 1").await?;
+    Ok(())
+}

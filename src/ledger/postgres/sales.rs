@@ -1,0 +1,69 @@
+//! Sales in Postgres: a batch of one organisation is one call of `commit_sales`.
+
+use serde_json::{Value, json};
+use sqlx::{query_as, types::Json};
+
+use super::{Postgres, scans::Grounds};
+use crate::{
+    clock::Moment,
+    ids::{OrganisationId, TicketTypeId},
+    ledger::{
+        entry::{SaleEntry, SaleOutcome},
+        error::LedgerError,
+        lease::within,
+    },
+    limits,
+};
+
+type Answer = (String, Option<i64>, Option<TicketTypeId>, Option<i32>);
+
+impl Postgres {
+    /// Writes a batch of sales of one organisation; one outcome per entry, in their order.
+    pub async fn commit_sales(
+        &self,
+        organisation: OrganisationId,
+        at: Moment,
+        batch: &[SaleEntry],
+    ) -> Result<Vec<SaleOutcome>, LedgerError> {
+        let mut grounds = Grounds::default();
+        let sales: Vec<Value> = batch.iter().map(|entry| as_json(entry, grounds.place(&entry.ground))).collect();
+        let mut lease = self.commits.lease().await?;
+        let statement = query_as("select outcome, receipt, lacking, remaining from commit_sales($1, $2, $3, $4)")
+            .bind(organisation)
+            .bind(at)
+            .bind(grounds.into_json())
+            .bind(Json(sales));
+        let answers: Vec<Answer> = within(limits::WALK, statement.fetch_all(&mut *lease)).await?;
+        lease.finish();
+        Ok(answers.into_iter().map(|answer| outcome(answer, at)).collect())
+    }
+}
+
+fn outcome((outcome, receipt_number, ticket_type, left): Answer, recorded_at: Moment) -> SaleOutcome {
+    match (outcome.as_str(), receipt_number, ticket_type, left) {
+        ("recorded", Some(receipt_number), _, _) => SaleOutcome::Recorded { receipt_number, recorded_at },
+        ("sold_out", _, Some(ticket_type), Some(left)) => SaleOutcome::SoldOut { ticket_type, left },
+        _ => SaleOutcome::NotWritten,
+    }
+}
+
+fn as_json(entry: &SaleEntry, ground: i32) -> Value {
+    let ticket = |t: &crate::ledger::entry::NewTicket| json!({ "id": t.id, "ticket_type_id": t.ticket_type_id, "code": t.code, "entries_allowed": t.entries_allowed, "admission": t.admission });
+    json!({
+        "ground": ground,
+        "id": entry.id,
+        "event_id": entry.ground.event.0,
+        "session_id": entry.ground.session.0,
+        "device_id": entry.ground.device.0,
+        "currency": entry.currency,
+        "total_minor": entry.total_minor,
+        "method": entry.method,
+        "tendered_minor": entry.tendered_minor,
+        "change_minor": entry.change_minor,
+        "reference": entry.reference,
+        "fingerprint": entry.fingerprint,
+        "gate": entry.gate,
+        "lines": entry.lines,
+        "tickets": entry.tickets.iter().map(ticket).collect::<Vec<_>>(),
+    })
+}

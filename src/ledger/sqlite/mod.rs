@@ -1,0 +1,150 @@
+//! The book in SQLite: the embedded default.
+//!
+//! One process owns the file (a lock file beside it says so) and one connection writes to it, so a transaction on that connection is
+//! the lock that the Postgres book takes by name. Readers have connections of their own and see the last commit.
+
+mod change;
+mod look;
+mod sales;
+mod scans;
+
+use std::{fs::File, path::Path, sync::Arc};
+
+use anyhow::Context;
+use deadpool::managed::{Manager, Metrics, RecycleResult};
+use sqlx::{
+    ConnectOptions, Connection, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::{
+    entry::Ground,
+    error::LedgerError,
+    lease::{Connections, Lease},
+};
+
+/// The book in SQLite.
+pub struct Sqlite {
+    writer: Mutex<SqliteConnection>,
+    readers: Connections<Open>,
+    /// Held as long as this process owns the file.
+    _owned: Arc<File>,
+}
+
+/// How a reading connection is opened.
+pub struct Open(SqliteConnectOptions);
+
+impl Manager for Open {
+    type Type = SqliteConnection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<SqliteConnection, sqlx::Error> {
+        self.0.connect().await
+    }
+
+    async fn recycle(&self, _: &mut SqliteConnection, _: &Metrics) -> RecycleResult<sqlx::Error> {
+        Ok(())
+    }
+}
+
+impl Sqlite {
+    /// Opens the file, or makes it, and brings it up to date. A file that another process has open is refused.
+    pub async fn open(path: &Path, readers: usize) -> anyhow::Result<Self> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        }
+        let owned = own(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .pragma("recursive_triggers", "on");
+        let mut writer = options.connect().await?;
+        sqlx::migrate!("migrations/sqlite").run(&mut writer).await?;
+        let reading = options.create_if_missing(false).pragma("query_only", "on");
+        Ok(Self { writer: Mutex::new(writer), readers: Connections::new(Open(reading), readers)?, _owned: Arc::new(owned) })
+    }
+
+    /// A connection to read with. The few statements of `both` that write a single row go through [`Self::lease`] too, by way of
+    /// the writer.
+    pub(super) async fn lease(&self) -> Result<Lease<Open>, LedgerError> {
+        self.readers.lease().await
+    }
+
+    pub(super) async fn writer(&self) -> MutexGuard<'_, SqliteConnection> {
+        self.writer.lock().await
+    }
+}
+
+/// Takes the file for this process alone; the lock falls with the process, however it ends.
+fn own(path: &Path) -> anyhow::Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&name)
+        .with_context(|| format!("{} cannot be opened", path.display()))?;
+    file.try_lock()
+        .map_err(|_| anyhow::anyhow!("{} is in use by another stagedoor process; use Postgres for several gateways", path.display()))?;
+    Ok(file)
+}
+
+/// Whether every version of this ground still stands.
+async fn stands(db: &mut SqliteConnection, ground: &Ground) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (select 1 from sessions where id = $1 and version = $2)
+            and exists (select 1 from memberships where id = $3 and version = $4)
+            and exists (select 1 from devices where id = $5 and version = $6)
+            and exists (select 1 from events where id = $7 and version = $8)",
+    )
+    .bind(ground.session.0)
+    .bind(ground.session.1)
+    .bind(ground.membership.0)
+    .bind(ground.membership.1)
+    .bind(ground.device.0)
+    .bind(ground.device.1)
+    .bind(ground.event.0)
+    .bind(ground.event.1)
+    .fetch_one(db)
+    .await
+}
+
+/// The standing of the distinct grounds of a batch, each looked at once.
+#[derive(Default)]
+struct Standing(std::collections::HashMap<Ground, bool>);
+
+impl Standing {
+    async fn of(&mut self, db: &mut SqliteConnection, ground: &Ground) -> Result<bool, sqlx::Error> {
+        if let Some(known) = self.0.get(ground) {
+            return Ok(*known);
+        }
+        let standing = stands(db, ground).await?;
+        self.0.insert(*ground, standing);
+        Ok(standing)
+    }
+}
+
+/// Begins a transaction that holds the book alone.
+macro_rules! begin {
+    ($writer:expr) => {
+        sqlx::Connection::begin_with(&mut *$writer, "begin immediate").await
+    };
+}
+use begin;
+
+/// Closes the book in order: what is in the log beside it is folded in.
+impl Sqlite {
+    /// Folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        let mut writer = self.writer.lock().await;
+        if let Err(error) = sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *writer).await {
+            tracing::warn!(error = %error, "the log beside the book stays; the next start reads it");
+        }
+        let _ = writer.ping().await;
+    }
+}

@@ -1,0 +1,171 @@
+//! Sales in SQLite: a batch is one transaction.
+
+use sqlx::{SqliteConnection, query, query_as, query_scalar};
+
+use super::{Sqlite, Standing, begin};
+use crate::{
+    clock::Moment,
+    ids::{OrganisationId, TicketTypeId},
+    ledger::{
+        entry::{NewTicket, SaleEntry, SaleOutcome},
+        error::LedgerError,
+        words::TicketStatus,
+    },
+};
+
+impl Sqlite {
+    /// Writes a batch of sales of one organisation; one outcome per entry, in their order.
+    pub async fn commit_sales(
+        &self,
+        organisation: OrganisationId,
+        at: Moment,
+        batch: &[SaleEntry],
+    ) -> Result<Vec<SaleOutcome>, LedgerError> {
+        let mut writer = self.writer().await;
+        let mut tx = begin!(writer)?;
+        let mut standing = Standing::default();
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for entry in batch {
+            let written = match standing.of(&mut tx, &entry.ground).await? {
+                true => write(&mut tx, organisation, at, entry).await?,
+                false => SaleOutcome::NotWritten,
+            };
+            outcomes.push(written);
+        }
+        tx.commit().await?;
+        Ok(outcomes)
+    }
+}
+
+async fn write(db: &mut SqliteConnection, organisation: OrganisationId, at: Moment, entry: &SaleEntry) -> Result<SaleOutcome, sqlx::Error> {
+    let known: bool = query_scalar("select exists (select 1 from sales where organisation_id = $1 and id = $2)")
+        .bind(organisation)
+        .bind(entry.id)
+        .fetch_one(&mut *db)
+        .await?;
+    if known {
+        return Ok(SaleOutcome::NotWritten);
+    }
+    if let Some((ticket_type, left)) = short(db, entry).await? {
+        return Ok(SaleOutcome::SoldOut { ticket_type, left });
+    }
+    for line in &entry.lines {
+        query("update ticket_types set taken = taken + $2 where id = $1")
+            .bind(line.ticket_type_id)
+            .bind(line.quantity)
+            .execute(&mut *db)
+            .await?;
+    }
+    let receipt_number: i64 = query_scalar("update receipt_counters set last = last + 1 where organisation_id = $1 returning last")
+        .bind(organisation)
+        .fetch_one(&mut *db)
+        .await?;
+    write_sale(db, organisation, at, entry, receipt_number).await?;
+    for (place, line) in (1_i32..).zip(&entry.lines) {
+        query(
+            "insert into sale_lines (organisation_id, sale_id, place, ticket_type_id, name, quantity, unit_minor, amount_minor)
+             values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(organisation)
+        .bind(entry.id)
+        .bind(place)
+        .bind(line.ticket_type_id)
+        .bind(&line.name)
+        .bind(line.quantity)
+        .bind(line.unit_minor)
+        .bind(line.amount_minor)
+        .execute(&mut *db)
+        .await?;
+    }
+    for ticket in &entry.tickets {
+        write_ticket(db, organisation, at, entry, ticket).await?;
+    }
+    Ok(SaleOutcome::Recorded { receipt_number, recorded_at: at })
+}
+
+/// The first type whose quota does not hold the sale, and what is left of it.
+async fn short(db: &mut SqliteConnection, entry: &SaleEntry) -> Result<Option<(TicketTypeId, i32)>, sqlx::Error> {
+    for line in &entry.lines {
+        let left: Option<i32> = query_as::<_, (Option<i32>,)>("select quota - taken from ticket_types where id = $1")
+            .bind(line.ticket_type_id)
+            .fetch_one(&mut *db)
+            .await?
+            .0;
+        if let Some(left) = left.filter(|left| *left < line.quantity) {
+            return Ok(Some((line.ticket_type_id, left.max(0))));
+        }
+    }
+    Ok(None)
+}
+
+async fn write_sale(
+    db: &mut SqliteConnection,
+    organisation: OrganisationId,
+    at: Moment,
+    entry: &SaleEntry,
+    receipt_number: i64,
+) -> Result<(), sqlx::Error> {
+    query(
+        "insert into sales (organisation_id, id, event_id, receipt_number, session_id, device_id, currency, total_minor, method, tendered_minor,
+                            change_minor, reference, recorded_at, fingerprint)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+    )
+    .bind(organisation)
+    .bind(entry.id)
+    .bind(entry.ground.event.0)
+    .bind(receipt_number)
+    .bind(entry.ground.session.0)
+    .bind(entry.ground.device.0)
+    .bind(&entry.currency)
+    .bind(entry.total_minor)
+    .bind(entry.method)
+    .bind(entry.tendered_minor)
+    .bind(entry.change_minor)
+    .bind(&entry.reference)
+    .bind(at)
+    .bind(&entry.fingerprint)
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
+
+async fn write_ticket(
+    db: &mut SqliteConnection,
+    organisation: OrganisationId,
+    at: Moment,
+    entry: &SaleEntry,
+    ticket: &NewTicket,
+) -> Result<(), sqlx::Error> {
+    query(
+        "insert into tickets (id, organisation_id, event_id, ticket_type_id, code, status, entries_allowed, sale_id, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(ticket.id)
+    .bind(organisation)
+    .bind(entry.ground.event.0)
+    .bind(ticket.ticket_type_id)
+    .bind(&ticket.code)
+    .bind(TicketStatus::Valid)
+    .bind(ticket.entries_allowed)
+    .bind(entry.id)
+    .bind(at)
+    .execute(&mut *db)
+    .await?;
+    let Some(admission) = ticket.admission else { return Ok(()) };
+    query(
+        "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, session_id, device_id, gate, recorded_at, fingerprint)
+         values ($1, $2, $3, $4, 1, 'in', 1, 1, $5, $6, $7, $8, $9)",
+    )
+    .bind(organisation)
+    .bind(admission)
+    .bind(entry.ground.event.0)
+    .bind(ticket.id)
+    .bind(entry.ground.session.0)
+    .bind(entry.ground.device.0)
+    .bind(&entry.gate)
+    .bind(at)
+    .bind(format!("sale {}", entry.id))
+    .execute(&mut *db)
+    .await?;
+    Ok(())
+}
