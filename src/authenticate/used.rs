@@ -1,0 +1,74 @@
+//! When sessions were last used: kept in memory, and written to the book now and then, for the idle limit and for "last seen".
+//!
+//! It is no part of what a decision rests on: losing a note costs nobody a sign-in before its idle time.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use dashmap::DashMap;
+use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
+
+use crate::{
+    clock::{Clock, Moment},
+    ids::{DeviceId, SessionId},
+    ledger::{Book, Note, rows::Authority},
+    limits,
+};
+
+type Use = (SessionId, Option<DeviceId>);
+
+/// Notes uses.
+pub struct Used {
+    noted: DashMap<SessionId, Moment>,
+    queue: mpsc::Sender<Use>,
+    writer: JoinHandle<()>,
+}
+
+impl Drop for Used {
+    fn drop(&mut self) {
+        self.writer.abort();
+    }
+}
+
+impl Used {
+    /// Notes uses for this book.
+    pub fn new(book: Book, clock: Clock) -> Arc<Self> {
+        let (queue, uses) = mpsc::channel(limits::USED_QUEUE);
+        Arc::new(Self { noted: DashMap::new(), queue, writer: tokio::spawn(write(book, clock, uses)) })
+    }
+
+    /// When this gateway last noted a use of the session.
+    pub fn last(&self, session: SessionId) -> Option<Moment> {
+        self.noted.get(&session).map(|at| *at)
+    }
+
+    /// The session is in use. Full queues lose the note: the next use makes another.
+    pub fn note(&self, authority: &Authority, now: Moment) {
+        let session = &authority.session;
+        let every = TimeDelta::milliseconds((session.idle_seconds * 250).min(limits::SEEN_SECONDS * 1_000));
+        let last = self.last(session.id).map_or(session.seen_at, |at| at.max(session.seen_at));
+        if now < last + every {
+            return;
+        }
+        if self.noted.len() >= limits::HOT_SESSIONS {
+            self.noted.clear();
+        }
+        self.noted.insert(session.id, now);
+        let _ = self.queue.try_send((session.id, session.device_id));
+    }
+}
+
+async fn write(book: Book, clock: Clock, mut uses: mpsc::Receiver<Use>) {
+    let mut batch = Vec::new();
+    while uses.recv_many(&mut batch, limits::USED_BATCH).await > 0 {
+        // In one order, so that two gateways that note the same sessions never wait for each other in a circle.
+        batch.sort_unstable();
+        batch.dedup();
+        if let Err(error) = book.note(Note::Used(&batch, clock.now())).await {
+            tracing::warn!(error = %error, "the last use of sessions was not noted");
+        }
+        batch.clear();
+        // Gathers what comes in meanwhile.
+        sleep(Duration::from_millis(100)).await;
+    }
+}
