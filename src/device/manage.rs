@@ -1,0 +1,178 @@
+//! Devices in the back office: adding, listing, a fresh code, revoking.
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+
+use super::{
+    DeviceError, DeviceSession, ListedDevice,
+    enrol::{Code, CodeView, make_code, qr},
+    view,
+};
+use crate::{
+    authenticate::Caller,
+    authorise::{Clerk, Refused},
+    clock::Clock,
+    faults::Faults,
+    ids::{DeviceId, Named, OrganisationId},
+    ledger::{
+        Book, Page,
+        change::Change,
+        rows::Device,
+        words::{DeviceKind, EndReason, Permission},
+    },
+    limits,
+    session::{end::ended, view::OrganisationRef},
+};
+
+/// A device to be added.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = new_device)]
+pub struct NewDevice {
+    /// Its name, as the crew knows it.
+    #[schema(example = "Scanner 7")]
+    pub name: String,
+    /// What it is for.
+    pub kind: DeviceKind,
+    /// The gate that it stands at.
+    #[schema(example = "North")]
+    pub gate: Option<String>,
+}
+
+/// The organisation of a caller, as answers name it.
+fn organisation(caller: &Caller) -> OrganisationRef {
+    let authority = caller.authority();
+    OrganisationRef {
+        id: authority.membership.organisation_id.0,
+        name: authority.organisation_name.clone(),
+        slug: authority.organisation_slug.clone(),
+    }
+}
+
+fn show(caller: &Caller, device: &Device, code: Code) -> CodeView {
+    CodeView {
+        device: view(device, &organisation(caller)),
+        enrolment_qr: qr(&code.text),
+        enrolment_code: code.text,
+        enrolment_expires_at: code.expires_at.into(),
+    }
+}
+
+/// Adds a device and gives out its first code.
+pub async fn add(book: &Book, clock: Clock, clerk: Clerk<'_>, new: NewDevice) -> Result<CodeView, DeviceError> {
+    let mandate = clerk.mandate(Permission::DevicesManage).await?;
+    let mut faults = Faults::default();
+    let name = faults.name("/name", &new.name);
+    let gate = faults.name_if_any("/gate", new.gate.as_deref());
+    faults.none_or(()).map_err(DeviceError::Invalid)?;
+    let code = make_code(clock.now(), TimeDelta::minutes(limits::ENROLMENT_MINUTES));
+    let device = waiting(clock, mandate.organisation(), name, new.kind, gate, &code);
+    book.change(mandate.organisation(), || async {
+        let mandate = clerk.mandate(Permission::DevicesManage).await?;
+        let mut change = Change::new(mandate.organisation(), clock.now(), mandate.guards());
+        change.images.devices.push(device.clone());
+        Ok::<_, DeviceError>((change, ()))
+    })
+    .await?;
+    Ok(show(mandate.caller(), &device, code))
+}
+
+/// A device that waits to be enrolled with this code.
+pub fn waiting(clock: Clock, organisation: OrganisationId, name: String, kind: DeviceKind, gate: Option<String>, code: &Code) -> Device {
+    Device {
+        id: clock.id(),
+        organisation_id: organisation,
+        name,
+        kind,
+        gate,
+        enrolment_hash: Some(code.hash.clone()),
+        enrolment_expires_at: Some(code.expires_at),
+        enrolment_id: None,
+        enrolled_at: None,
+        revoked_at: None,
+        hardware: None,
+        version: 1,
+        created_at: clock.now(),
+        seen_at: None,
+    }
+}
+
+/// A fresh code for a device whose app was installed anew. The old token dies when the code is used.
+pub async fn renew(book: &Book, clock: Clock, clerk: Clerk<'_>, id: DeviceId) -> Result<CodeView, DeviceError> {
+    let mandate = clerk.mandate(Permission::DevicesManage).await?;
+    let code = make_code(clock.now(), TimeDelta::minutes(limits::ENROLMENT_MINUTES));
+    let device = book
+        .change(mandate.organisation(), || async {
+            let mandate = clerk.mandate(Permission::DevicesManage).await?;
+            let mut device = find(book, mandate.caller(), id).await?;
+            if device.revoked_at.is_some() {
+                return Err(DeviceError::Revoked);
+            }
+            device.version += 1;
+            device.enrolment_hash = Some(code.hash.clone());
+            device.enrolment_expires_at = Some(code.expires_at);
+            let mut change = Change::new(mandate.organisation(), clock.now(), mandate.guards());
+            change.images.devices.push(device.clone());
+            Ok((change, device))
+        })
+        .await?;
+    Ok(show(mandate.caller(), &device, code))
+}
+
+/// Revokes a device: its session and its token are refused from now on, on every gateway.
+pub async fn revoke(book: &Book, clock: Clock, clerk: Clerk<'_>, id: DeviceId) -> Result<(), DeviceError> {
+    let organisation = clerk.mandate(Permission::DevicesManage).await?.organisation();
+    book.change(organisation, || async {
+        let mandate = clerk.mandate(Permission::DevicesManage).await?;
+        let now = clock.now();
+        let mut change = Change::new(organisation, now, mandate.guards());
+        let mut device = find(book, mandate.caller(), id).await?;
+        if device.revoked_at.is_none() {
+            device.version += 1;
+            device.revoked_at = Some(now);
+            device.enrolment_hash = None;
+            device.enrolment_expires_at = None;
+            for open in book.open_sessions(None, Some(id)).await? {
+                change.images.sessions.push(ended(open.session, EndReason::Ended, now));
+            }
+            change.images.devices.push(device);
+        }
+        Ok((change, ()))
+    })
+    .await
+}
+
+/// The devices of the organisation.
+pub async fn list(book: &Book, clerk: Clerk<'_>, page: Page) -> Result<Vec<ListedDevice>, DeviceError> {
+    let mandate = clerk.mandate(Permission::DevicesManage).await?;
+    let mut listed = Vec::new();
+    for device in book.devices(mandate.organisation(), page).await? {
+        listed.push(with_session(book, mandate.caller(), &device).await?);
+    }
+    Ok(listed)
+}
+
+/// One device of the organisation.
+pub async fn one(book: &Book, clerk: Clerk<'_>, id: DeviceId) -> Result<ListedDevice, DeviceError> {
+    let mandate = clerk.mandate(Permission::DevicesManage).await?;
+    let device = find(book, mandate.caller(), id).await?;
+    with_session(book, mandate.caller(), &device).await
+}
+
+async fn with_session(book: &Book, caller: &Caller, device: &Device) -> Result<ListedDevice, DeviceError> {
+    let open = book.open_sessions(None, Some(device.id)).await?.into_iter().next();
+    let mut device = view(device, &organisation(caller));
+    // A sign-in is a use, and is in the book before the note that the device was seen.
+    device.last_seen_at = device.last_seen_at.max(open.as_ref().map(|a| a.session.seen_at.into()));
+    let session = open.map(|a| DeviceSession {
+        id: a.session.id.0,
+        user: Named::new(a.membership.user_id, a.user_name),
+        started_at: a.session.started_at.into(),
+    });
+    Ok(ListedDevice { device, session })
+}
+
+async fn find(book: &Book, caller: &Caller, id: DeviceId) -> Result<Device, DeviceError> {
+    let found = book.device(id).await?.filter(|device| device.organisation_id == caller.organisation());
+    Ok(found.ok_or(Refused::NotFound)?)
+}

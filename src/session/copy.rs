@@ -1,0 +1,26 @@
+//! A hot copy of a session, as it stands in memory and in Redis.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ledger::rows::Authority;
+
+/// What the book said of a session, and at which position of the log of changes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Copy {
+    /// The position.
+    pub as_of: i64,
+    /// The session with its member and device.
+    pub authority: Arc<Authority>,
+}
+
+impl Copy {
+    /// The things that it tells of.
+    pub fn things(&self) -> [Uuid; 3] {
+        let authority = &self.authority;
+        let device = authority.device.as_ref().map_or(authority.session.id.0, |d| d.id.0);
+        [authority.session.id.0, authority.membership.id.0, device]
+    }
+}

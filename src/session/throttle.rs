@@ -1,0 +1,100 @@
+//! Slows down who guesses passwords, and nobody else.
+//!
+//! Only failures count, and they count for one user name at one source: the device that asks, or without a device the address. So a
+//! stranger who guesses somebody's password keeps only themselves out, and a venue behind one address is not one guesser.
+
+use chrono::TimeDelta;
+use quick_cache::sync::Cache;
+
+use crate::{clock::Moment, limits};
+
+/// Who tries to sign in as whom.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Attempt {
+    /// The organisation's slug, as it was given.
+    pub organisation: String,
+    /// The user name, as it is compared.
+    pub username_key: String,
+    /// The device, or the address where there is none.
+    pub source: String,
+}
+
+/// Failures of one attempt, and since when they are counted.
+#[derive(Clone, Copy, Debug)]
+struct Failures {
+    count: u32,
+    since: Moment,
+}
+
+/// The failures that are remembered.
+pub struct Throttle(Cache<Attempt, Failures>);
+
+impl Throttle {
+    /// None yet.
+    pub fn new() -> Self {
+        Self(Cache::new(limits::FAILED_SIGN_INS_REMEMBERED))
+    }
+
+    /// Whether this may be tried now.
+    pub fn allows(&self, attempt: &Attempt, now: Moment) -> bool {
+        self.0.get(attempt).is_none_or(|failures| failures.count < limits::FAILED_SIGN_INS || is_past(failures, now))
+    }
+
+    /// It failed.
+    pub fn failed(&self, attempt: Attempt, now: Moment) {
+        let before = self.0.get(&attempt).filter(|failures| !is_past(*failures, now));
+        let failures = before.map_or(Failures { count: 1, since: now }, |f| Failures { count: f.count + 1, since: f.since });
+        self.0.insert(attempt, failures);
+    }
+
+    /// It succeeded: whoever it was knows the password.
+    pub fn succeeded(&self, attempt: &Attempt) {
+        self.0.remove(attempt);
+    }
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn is_past(failures: Failures, now: Moment) -> bool {
+    now >= failures.since + TimeDelta::seconds(limits::FAILED_SIGN_INS_SECONDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    fn attempt(username: &str, source: &str) -> Attempt {
+        Attempt { organisation: "club".to_owned(), username_key: username.to_owned(), source: source.to_owned() }
+    }
+
+    #[test]
+    fn failures_hold_up_the_guesser_and_nobody_else() {
+        let (throttle, now) = (Throttle::new(), Clock.now());
+        for _ in 0..limits::FAILED_SIGN_INS {
+            assert!(throttle.allows(&attempt("ada", "192.0.2.7"), now));
+            throttle.failed(attempt("ada", "192.0.2.7"), now);
+        }
+        assert!(!throttle.allows(&attempt("ada", "192.0.2.7"), now));
+        assert!(throttle.allows(&attempt("ada", "device 1"), now), "Ada herself, elsewhere");
+        assert!(throttle.allows(&attempt("bob", "192.0.2.7"), now), "her neighbour");
+        let later = now + TimeDelta::seconds(limits::FAILED_SIGN_INS_SECONDS);
+        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), later));
+        throttle.failed(attempt("ada", "192.0.2.7"), later);
+        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), later), "counted anew");
+    }
+
+    #[test]
+    fn a_success_forgets_the_failures_before() {
+        let (throttle, now) = (Throttle::new(), Clock.now());
+        for _ in 0..limits::FAILED_SIGN_INS {
+            throttle.failed(attempt("ada", "192.0.2.7"), now);
+        }
+        throttle.succeeded(&attempt("ada", "192.0.2.7"));
+        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), now));
+    }
+}

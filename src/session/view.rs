@@ -1,0 +1,81 @@
+//! A session as the contract shows it.
+
+use enumset::EnumSet;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    authorise::{Pin, pin, session_permissions},
+    clock::Stamp,
+    ids::{Named, SessionId},
+    ledger::{
+        Book, LedgerError,
+        rows::Authority,
+        words::{Permission, Role, SessionKind},
+    },
+};
+
+/// An organisation inside another answer.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct OrganisationRef {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name for people.
+    pub name: String,
+    /// Its name at sign-in.
+    pub slug: String,
+}
+
+/// A session.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = session)]
+pub struct SessionView {
+    /// Its id.
+    pub id: SessionId,
+    /// Where it was begun.
+    pub kind: SessionKind,
+    /// Whose it is.
+    pub user: Named,
+    /// In which organisation.
+    pub organisation: OrganisationRef,
+    /// On which device.
+    pub device: Option<Named>,
+    /// The member's role.
+    pub role: Role,
+    /// What may be done in this session.
+    #[schema(value_type = Vec<Permission>)]
+    pub permissions: EnumSet<Permission>,
+    /// The one event that the member may work for, if bound to one.
+    pub pinned_event: Option<Named>,
+    /// When it began.
+    pub started_at: Stamp,
+    /// When it ends at the latest.
+    pub expires_at: Stamp,
+}
+
+impl SessionView {
+    /// Shows this session. The pinned event's name is read from the book.
+    pub async fn of(book: &Book, authority: &Authority) -> Result<Self, LedgerError> {
+        let pinned_event = match pin(&authority.membership) {
+            Pin::At(event) => book.event_named(event).await?,
+            Pin::Nowhere | Pin::Unbound => None,
+        };
+        let Authority { session, membership, device, user_name, organisation_slug, organisation_name } = authority;
+        Ok(Self {
+            id: session.id,
+            kind: session.kind,
+            user: Named::new(membership.user_id, user_name),
+            organisation: OrganisationRef {
+                id: membership.organisation_id.0,
+                name: organisation_name.clone(),
+                slug: organisation_slug.clone(),
+            },
+            device: device.as_ref().map(|d| Named::new(d.id, &d.name)),
+            role: membership.role,
+            permissions: session_permissions(session.kind, membership),
+            pinned_event,
+            started_at: session.started_at.into(),
+            expires_at: session.expires_at.into(),
+        })
+    }
+}
