@@ -1,0 +1,372 @@
+//! The catalogue: events and ticket types, made and changed. Each change moves the event's version, which every sale and scan rests on.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::{EventError, EventView, TicketTypeView, nullable, view, view_type};
+use crate::{
+    authorise::{self, Clerk, Pin, Refused, pin},
+    clock::{Clock, Moment},
+    faults::Faults,
+    ids::{EventId, OrganisationId, TicketTypeId},
+    ledger::{
+        Book, LedgerError, Page,
+        change::Change,
+        rows::{Event, EventFacts, TicketType},
+        words::{EventStatus, Permission},
+    },
+    limits,
+    money::Tender,
+};
+
+/// An event to be made.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = new_event)]
+pub struct NewEvent {
+    /// Its name.
+    #[schema(example = "Winter Ball")]
+    pub name: String,
+    /// Where it takes place.
+    pub venue: Option<String>,
+    /// When it begins.
+    pub starts_at: DateTime<Utc>,
+    /// When it ends.
+    pub ends_at: DateTime<Utc>,
+    /// The IANA name of its time zone.
+    #[schema(example = "Europe/Berlin")]
+    pub timezone: String,
+    /// ISO 4217.
+    #[schema(example = "EUR")]
+    pub currency: String,
+    /// Where it stands.
+    pub status: EventStatus,
+}
+
+/// What is to be changed of an event.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = event_change)]
+pub struct EventChange {
+    /// Another name.
+    pub name: Option<String>,
+    /// Another place; null for none.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    pub venue: Option<Option<String>>,
+    /// Another beginning.
+    pub starts_at: Option<DateTime<Utc>>,
+    /// Another end.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// Another time zone.
+    pub timezone: Option<String>,
+    /// Another currency, while there is no ticket type.
+    pub currency: Option<String>,
+    /// Where it stands now.
+    pub status: Option<EventStatus>,
+}
+
+/// A ticket type to be made.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = new_ticket_type)]
+pub struct NewTicketType {
+    /// Its name.
+    #[schema(example = "Standing")]
+    pub name: String,
+    /// Its price, with exactly the currency's digits.
+    #[schema(example = "12.50")]
+    pub price: String,
+    /// How many there may be; absent or null is no bound.
+    pub quota: Option<u32>,
+    /// Entries that a ticket of this type allows; one if absent.
+    pub entries_allowed: Option<u32>,
+    /// Whether going out gives the entry back.
+    #[serde(default)]
+    pub reentry: bool,
+    /// The gates that admit it; none named admits at all.
+    #[serde(default)]
+    pub gates: Vec<String>,
+    /// From when it is admitted.
+    pub valid_from: Option<DateTime<Utc>>,
+    /// Until when it is admitted.
+    pub valid_until: Option<DateTime<Utc>>,
+}
+
+/// What is to be changed of a ticket type.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ticket_type_change)]
+pub struct TicketTypeChange {
+    /// Another name.
+    pub name: Option<String>,
+    /// Another price.
+    pub price: Option<String>,
+    /// Another quota; null for no bound.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<u32>)]
+    pub quota: Option<Option<u32>>,
+    /// Entries that tickets sold from now on allow.
+    pub entries_allowed: Option<u32>,
+    /// Whether going out gives the entry back.
+    pub reentry: Option<bool>,
+    /// The gates that admit it.
+    pub gates: Option<Vec<String>>,
+    /// From when it is admitted; null for always.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub valid_from: Option<Option<DateTime<Utc>>>,
+    /// Until when it is admitted; null for ever.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub valid_until: Option<Option<DateTime<Utc>>>,
+}
+
+/// The events that the caller may see: all, or those in the member's list, or the pinned one.
+pub async fn list(book: &Book, clerk: Clerk<'_>, page: Page) -> Result<Vec<EventView>, EventError> {
+    let mandate = clerk.mandate(Permission::EventsView).await?;
+    let member = &mandate.caller().authority().membership;
+    let listed = match pin(member) {
+        Pin::Nowhere => Some(Vec::new()),
+        Pin::At(only) => Some(vec![only]),
+        Pin::Unbound if member.role.sees_listed_events_only() => Some(member.events.clone()),
+        Pin::Unbound => None,
+    };
+    let facts = match listed {
+        None => book.events(mandate.organisation(), page).await?,
+        Some(mut ids) => {
+            ids.retain(|id| id.0 > page.after);
+            ids.sort_unstable();
+            ids.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
+            book.events_by_id(ids).await?
+        }
+    };
+    Ok(facts.iter().map(view).collect::<Result<_, _>>()?)
+}
+
+/// One event.
+pub async fn one(book: &Book, clerk: Clerk<'_>, id: EventId) -> Result<EventView, EventError> {
+    let mandate = clerk.mandate(Permission::EventsView).await?;
+    let facts = find(book, mandate.organisation(), id).await?;
+    authorise::may_see(mandate.caller(), id)?;
+    Ok(view(&facts)?)
+}
+
+/// An event of this organisation. Another's is not there.
+pub async fn find(book: &Book, organisation: OrganisationId, id: EventId) -> Result<EventFacts, EventError> {
+    let found = book.event(id).await?.filter(|facts| facts.event.organisation_id == organisation);
+    Ok(found.ok_or(Refused::NotFound)?)
+}
+
+/// Makes an event.
+pub async fn create(book: &Book, clock: Clock, clerk: Clerk<'_>, new: NewEvent) -> Result<EventView, EventError> {
+    let organisation = clerk.mandate(Permission::EventsManage).await?.organisation();
+    let event = parse(clock, organisation, &new)?;
+    book.change(organisation, || async {
+        let mandate = clerk.mandate(Permission::EventsManage).await?;
+        let mut change = Change::new(organisation, clock.now(), mandate.guards());
+        change.images.events.push(event.clone());
+        Ok::<_, EventError>((change, ()))
+    })
+    .await?;
+    Ok(view(&EventFacts { event, types: Vec::new() })?)
+}
+
+/// What a new event is, once it is found to be in order.
+pub fn parse(clock: Clock, organisation: OrganisationId, new: &NewEvent) -> Result<Event, EventError> {
+    let mut faults = Faults::default();
+    let event = Event {
+        id: clock.id(),
+        organisation_id: organisation,
+        name: faults.name("/name", &new.name),
+        venue: faults.name_if_any("/venue", new.venue.as_deref()),
+        starts_at: new.starts_at,
+        ends_at: new.ends_at,
+        timezone: timezone(&new.timezone, &mut faults),
+        currency: currency(&new.currency, &mut faults),
+        status: new.status,
+        version: 1,
+        created_at: clock.now(),
+    };
+    in_order(&event, &mut faults);
+    faults.none_or(event).map_err(EventError::Invalid)
+}
+
+fn timezone(name: &str, faults: &mut Faults) -> String {
+    if name.parse::<chrono_tz::Tz>().is_err() {
+        faults.add("/timezone", "is not a time zone of the IANA database, such as \"Europe/Berlin\"");
+    }
+    name.to_owned()
+}
+
+fn currency(code: &str, faults: &mut Faults) -> String {
+    faults.money("/currency", Tender::parse(code));
+    code.to_owned()
+}
+
+fn in_order(event: &Event, faults: &mut Faults) {
+    if event.ends_at <= event.starts_at {
+        faults.add("/ends_at", "must be after starts_at");
+    }
+}
+
+/// Changes an event.
+pub async fn patch(book: &Book, clock: Clock, clerk: Clerk<'_>, id: EventId, wanted: &EventChange) -> Result<EventView, EventError> {
+    let facts = alter(book, clock, clerk, id, |facts, _| {
+        let mut faults = Faults::default();
+        let EventFacts { event, types } = facts;
+        if let Some(name) = &wanted.name {
+            event.name = faults.name("/name", name);
+        }
+        if let Some(venue) = &wanted.venue {
+            event.venue = faults.name_if_any("/venue", venue.as_deref());
+        }
+        event.starts_at = wanted.starts_at.unwrap_or(event.starts_at);
+        event.ends_at = wanted.ends_at.unwrap_or(event.ends_at);
+        event.status = wanted.status.unwrap_or(event.status);
+        if let Some(name) = &wanted.timezone {
+            event.timezone = timezone(name, &mut faults);
+        }
+        if let Some(code) = wanted.currency.as_ref().filter(|code| **code != event.currency) {
+            event.currency = currency(code, &mut faults);
+            if !types.is_empty() {
+                faults.add("/currency", "is fixed once the event has a ticket type");
+            }
+        }
+        in_order(event, &mut faults);
+        faults.none_or(None)
+    })
+    .await?;
+    Ok(view(&facts)?)
+}
+
+/// Makes a ticket type.
+pub async fn create_type(
+    book: &Book,
+    clock: Clock,
+    clerk: Clerk<'_>,
+    event: EventId,
+    new: &NewTicketType,
+) -> Result<TicketTypeView, EventError> {
+    let id: TicketTypeId = clock.id();
+    let facts = alter(book, clock, clerk, event, |facts, now| {
+        let made = parse_type(id, facts, new, now)?;
+        facts.types.push(made);
+        Ok(Some(id))
+    })
+    .await?;
+    shown(&facts, id)
+}
+
+/// What a new ticket type is, once it is found to be in order.
+pub fn parse_type(id: TicketTypeId, facts: &EventFacts, new: &NewTicketType, now: Moment) -> Result<TicketType, Faults> {
+    let mut faults = Faults::default();
+    if facts.types.len() >= limits::TICKET_TYPES {
+        faults.add("", format!("an event has at most {} ticket types", limits::TICKET_TYPES));
+    }
+    let ticket_type = TicketType {
+        id,
+        organisation_id: facts.event.organisation_id,
+        event_id: facts.event.id,
+        name: faults.name("/name", &new.name),
+        price_minor: price(&new.price, facts, &mut faults),
+        quota: new.quota.map(|quota| faults.count("/quota", quota, 0, limits::QUOTA)),
+        entries_allowed: faults.count("/entries_allowed", new.entries_allowed.unwrap_or(1), 1, limits::ENTRIES_ALLOWED),
+        reentry: new.reentry,
+        gates: gates(&new.gates, &mut faults),
+        valid_from: new.valid_from,
+        valid_until: new.valid_until,
+        taken: 0,
+        created_at: now,
+    };
+    window(&ticket_type, &mut faults);
+    faults.none_or(ticket_type)
+}
+
+/// Changes a ticket type.
+pub async fn patch_type(
+    book: &Book,
+    clock: Clock,
+    clerk: Clerk<'_>,
+    event: EventId,
+    id: TicketTypeId,
+    wanted: &TicketTypeChange,
+) -> Result<TicketTypeView, EventError> {
+    let mandate = clerk.mandate(Permission::EventsManage).await?;
+    find(book, mandate.organisation(), event).await?.ticket_type(id).ok_or(Refused::NotFound)?;
+    let facts = alter(book, clock, clerk, event, |facts, _| {
+        let mut faults = Faults::default();
+        let priced = wanted.price.as_ref().map(|text| price(text, facts, &mut faults));
+        let Some(t) = facts.types.iter_mut().find(|t| t.id == id) else { return Ok(None) };
+        if let Some(name) = &wanted.name {
+            t.name = faults.name("/name", name);
+        }
+        t.price_minor = priced.unwrap_or(t.price_minor);
+        if let Some(quota) = wanted.quota {
+            t.quota = quota.map(|quota| faults.count("/quota", quota, 0, limits::QUOTA));
+        }
+        if let Some(entries) = wanted.entries_allowed {
+            t.entries_allowed = faults.count("/entries_allowed", entries, 1, limits::ENTRIES_ALLOWED);
+        }
+        t.reentry = wanted.reentry.unwrap_or(t.reentry);
+        if let Some(named) = &wanted.gates {
+            t.gates = gates(named, &mut faults);
+        }
+        t.valid_from = wanted.valid_from.unwrap_or(t.valid_from);
+        t.valid_until = wanted.valid_until.unwrap_or(t.valid_until);
+        window(t, &mut faults);
+        faults.none_or(Some(id))
+    })
+    .await?;
+    shown(&facts, id)
+}
+
+fn price(text: &str, facts: &EventFacts, faults: &mut Faults) -> i64 {
+    let parsed = Tender::parse(&facts.event.currency).and_then(|tender| tender.amount(text));
+    faults.money("/price", parsed).map_or(0, |money| money.minor())
+}
+
+fn gates(named: &[String], faults: &mut Faults) -> Vec<String> {
+    if named.len() > limits::GATES {
+        faults.add("/gates", format!("must have at most {} gates", limits::GATES));
+        return Vec::new();
+    }
+    named.iter().enumerate().map(|(place, gate)| faults.name(&format!("/gates/{place}"), gate)).collect()
+}
+
+fn window(ticket_type: &TicketType, faults: &mut Faults) {
+    if let (Some(from), Some(until)) = (ticket_type.valid_from, ticket_type.valid_until)
+        && until <= from
+    {
+        faults.add("/valid_until", "must be after valid_from");
+    }
+}
+
+fn shown(facts: &EventFacts, id: TicketTypeId) -> Result<TicketTypeView, EventError> {
+    let tender = Tender::parse(&facts.event.currency).map_err(|_| LedgerError::Broken)?;
+    let ticket_type = facts.ticket_type(id).ok_or(Refused::NotFound)?;
+    Ok(view_type(ticket_type, tender))
+}
+
+/// Reads an event, alters it or the one ticket type that `change_it` names, and stores it on the ground of the caller's mandate.
+async fn alter(
+    book: &Book,
+    clock: Clock,
+    clerk: Clerk<'_>,
+    id: EventId,
+    change_it: impl Fn(&mut EventFacts, Moment) -> Result<Option<TicketTypeId>, Faults>,
+) -> Result<EventFacts, EventError> {
+    let organisation = clerk.mandate(Permission::EventsManage).await?.organisation();
+    book.change(organisation, || async {
+        let now = clock.now();
+        let mandate = clerk.mandate(Permission::EventsManage).await?;
+        let mut facts = find(book, organisation, id).await?;
+        let touched = change_it(&mut facts, now).map_err(EventError::Invalid)?;
+        facts.event.version += 1;
+        let mut change = Change::new(organisation, now, mandate.guards());
+        change.images.events.push(facts.event.clone());
+        change.images.ticket_types.extend(touched.and_then(|id| facts.ticket_type(id).cloned()));
+        Ok((change, facts))
+    })
+    .await
+}

@@ -1,0 +1,145 @@
+//! From one cell to what it means.
+
+use std::borrow::Cow;
+
+use rust_decimal::Decimal;
+
+use crate::{
+    event::TicketStatus,
+    limits::{CODE_BYTES, IMPORT_FIELD_BYTES, NAME_CHARS},
+};
+
+/// What is wrong with a record, in the words the organiser reads.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("the record has {found} fields where the heading has {expected}")]
+    Width { found: usize, expected: usize },
+    #[error("a field is longer than {IMPORT_FIELD_BYTES} bytes, probably because a quotation mark is not closed")]
+    LongField,
+    #[error("the record is not text in UTF-8")]
+    NotUtf8,
+    #[error("a field contains a NUL character")]
+    Nul,
+    #[error("the ticket has no code")]
+    NoCode,
+    #[error("the code is longer than {CODE_BYTES} bytes")]
+    LongCode,
+    #[error("the ticket has no product")]
+    NoProduct,
+    #[error("a name is longer than {NAME_CHARS} characters")]
+    LongName,
+    #[error("the status {0:?} is not known")]
+    UnknownStatus(String),
+    #[error("{0:?} is neither yes nor no, so the record does not tell whether the ticket is paid")]
+    UnknownPaid(String),
+    #[error("{0:?} is neither yes nor empty, so the record does not tell whether the ticket is blocked")]
+    UnknownBlocked(String),
+    #[error("the price {0:?} is not an amount such as 1249.00 or 1249,00")]
+    UnknownPrice(String),
+}
+
+/// Signs at which a spreadsheet would begin to calculate. pretix puts an apostrophe before a value that begins with
+/// one, which hits its own signed codes (`==…`), names and telephone numbers.
+const GUARDED: [char; 6] = ['=', '+', '-', '@', '|', '%'];
+
+/// So much of an unknown word is repeated to the organiser.
+const QUOTED_CHARS_MAX: usize = 40;
+
+/// Without white space and control characters at its ends.
+pub(super) fn trimmed(cell: &str) -> &str {
+    cell.trim_matches(|c: char| c.is_whitespace() || c.is_control())
+}
+
+/// Takes pretix' protection against formulas off again. Before any other sign the apostrophe is real (`'s-Heer`).
+fn unguarded(cell: &str) -> Cow<'_, str> {
+    match cell.strip_prefix('\'') {
+        Some(value) if value.starts_with(GUARDED) => Cow::Owned(value.replace("\\|", "|")),
+        Some(_) | None => Cow::Borrowed(cell),
+    }
+}
+
+/// A ticket code; what it looks like is the other system's affair.
+pub(super) fn code(cell: &str) -> Result<String, Fault> {
+    match clean(cell)? {
+        code if code.is_empty() => Err(Fault::NoCode),
+        code if code.len() > CODE_BYTES => Err(Fault::LongCode),
+        code => Ok(code),
+    }
+}
+
+/// A person's, product's or variation's name. `Null`, `N/A` and `0012` are names too.
+pub(super) fn name(cell: &str) -> Result<Option<String>, Fault> {
+    match clean(cell)? {
+        name if name.is_empty() => Ok(None),
+        name => fit(name).map(Some),
+    }
+}
+
+/// A name as long as names may be; a longer one is not cut, because two that differ at the end would become one.
+pub(super) fn fit(name: String) -> Result<String, Fault> {
+    if name.chars().count() > NAME_CHARS {
+        return Err(Fault::LongName);
+    }
+    Ok(name)
+}
+
+/// NUL is refused here because no text column of Postgres takes it: one such cell would fail a whole chunk.
+fn clean(cell: &str) -> Result<String, Fault> {
+    match trimmed(&unguarded(cell)) {
+        value if value.contains('\0') => Err(Fault::Nul),
+        value => Ok(value.to_owned()),
+    }
+}
+
+/// The order list's word for a ticket's state. Expired means never paid and the term is over; pretix refuses such
+/// tickets as cancelled. "Pending (confirmed)" is not paid either, but the organiser has let it count as paid: pretix
+/// admits it, and so do we. A check-in list does not tell these tickets from the pending ones, so they stay unpaid there.
+pub(super) fn status(cell: &str) -> Result<TicketStatus, Fault> {
+    match trimmed(cell) {
+        "paid" | "bezahlt" => Ok(TicketStatus::Valid),
+        "pending (confirmed)" | "ausstehend (bestätigt)" => Ok(TicketStatus::Valid),
+        "pending" | "ausstehend" => Ok(TicketStatus::Unpaid),
+        "approval pending" | "Freigabe ausstehend" => Ok(TicketStatus::Unpaid),
+        "canceled" | "storniert" => Ok(TicketStatus::Void),
+        "expired" | "abgelaufen" => Ok(TicketStatus::Void),
+        word => Err(Fault::UnknownStatus(quoted(word))),
+    }
+}
+
+/// The check-in list's yes or no.
+pub(super) fn paid(cell: &str) -> Result<TicketStatus, Fault> {
+    match trimmed(cell) {
+        "Yes" | "Ja" => Ok(TicketStatus::Valid),
+        "No" | "Nein" => Ok(TicketStatus::Unpaid),
+        word => Err(Fault::UnknownPaid(quoted(word))),
+    }
+}
+
+/// pretix writes yes or nothing. A plain no is understood all the same; any other word could mean either.
+pub(super) fn blocked(cell: &str) -> Result<Option<TicketStatus>, Fault> {
+    match trimmed(cell) {
+        "Yes" | "Ja" => Ok(Some(TicketStatus::Blocked)),
+        "" | "No" | "Nein" => Ok(None),
+        word => Err(Fault::UnknownBlocked(quoted(word))),
+    }
+}
+
+/// Digits, and at most two after a point or comma. pretix writes no thousands separator, so a third digit there
+/// (`1.249`) means that the file is not what it seems, and a price is not guessed.
+pub(super) fn price(cell: &str) -> Result<Option<Decimal>, Fault> {
+    let amount = trimmed(cell);
+    if amount.is_empty() {
+        return Ok(None);
+    }
+    let unknown = || Fault::UnknownPrice(quoted(amount));
+    let (whole, cents) = amount.split_once(['.', ',']).unwrap_or((amount, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(cents) || cents.len() > 2 {
+        return Err(unknown());
+    }
+    Decimal::from_str_exact(&amount.replace(',', ".")).map(Some).map_err(|_| unknown())
+}
+
+fn quoted(word: &str) -> String {
+    word.chars().take(QUOTED_CHARS_MAX).collect()
+}

@@ -1,0 +1,264 @@
+//! Tickets uploaded over the API: JSON or CSV, upserted by code, safe to repeat. A bad row is told and costs only itself.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{EventError, TicketStatus, catalogue::find, printable, trim_code};
+use crate::{
+    authorise::Clerk,
+    clock::Clock,
+    faults::Faults,
+    ids::{EventId, OrganisationId},
+    ledger::{
+        Book, LedgerError, UploadChunk, UploadCount, UploadTicket,
+        change::Guard,
+        rows::{EventFacts, TicketType},
+        words::Permission,
+    },
+    limits,
+};
+
+/// Tickets as JSON.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ticket_upload)]
+pub struct UploadBody {
+    /// Up to 1,000 tickets.
+    #[schema(max_items = 1000)]
+    pub tickets: Vec<TicketBody>,
+}
+
+/// A ticket of an upload.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ticket_upload_row)]
+pub struct TicketBody {
+    /// What its bar code holds; 1 to 512 bytes.
+    #[schema(max_length = 512)]
+    pub code: String,
+    /// The id or the name of a ticket type of the event.
+    #[serde(rename = "type")]
+    pub ticket_type: String,
+    /// Whose it is.
+    pub holder: Option<String>,
+    /// Its state.
+    pub status: TicketStatus,
+    /// Entries that it allows; as its type says if absent.
+    pub entries_allowed: Option<u32>,
+}
+
+/// What became of an upload.
+#[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
+#[schema(as = upload_result)]
+pub struct Uploaded {
+    /// Tickets that are new.
+    pub created: i64,
+    /// Tickets that have changed.
+    pub updated: i64,
+    /// Tickets that stood so already.
+    pub unchanged: i64,
+    /// Rows that were not taken.
+    pub rejected: Vec<RejectedRow>,
+}
+
+/// A row that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = rejected_row)]
+pub struct RejectedRow {
+    /// Which: from 1 in JSON; in CSV the heading is row 1.
+    pub row: u64,
+    /// Its code, as far as it could be read.
+    pub code: Option<String>,
+    /// Why.
+    pub detail: String,
+}
+
+/// Tickets as they are to be stored, gathered into chunks. A code that stands twice is taken once.
+pub struct Intake<'f> {
+    facts: &'f EventFacts,
+    clock: Clock,
+    seen: HashSet<String>,
+    chunk: Vec<UploadTicket>,
+    /// What has become of the rows so far.
+    pub uploaded: Uploaded,
+    /// The tickets that were taken, by the state that they have now.
+    pub by_status: BTreeMap<&'static str, u64>,
+}
+
+impl<'f> Intake<'f> {
+    /// An intake for this event.
+    pub fn new(facts: &'f EventFacts, clock: Clock) -> Self {
+        Self { facts, clock, seen: HashSet::new(), chunk: Vec::new(), uploaded: Uploaded::default(), by_status: BTreeMap::new() }
+    }
+
+    /// Notes that a row was not taken.
+    pub fn reject(&mut self, row: u64, code: Option<String>, detail: impl Into<String>) {
+        if self.uploaded.rejected.len() < limits::REJECTED_NAMED {
+            self.uploaded.rejected.push(RejectedRow { row, code, detail: detail.into() });
+        }
+    }
+
+    /// Takes a row. Answers whether a chunk is full.
+    pub fn take(&mut self, row: u64, body: &TicketBody) -> bool {
+        match self.parse(body) {
+            Ok(ticket) => {
+                *self.by_status.entry(ticket.status.as_str()).or_default() += 1;
+                self.chunk.push(ticket);
+            }
+            Err(detail) => self.reject(row, Some(body.code.clone()), detail),
+        }
+        self.chunk.len() >= limits::UPLOAD_CHUNK
+    }
+
+    fn parse(&mut self, body: &TicketBody) -> Result<UploadTicket, String> {
+        let code = trim_code(&body.code);
+        if code.is_empty() || code.len() > limits::CODE_BYTES || code.contains('\0') {
+            return Err(format!("the code must have 1 to {} bytes and no NUL", limits::CODE_BYTES));
+        }
+        let ticket_type =
+            self.ticket_type(&body.ticket_type).ok_or_else(|| format!("“{}” is not a ticket type of this event", body.ticket_type))?;
+        let mut faults = Faults::default();
+        let holder = body.holder.as_deref().map(printable).filter(|holder| !holder.is_empty());
+        let holder = faults.name_if_any("holder", holder.as_deref());
+        let entries = body.entries_allowed.map(|n| faults.count("entries_allowed", n, 1, limits::ENTRIES_ALLOWED));
+        if let Some(fault) = faults.into_vec().into_iter().next() {
+            return Err(format!("{} {}", fault.pointer, fault.detail));
+        }
+        if !self.seen.insert(code.to_owned()) {
+            return Err("the code stands in this upload before".to_owned());
+        }
+        Ok(UploadTicket {
+            id: self.clock.id(),
+            code: code.to_owned(),
+            ticket_type_id: ticket_type.id,
+            holder,
+            status: body.status,
+            entries_allowed: entries.unwrap_or(ticket_type.entries_allowed),
+        })
+    }
+
+    fn ticket_type(&self, named: &str) -> Option<&'f TicketType> {
+        let id = named.parse::<uuid::Uuid>().ok();
+        self.facts.types.iter().find(|t| t.name == named || Some(t.id.0) == id)
+    }
+
+    /// Stores the tickets gathered so far.
+    pub async fn store(&mut self, book: &Book, guards: Vec<Guard>) -> Result<(), LedgerError> {
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        let tickets = std::mem::take(&mut self.chunk);
+        let given = i64::try_from(tickets.len()).unwrap_or(i64::MAX);
+        let event = &self.facts.event;
+        let chunk = UploadChunk { organisation: event.organisation_id, event: event.id, guards, tickets, at: self.clock.now() };
+        let UploadCount { created, updated, .. } = book.store_tickets(&chunk).await?;
+        self.uploaded.created += created;
+        self.uploaded.updated += updated;
+        self.uploaded.unchanged += given - created - updated;
+        Ok(())
+    }
+}
+
+/// Takes an upload as JSON.
+pub async fn json(book: &Book, clock: Clock, clerk: Clerk<'_>, event: EventId, body: UploadBody) -> Result<Uploaded, EventError> {
+    let facts = begin(book, clerk, event).await?;
+    if body.tickets.len() > limits::UPLOAD_TICKETS {
+        return Err(EventError::Invalid(Faults::one("/tickets", format!("must have at most {} tickets", limits::UPLOAD_TICKETS))));
+    }
+    let mut intake = Intake::new(&facts, clock);
+    for (row, ticket) in (1_u64..).zip(&body.tickets) {
+        if intake.take(row, ticket) {
+            store(book, clerk, &mut intake).await?;
+        }
+    }
+    store(book, clerk, &mut intake).await?;
+    Ok(intake.uploaded)
+}
+
+/// Takes an upload as CSV with a heading line.
+pub async fn csv(book: &Book, clock: Clock, clerk: Clerk<'_>, event: EventId, bytes: &[u8]) -> Result<Uploaded, EventError> {
+    let facts = begin(book, clerk, event).await?;
+    let mut reader = csv::ReaderBuilder::new().from_reader(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+    check_headings(reader.headers()).map_err(EventError::Invalid)?;
+    let mut intake = Intake::new(&facts, clock);
+    for (row, record) in (2_u64..).zip(reader.deserialize::<CsvRow>()) {
+        if row > u64::try_from(limits::UPLOAD_ROWS).unwrap_or(u64::MAX) {
+            intake.reject(
+                row,
+                None,
+                format!("an upload has at most {} rows; this one and those after it were not read", limits::UPLOAD_ROWS),
+            );
+            break;
+        }
+        let full = match record.map_err(|error| error.to_string()).and_then(CsvRow::into_body) {
+            Ok(ticket) => intake.take(row, &ticket),
+            Err(detail) => {
+                intake.reject(row, None, detail);
+                false
+            }
+        };
+        if full {
+            store(book, clerk, &mut intake).await?;
+        }
+    }
+    store(book, clerk, &mut intake).await?;
+    Ok(intake.uploaded)
+}
+
+async fn begin(book: &Book, clerk: Clerk<'_>, event: EventId) -> Result<EventFacts, EventError> {
+    let organisation: OrganisationId = clerk.mandate(Permission::EventsManage).await?.organisation();
+    find(book, organisation, event).await
+}
+
+/// Each chunk rests on the mandate as it stands then: who loses it in the middle of an upload stores no further.
+async fn store(book: &Book, clerk: Clerk<'_>, intake: &mut Intake<'_>) -> Result<(), EventError> {
+    for _ in 0..limits::CHANGE_TRIES {
+        let mandate = clerk.mandate(Permission::EventsManage).await?;
+        let kept = intake.chunk.clone();
+        match intake.store(book, mandate.guards()).await {
+            Err(LedgerError::Moved) => intake.chunk = kept,
+            done => return Ok(done?),
+        }
+    }
+    Err(LedgerError::Busy.into())
+}
+
+const HEADINGS: [&str; 5] = ["code", "type", "holder", "status", "entries_allowed"];
+
+fn check_headings(found: Result<&csv::StringRecord, csv::Error>) -> Result<(), Faults> {
+    let found = found.map_err(|error| Faults::one("", error.to_string()))?;
+    if let Some(unknown) = found.iter().find(|heading| !HEADINGS.contains(heading)) {
+        return Err(Faults::one("", format!("the heading “{unknown}” is not one of {}", HEADINGS.join(", "))));
+    }
+    for needed in ["code", "type", "status"] {
+        if !found.iter().any(|heading| heading == needed) {
+            return Err(Faults::one("", format!("the heading “{needed}” is missing")));
+        }
+    }
+    Ok(())
+}
+
+/// A row as CSV has it: an empty cell is an absent value.
+#[derive(Deserialize)]
+struct CsvRow {
+    code: String,
+    #[serde(rename = "type")]
+    ticket_type: String,
+    #[serde(default)]
+    holder: Option<String>,
+    status: String,
+    #[serde(default)]
+    entries_allowed: Option<String>,
+}
+
+impl CsvRow {
+    fn into_body(self) -> Result<TicketBody, String> {
+        let entries_allowed = match self.entries_allowed.as_deref().map(str::trim) {
+            None | Some("") => None,
+            Some(text) => Some(text.parse().map_err(|_| format!("“{text}” is not a number of entries"))?),
+        };
+        let status = self.status.trim().parse().map_err(|error: crate::words::UnknownWord| error.to_string())?;
+        Ok(TicketBody { code: self.code, ticket_type: self.ticket_type, holder: self.holder, status, entries_allowed })
+    }
+}
