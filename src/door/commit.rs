@@ -1,0 +1,68 @@
+//! A verdict becomes an entry in the book, or nothing: the permit is used up either way.
+
+use tokio::time::Instant;
+
+use super::{Door, request::Request};
+use crate::{
+    authorise::Permit,
+    ledger::{
+        LedgerError,
+        entry::{ScanEntry, ScanOutcome},
+        rows::{Movement, Ticket},
+    },
+};
+
+/// A movement that is in the book.
+#[derive(Debug)]
+#[must_use = "green is durable, and now it may be shown"]
+pub struct Receipt {
+    movement: Movement,
+}
+
+impl Receipt {
+    /// The movement.
+    pub fn movement(&self) -> &Movement {
+        &self.movement
+    }
+}
+
+/// Writes the movement. None: what it rests on has moved, or its id is known. Look again.
+pub async fn commit(
+    door: &Door,
+    permit: Permit,
+    request: &Request,
+    ticket: &Ticket,
+    uses: i32,
+    deadline: Instant,
+) -> Result<Option<Receipt>, LedgerError> {
+    let gate = request.gate.clone().or_else(|| permit.device().gate.clone());
+    let entry = ScanEntry {
+        ground: permit.ground(),
+        id: request.id,
+        ticket: ticket.id,
+        direction: request.direction,
+        uses,
+        allowed: ticket.entries_allowed,
+        gate: gate.clone(),
+        scanned_at: request.scanned_at,
+        fingerprint: request.fingerprint(),
+    };
+    match door.book.commit_scan(permit.organisation(), entry, deadline).await? {
+        ScanOutcome::NotWritten => Ok(None),
+        ScanOutcome::Recorded { seq, used, inside, recorded_at } => {
+            let device = permit.device();
+            let movement = Movement {
+                seq,
+                direction: request.direction,
+                used,
+                inside,
+                gate,
+                recorded_at,
+                device_id: device.id,
+                device_name: device.name.clone(),
+            };
+            door.warm.moved(request.event, &request.code, movement.clone());
+            Ok(Some(Receipt { movement }))
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The verdict on a ticket: a pure function of what was seen, the request and the time.
+
+use serde::Serialize;
+
+use crate::{
+    clock::Moment,
+    ids::Named,
+    ledger::{
+        rows::{Movement, Ticket, TicketType},
+        words::{Direction, TicketStatus},
+    },
+    words::words,
+};
+
+words! {
+    /// Why a ticket is refused.
+    pub enum Reason {
+        /// No ticket of this event has this code.
+        UnknownTicket = "unknown_ticket",
+        /// It is a ticket of another live event.
+        WrongEvent = "wrong_event",
+        /// Its entries are used up.
+        AlreadyAdmitted = "already_admitted",
+        /// It was cancelled.
+        Void = "void",
+        /// It was paid back.
+        Refunded = "refunded",
+        /// It is not paid for.
+        Unpaid = "unpaid",
+        /// It is held back by the organiser.
+        Blocked = "blocked",
+        /// Its time has not come.
+        TooEarly = "too_early",
+        /// Its time is over.
+        TooLate = "too_late",
+        /// It is not admitted at this gate.
+        WrongGate = "wrong_gate",
+        /// It goes out and is not inside.
+        NotInside = "not_inside",
+    }
+}
+
+/// What a decision about a ticket rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'q> {
+    /// The ticket, if the event has one with this code.
+    pub ticket: Option<&'q Ticket>,
+    /// Its type.
+    pub ticket_type: Option<&'q TicketType>,
+    /// Its last movement.
+    pub last: Option<&'q Movement>,
+    /// A live event that has a ticket with this code.
+    pub elsewhere: Option<&'q Named>,
+    /// Which way.
+    pub direction: Direction,
+    /// At which gate.
+    pub gate: Option<&'q str>,
+    /// When.
+    pub now: Moment,
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Green, once it is in the book.
+    Admit {
+        /// Entries that the movement uses.
+        uses: i32,
+    },
+    /// Red.
+    Refuse(Reason),
+}
+
+/// The spelling of a verdict in the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictWord {
+    /// Let in (or out).
+    Admit,
+    /// Do not.
+    Refuse,
+}
+
+/// Decides. What concerns the ticket itself comes before when and where, and these before how often.
+pub fn decide(question: &Question<'_>) -> Verdict {
+    let (Some(ticket), Some(ticket_type)) = (question.ticket, question.ticket_type) else {
+        return Verdict::Refuse(if question.elsewhere.is_some() { Reason::WrongEvent } else { Reason::UnknownTicket });
+    };
+    let refusal = by_status(ticket.status).or_else(|| match question.direction {
+        Direction::In => {
+            by_time(ticket_type, question.now).or_else(|| by_gate(ticket_type, question.gate)).or_else(|| by_entries(ticket, question.last))
+        }
+        // Whoever is inside gets out, at any time and by any gate.
+        Direction::Out => by_presence(question.last),
+    });
+    match (refusal, question.direction) {
+        (Some(reason), _) => Verdict::Refuse(reason),
+        (None, Direction::In) => Verdict::Admit { uses: 1 },
+        (None, Direction::Out) => Verdict::Admit { uses: if ticket_type.reentry { -1 } else { 0 } },
+    }
+}
+
+fn by_status(status: TicketStatus) -> Option<Reason> {
+    match status {
+        TicketStatus::Valid => None,
+        TicketStatus::Void => Some(Reason::Void),
+        TicketStatus::Refunded => Some(Reason::Refunded),
+        TicketStatus::Unpaid => Some(Reason::Unpaid),
+        TicketStatus::Blocked => Some(Reason::Blocked),
+    }
+}
+
+fn by_time(ticket_type: &TicketType, now: Moment) -> Option<Reason> {
+    if ticket_type.valid_from.is_some_and(|from| now < from) {
+        return Some(Reason::TooEarly);
+    }
+    ticket_type.valid_until.is_some_and(|until| now > until).then_some(Reason::TooLate)
+}
+
+fn by_gate(ticket_type: &TicketType, gate: Option<&str>) -> Option<Reason> {
+    let admitted = ticket_type.gates.is_empty() || gate.is_some_and(|gate| ticket_type.gates.iter().any(|g| g == gate));
+    (!admitted).then_some(Reason::WrongGate)
+}
+
+fn by_entries(ticket: &Ticket, last: Option<&Movement>) -> Option<Reason> {
+    let used = last.map_or(0, |last| last.used);
+    (used >= ticket.entries_allowed).then_some(Reason::AlreadyAdmitted)
+}
+
+fn by_presence(last: Option<&Movement>) -> Option<Reason> {
+    last.is_none_or(|last| last.inside == 0).then_some(Reason::NotInside)
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

@@ -1,0 +1,91 @@
+//! What a scan is decided on: the nearest copies, or one fresh look at the book that sees authority and ticket together.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{Door, request::Request};
+use crate::{
+    authenticate::token::SessionClaims,
+    ids::Named,
+    ledger::{
+        LedgerError,
+        entry::Look,
+        rows::{Authority, EventFacts, Movement, RecordedScan, Ticket},
+    },
+    walk::Sight,
+};
+
+/// What was seen.
+#[derive(Debug)]
+pub struct Facts {
+    /// Where it was seen: a refusal found on a copy is confirmed by a fresh look before it is answered.
+    pub sight: Sight,
+    /// Who asks.
+    pub authority: Option<Arc<Authority>>,
+    /// The event, if it is of the caller's organisation.
+    pub event: Option<Arc<EventFacts>>,
+    /// The one event in the caller's list.
+    pub pinned: Option<Named>,
+    /// The ticket.
+    pub ticket: Option<Arc<Ticket>>,
+    /// Its last movement.
+    pub last: Option<Arc<Movement>>,
+    /// A live event that has a ticket with this code.
+    pub elsewhere: Option<Named>,
+    /// What the book has under the scan's id.
+    pub recorded: Option<RecordedScan>,
+}
+
+/// Looks.
+pub async fn gather(door: &Door, claims: SessionClaims, request: &Request, sight: Sight, deadline: Instant) -> Result<Facts, LedgerError> {
+    if sight == Sight::Nearest
+        && let Some(facts) = nearest(door, claims, request).await
+    {
+        return Ok(facts);
+    }
+    fresh(door, claims, request, deadline).await
+}
+
+/// All from copies, or nothing.
+async fn nearest(door: &Door, claims: SessionClaims, request: &Request) -> Option<Facts> {
+    let event = door.warm.nearest(request.event)?;
+    let ticket = event.ticket(request.code()?)?;
+    let authority = door.hot.nearest(claims.session).await?;
+    let facts = event.facts();
+    let event = (facts.event.organisation_id == authority.membership.organisation_id).then(|| Arc::clone(facts));
+    Some(Facts {
+        sight: Sight::Nearest,
+        authority: Some(authority),
+        event,
+        pinned: None,
+        ticket: Some(ticket.ticket),
+        last: ticket.last,
+        elsewhere: None,
+        recorded: None,
+    })
+}
+
+async fn fresh(door: &Door, claims: SessionClaims, request: &Request, deadline: Instant) -> Result<Facts, LedgerError> {
+    let look =
+        Look { session: claims.session, event: request.event, code: request.code().map(str::to_owned), scan: Some(request.id), sale: None };
+    let seen = door.book.look(look, deadline).await?;
+    let authority = seen.authority.map(Arc::new);
+    if let Some(authority) = &authority {
+        door.hot.remember(seen.as_of, authority);
+    }
+    if let Some(event) = &seen.event {
+        door.warm.remember(seen.as_of, event, seen.ticket.clone());
+    }
+    let (ticket, last) = seen.ticket.unzip();
+    Ok(Facts {
+        sight: Sight::Fresh,
+        authority,
+        event: seen.event.map(Arc::new),
+        pinned: seen.pinned,
+        ticket: ticket.map(Arc::new),
+        last: last.flatten().map(Arc::new),
+        elsewhere: seen.elsewhere,
+        recorded: seen.scan,
+    })
+}

@@ -1,0 +1,134 @@
+//! A scan, from request to answer: request, facts, decide, commit, answer.
+//!
+//! This page holds the walk and nothing else. It is walked first on the nearest copies; a green light is then made sure by the commit,
+//! and a red one, like any refusal of the caller, by walking once more on a fresh look.
+
+pub mod answer;
+mod commit;
+pub mod decide;
+pub mod facts;
+pub mod request;
+
+use std::sync::Arc;
+
+use self::{
+    answer::Answer,
+    decide::{Question, Verdict},
+    facts::Facts,
+    request::Request,
+};
+use crate::{
+    authenticate::{Gate, NotAuthenticated, token::SessionClaims},
+    authorise::{self, Act, Permit, Refused},
+    clock::Moment,
+    event::warm::Warm,
+    faults::Faults,
+    ledger::{Book, LedgerError, rows::RecordedScan},
+    limits,
+    session::hot::Hot,
+    walk::{Room, Rooms, Sight},
+};
+
+/// What a scan needs.
+#[derive(Clone)]
+pub struct Door {
+    /// Where tokens become callers.
+    pub gate: Gate,
+    /// The book.
+    pub book: Book,
+    /// Hot copies of sessions.
+    pub hot: Arc<Hot>,
+    /// Warm copies of events and tickets.
+    pub warm: Arc<Warm>,
+}
+
+/// Why there is no verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// The caller is not who they say.
+    #[error(transparent)]
+    NotAuthenticated(#[from] NotAuthenticated),
+    /// The caller may not.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The body breaks a rule.
+    #[error("the body is invalid")]
+    Invalid(Faults),
+    /// The id was used for something else, or by another device.
+    #[error("This id was used for another request.")]
+    IdReused,
+    /// The book.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// A scan.
+pub async fn scan(door: &Door, claims: SessionClaims, request: &Request, rooms: &mut Rooms) -> Result<Answer, DoorError> {
+    let deadline = door.gate.clock.deadline(limits::WALK);
+    // A dry run is sure only if it is fresh: no commit stands behind it.
+    let mut sight = if request.dry_run { Sight::Fresh } else { Sight::Nearest };
+    for _ in 0..limits::WALKS {
+        let facts = rooms.time(Room::Facts, facts::gather(door, claims, request, sight, deadline)).await?;
+        match consider(door, claims, request, &facts, rooms) {
+            Ok(Step::Replay(recorded)) => return Ok(answer::replayed(recorded)),
+            Ok(Step::Answer(Verdict::Admit { uses }, permit)) if !request.dry_run => {
+                let Some(ticket) = facts.ticket.as_deref() else { return Err(LedgerError::Broken.into()) };
+                match rooms.time(Room::Commit, commit::commit(door, permit, request, ticket, uses, deadline)).await {
+                    Ok(Some(receipt)) => return Ok(answer::admitted(request, &facts, &receipt)),
+                    // Moved, known, or unknown because the answer was lost: the next look tells.
+                    Ok(None) | Err(LedgerError::Unavailable) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            outcome if facts.sight == Sight::Fresh => {
+                return match outcome? {
+                    Step::Answer(Verdict::Refuse(reason), _) => Ok(answer::refused(request, &facts, reason)),
+                    Step::Answer(Verdict::Admit { .. }, _) | Step::Replay(_) => Ok(answer::would_admit(request, &facts)),
+                };
+            }
+            _ => {}
+        }
+        sight = Sight::Fresh;
+    }
+    Err(LedgerError::Busy.into())
+}
+
+/// Where the walk stands after the judgement.
+enum Step<'f> {
+    /// The scan is in the book already.
+    Replay(&'f RecordedScan),
+    /// A verdict, and the right to write it.
+    Answer(Verdict, Permit),
+}
+
+/// Authenticate, authorise, decide: no waiting, on one set of facts.
+fn consider<'f>(door: &Door, claims: SessionClaims, request: &Request, facts: &'f Facts, rooms: &mut Rooms) -> Result<Step<'f>, DoorError> {
+    let caller = rooms.measure(Room::Authenticate, || door.gate.admit(facts.authority.clone(), claims))?;
+    if let Some(recorded) = &facts.recorded {
+        return replay(recorded, request, &caller);
+    }
+    let permit = rooms.measure(Room::Authorise, || authorise::permit(&caller, Act::Scan, facts.event.as_deref(), facts.pinned.as_ref()))?;
+    if !request.faults.is_empty() {
+        return Err(DoorError::Invalid(request.faults.clone()));
+    }
+    let verdict = rooms.measure(Room::Decide, || decide::decide(&question(request, facts, &permit, door.gate.clock.now())));
+    Ok(Step::Answer(verdict, permit))
+}
+
+fn replay<'f>(recorded: &'f RecordedScan, request: &Request, caller: &crate::authenticate::Caller) -> Result<Step<'f>, DoorError> {
+    let same_device = caller.authority().session.device_id == Some(recorded.device_id);
+    if same_device && recorded.fingerprint == request.fingerprint() { Ok(Step::Replay(recorded)) } else { Err(DoorError::IdReused) }
+}
+
+fn question<'q>(request: &'q Request, facts: &'q Facts, permit: &'q Permit, now: Moment) -> Question<'q> {
+    let ticket = facts.ticket.as_deref();
+    Question {
+        ticket,
+        ticket_type: ticket.and_then(|t| facts.event.as_deref()?.ticket_type(t.ticket_type_id)),
+        last: facts.last.as_deref(),
+        elsewhere: facts.elsewhere.as_ref(),
+        direction: request.direction,
+        gate: request.gate.as_deref().or(permit.device().gate.as_deref()),
+        now,
+    }
+}

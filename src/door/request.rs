@@ -1,0 +1,115 @@
+//! A scan as it was sent, and what it means.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    clock::Moment,
+    event::trim_code,
+    faults::Faults,
+    ids::{EventId, ScanId},
+    ledger::words::Direction,
+    limits,
+    walk::fingerprint,
+};
+
+/// A scan as it was sent.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = scan)]
+pub struct ScanBody {
+    /// Made by the device and kept before it sends: the same id again finds the first answer.
+    pub id: Uuid,
+    /// The event.
+    pub event: Uuid,
+    /// What the bar code holds; 1 to 512 bytes, white space and control characters at its ends are cut.
+    #[schema(max_length = 512, example = "k7qj2kz5cmyyphx4jcrw3gcvbd")]
+    pub code: String,
+    /// Which way.
+    #[serde(default = "inwards")]
+    pub direction: Direction,
+    /// The gate; the device's own if none is named.
+    #[schema(max_length = 200)]
+    pub gate: Option<String>,
+    /// When, as the phone had it; recorded, never decided on.
+    pub scanned_at: Option<DateTime<Utc>>,
+    /// Decides and records nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+fn inwards() -> Direction {
+    Direction::In
+}
+
+/// What a scan means.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Its id.
+    pub id: ScanId,
+    /// The event.
+    pub event: EventId,
+    /// The code as tickets are compared.
+    pub code: String,
+    /// Which way.
+    pub direction: Direction,
+    /// The gate that it names.
+    pub gate: Option<String>,
+    /// When, as the phone had it.
+    pub scanned_at: Option<Moment>,
+    /// Decides and records nothing.
+    pub dry_run: bool,
+    /// What is wrong with the body; told after all that concerns the caller.
+    pub faults: Faults,
+}
+
+impl Request {
+    /// What this body means.
+    pub fn parse(body: ScanBody) -> Self {
+        let mut faults = Faults::default();
+        let code = trim_code(&body.code);
+        if code.is_empty() || code.len() > limits::CODE_BYTES {
+            faults.add("/code", format!("must have 1 to {} bytes", limits::CODE_BYTES));
+        } else if code.contains('\0') {
+            faults.add("/code", "must not contain a NUL");
+        }
+        Self {
+            id: ScanId(body.id),
+            event: EventId(body.event),
+            code: code.to_owned(),
+            direction: body.direction,
+            gate: faults.name_if_any("/gate", body.gate.as_deref()),
+            scanned_at: body.scanned_at,
+            dry_run: body.dry_run,
+            faults,
+        }
+    }
+
+    /// The code to look for; none that could not be a ticket's.
+    pub fn code(&self) -> Option<&str> {
+        self.faults.is_empty().then_some(self.code.as_str())
+    }
+
+    /// What is the same when the same scan is sent again.
+    pub fn fingerprint(&self) -> String {
+        #[derive(Serialize)]
+        struct Meaning<'r> {
+            event: EventId,
+            code: &'r str,
+            direction: Direction,
+            gate: Option<&'r str>,
+            scanned_at: Option<Moment>,
+            dry_run: bool,
+        }
+        let Self { event, code, direction, gate, scanned_at, dry_run, .. } = self;
+        fingerprint(&Meaning {
+            event: *event,
+            code,
+            direction: *direction,
+            gate: gate.as_deref(),
+            scanned_at: *scanned_at,
+            dry_run: *dry_run,
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! A quote becomes an entry in the book, or nothing: the permit is used up either way.
+
+use data_encoding::BASE32_NOPAD;
+use tokio::time::Instant;
+
+use super::{
+    Till,
+    decide::Quote,
+    request::{Payment, Request},
+};
+use crate::{
+    authorise::Permit,
+    clock::Moment,
+    ids::Named,
+    ledger::{
+        LedgerError,
+        entry::{NewTicket, SaleEntry, SaleOutcome},
+        rows::{EventFacts, RecordedSale, Sale, SoldTicket},
+        words::PaymentMethod,
+    },
+};
+
+/// A sale that is in the book.
+#[derive(Debug)]
+#[must_use = "a sale is answered once it is on disk, and now it is"]
+pub struct Receipt {
+    recorded: Box<RecordedSale>,
+}
+
+impl Receipt {
+    /// The sale.
+    pub fn recorded(&self) -> &RecordedSale {
+        &self.recorded
+    }
+}
+
+/// What became of a sale.
+#[derive(Debug)]
+pub enum Committed {
+    /// It is in the book.
+    Recorded(Receipt),
+    /// The quota of a type does not hold it.
+    SoldOut {
+        /// The first type that lacks.
+        ticket_type: Named,
+        /// What is left of it.
+        left: i32,
+    },
+    /// What it rests on has moved, or its id is known. Look again.
+    Moved,
+}
+
+/// Writes the sale.
+pub async fn commit(
+    till: &Till,
+    permit: Permit,
+    request: &Request,
+    quote: Quote,
+    event: &EventFacts,
+    deadline: Instant,
+) -> Result<Committed, LedgerError> {
+    let tickets = mint(till, request, &quote);
+    let (method, reference) = match &request.payment {
+        Payment::Cash { .. } => (PaymentMethod::Cash, None),
+        Payment::Card { reference } => (PaymentMethod::Card, Some(reference.clone())),
+    };
+    let entry = SaleEntry {
+        ground: permit.ground(),
+        id: request.id,
+        currency: quote.tender.code().to_owned(),
+        total_minor: quote.total.minor(),
+        method,
+        tendered_minor: quote.tendered.map(|m| m.minor()),
+        change_minor: quote.change.map(|m| m.minor()),
+        reference,
+        fingerprint: request.fingerprint(),
+        lines: quote.lines,
+        tickets,
+        gate: permit.device().gate.clone(),
+    };
+    match till.book.commit_sale(permit.organisation(), entry.clone(), deadline).await? {
+        SaleOutcome::Recorded { receipt_number, recorded_at } => {
+            let recorded = Box::new(as_recorded(entry, event, receipt_number, recorded_at, &permit));
+            Ok(Committed::Recorded(Receipt { recorded }))
+        }
+        SaleOutcome::SoldOut { ticket_type, left } => {
+            let name = event.ticket_type(ticket_type).map_or("", |t| t.name.as_str());
+            Ok(Committed::SoldOut { ticket_type: Named::new(ticket_type, name), left })
+        }
+        SaleOutcome::NotWritten => Ok(Committed::Moved),
+    }
+}
+
+/// The tickets of a sale, with codes of 160 random bits: nobody guesses one.
+fn mint(till: &Till, request: &Request, quote: &Quote) -> Vec<NewTicket> {
+    let clock = till.gate.clock;
+    let mut tickets = Vec::new();
+    for (line, entries_allowed) in quote.lines.iter().zip(&quote.entries_allowed) {
+        for _ in 0..line.quantity {
+            tickets.push(NewTicket {
+                id: clock.id(),
+                ticket_type_id: line.ticket_type_id,
+                code: BASE32_NOPAD.encode(&rand::random::<[u8; 20]>()).to_lowercase(),
+                entries_allowed: *entries_allowed,
+                admission: request.admit.then(|| clock.id()),
+            });
+        }
+    }
+    tickets
+}
+
+fn as_recorded(entry: SaleEntry, event: &EventFacts, receipt_number: i64, recorded_at: Moment, permit: &Permit) -> RecordedSale {
+    let name = |ticket: &NewTicket| {
+        entry.lines.iter().find(|l| l.ticket_type_id == ticket.ticket_type_id).map_or("", |l| l.name.as_str()).to_owned()
+    };
+    let sold = |t: &NewTicket| SoldTicket { id: t.id, code: t.code.clone(), ticket_type_id: t.ticket_type_id, ticket_type_name: name(t) };
+    RecordedSale {
+        tickets: entry.tickets.iter().map(sold).collect(),
+        sale: Sale {
+            id: entry.id,
+            event_id: event.event.id,
+            receipt_number,
+            device_id: permit.device().id,
+            currency: entry.currency,
+            total_minor: entry.total_minor,
+            method: entry.method,
+            tendered_minor: entry.tendered_minor,
+            change_minor: entry.change_minor,
+            reference: entry.reference,
+            recorded_at,
+            fingerprint: entry.fingerprint,
+        },
+        lines: entry.lines,
+        event: Named::new(event.event.id, &event.event.name),
+    }
+}

@@ -1,0 +1,146 @@
+//! A sale, from request to answer: request, facts, decide, commit, answer. The same walk as a scan's (see [`crate::door`]).
+
+pub mod answer;
+mod commit;
+pub mod decide;
+pub mod facts;
+pub mod request;
+
+use std::sync::Arc;
+
+use self::{
+    answer::Answer,
+    commit::Committed,
+    decide::{Objection, Quote},
+    facts::Facts,
+    request::Request,
+};
+use crate::{
+    authenticate::{Caller, Gate, NotAuthenticated, token::SessionClaims},
+    authorise::{self, Act, Permit, Refused},
+    event::warm::Warm,
+    faults::Faults,
+    ids::{Named, SaleId},
+    ledger::{
+        Book, LedgerError,
+        rows::{EventFacts, RecordedSale},
+        words::Permission,
+    },
+    limits,
+    money::Money,
+    session::hot::Hot,
+    walk::{Room, Rooms, Sight},
+};
+
+/// What a sale needs.
+#[derive(Clone)]
+pub struct Till {
+    /// Where tokens become callers.
+    pub gate: Gate,
+    /// The book.
+    pub book: Book,
+    /// Hot copies of sessions.
+    pub hot: Arc<Hot>,
+    /// Warm copies of events.
+    pub warm: Arc<Warm>,
+}
+
+/// Why there is no sale.
+#[derive(Debug, thiserror::Error)]
+pub enum PosError {
+    /// The caller is not who they say.
+    #[error(transparent)]
+    NotAuthenticated(#[from] NotAuthenticated),
+    /// The caller may not.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The body breaks a rule.
+    #[error("the body is invalid")]
+    Invalid(Faults),
+    /// The terminal showed another total.
+    #[error("The price has changed: the total is now {0}.")]
+    PriceChanged(Money),
+    /// The quota of a type does not hold the sale.
+    #[error("{} is sold out: {left} left.", .ticket_type.name)]
+    SoldOut {
+        /// The first type that lacks.
+        ticket_type: Named,
+        /// What is left of it.
+        left: i32,
+    },
+    /// The id was used for something else, or by another device.
+    #[error("This id was used for another request.")]
+    IdReused,
+    /// The book.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl From<Objection> for PosError {
+    fn from(objection: Objection) -> Self {
+        match objection {
+            Objection::Invalid(faults) => Self::Invalid(faults),
+            Objection::PriceChanged(total) => Self::PriceChanged(total),
+        }
+    }
+}
+
+/// A sale.
+pub async fn sell(till: &Till, claims: SessionClaims, request: &Request, rooms: &mut Rooms) -> Result<Answer, PosError> {
+    let deadline = till.gate.clock.deadline(limits::WALK);
+    let mut sight = Sight::Nearest;
+    for _ in 0..limits::WALKS {
+        let facts = rooms.time(Room::Facts, facts::gather(till, claims, request, sight, deadline)).await?;
+        match consider(till, claims, request, &facts, rooms) {
+            Ok(Step::Replay(recorded)) => return Ok(answer::tell(recorded, true)?),
+            Ok(Step::Sell(quote, permit, event)) => {
+                match rooms.time(Room::Commit, commit::commit(till, permit, request, *quote, event, deadline)).await {
+                    Ok(Committed::Recorded(receipt)) => return Ok(answer::tell(receipt.recorded(), false)?),
+                    Ok(Committed::SoldOut { ticket_type, left }) => return Err(PosError::SoldOut { ticket_type, left }),
+                    // Moved, known, or unknown because the answer was lost: the next look tells.
+                    Ok(Committed::Moved) | Err(LedgerError::Unavailable) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Err(refusal) if facts.sight == Sight::Fresh => return Err(refusal),
+            Err(_) => {}
+        }
+        sight = Sight::Fresh;
+    }
+    Err(LedgerError::Busy.into())
+}
+
+/// Where the walk stands after the judgement.
+enum Step<'f> {
+    /// The sale is in the book already.
+    Replay(&'f RecordedSale),
+    /// What it costs, the right to write it, and what it was decided on.
+    Sell(Box<Quote>, Permit, &'f EventFacts),
+}
+
+/// Authenticate, authorise, decide: no waiting, on one set of facts.
+fn consider<'f>(till: &Till, claims: SessionClaims, request: &Request, facts: &'f Facts, rooms: &mut Rooms) -> Result<Step<'f>, PosError> {
+    let caller = rooms.measure(Room::Authenticate, || till.gate.admit(facts.authority.clone(), claims))?;
+    if let Some(recorded) = &facts.recorded {
+        return replay(recorded, request, &caller);
+    }
+    let act = Act::Sell { cash: request.is_cash(), admit: request.admit };
+    let permit = rooms.measure(Room::Authorise, || authorise::permit(&caller, act, facts.event.as_deref(), facts.pinned.as_ref()))?;
+    let event = facts.event.as_deref().ok_or(Refused::NotFound)?;
+    let quote = rooms.measure(Room::Decide, || decide::decide(request, event))?;
+    Ok(Step::Sell(Box::new(quote), permit, event))
+}
+
+fn replay<'f>(recorded: &'f RecordedSale, request: &Request, caller: &Caller) -> Result<Step<'f>, PosError> {
+    let same_device = caller.authority().session.device_id == Some(recorded.sale.device_id);
+    if same_device && recorded.sale.fingerprint == request.fingerprint() { Ok(Step::Replay(recorded)) } else { Err(PosError::IdReused) }
+}
+
+/// A sale of the past: for the device that sold it, or with `sales:view`.
+pub async fn find(book: &Book, caller: Caller, id: SaleId) -> Result<Answer, PosError> {
+    let recorded = book.sale(caller.organisation(), id).await?.ok_or(Refused::NotFound)?;
+    if caller.authority().session.device_id != Some(recorded.sale.device_id) {
+        drop(authorise::mandate(caller, Permission::SalesView)?);
+    }
+    Ok(answer::tell(&recorded, false)?)
+}

@@ -1,0 +1,179 @@
+//! A sale as it was sent, and what it means.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    faults::Faults,
+    ids::{EventId, SaleId, TicketTypeId},
+    ledger::words::PaymentMethod,
+    limits,
+    walk::fingerprint,
+};
+
+/// A sale as it was sent.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = sale_request)]
+pub struct SaleBody {
+    /// Made by the terminal and kept before it sends: the same id again finds the first answer.
+    pub id: Uuid,
+    /// The event.
+    pub event: Uuid,
+    /// What is sold; lines of one type are summed.
+    #[schema(min_items = 1, max_items = 50)]
+    pub lines: Vec<LineBody>,
+    /// What the terminal showed; refused with `price_changed` if it is not the total.
+    #[schema(example = "25.00")]
+    pub expected_total: Option<String>,
+    /// How it is paid.
+    pub payment: PaymentBody,
+    /// Sells and lets in at once.
+    #[serde(default)]
+    pub admit: bool,
+}
+
+/// A line as it was sent.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = sale_request_line)]
+pub struct LineBody {
+    /// The type.
+    pub ticket_type: Uuid,
+    /// How many.
+    #[schema(minimum = 1, maximum = 100)]
+    pub quantity: u32,
+}
+
+/// A payment as it was sent.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = payment_request)]
+pub struct PaymentBody {
+    /// Cash or card.
+    pub method: PaymentMethod,
+    /// Cash handed over; the exact total if absent.
+    #[schema(example = "50.00")]
+    pub tendered: Option<String>,
+    /// The card payment's reference.
+    #[schema(max_length = 200)]
+    pub reference: Option<String>,
+}
+
+/// How a sale is paid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payment {
+    /// In cash; so much is handed over, or the exact total.
+    Cash {
+        /// As it was written: its currency is the event's.
+        tendered: Option<String>,
+    },
+    /// By card.
+    Card {
+        /// What the card terminal printed.
+        reference: String,
+    },
+}
+
+/// A line: so many of one type, and where the request named the type first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// The type.
+    pub ticket_type: TicketTypeId,
+    /// How many.
+    pub quantity: u32,
+    /// Its place in the request.
+    #[serde(skip)]
+    pub place: usize,
+}
+
+/// What a sale means.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Its id.
+    pub id: SaleId,
+    /// The event.
+    pub event: EventId,
+    /// One line per type.
+    pub lines: Vec<Line>,
+    /// What the terminal showed.
+    pub expected_total: Option<String>,
+    /// How it is paid.
+    pub payment: Payment,
+    /// Lets in at once.
+    pub admit: bool,
+    /// What is wrong with the body; told after all that concerns the caller.
+    pub faults: Faults,
+}
+
+impl Request {
+    /// What this body means.
+    pub fn parse(body: SaleBody) -> Self {
+        let mut faults = Faults::default();
+        if body.lines.is_empty() || body.lines.len() > limits::SALE_LINES {
+            faults.add("/lines", format!("must have 1 to {} lines", limits::SALE_LINES));
+        }
+        let lines = sum(&body.lines, &mut faults);
+        let payment = payment(body.payment, &mut faults);
+        Self {
+            id: SaleId(body.id),
+            event: EventId(body.event),
+            lines,
+            expected_total: body.expected_total,
+            payment,
+            admit: body.admit,
+            faults,
+        }
+    }
+
+    /// Whether it is paid in cash.
+    pub fn is_cash(&self) -> bool {
+        matches!(self.payment, Payment::Cash { .. })
+    }
+
+    /// What is the same when the same sale is sent again.
+    pub fn fingerprint(&self) -> String {
+        #[derive(Serialize)]
+        struct Meaning<'r> {
+            event: EventId,
+            lines: &'r [Line],
+            expected_total: Option<&'r str>,
+            payment: &'r Payment,
+            admit: bool,
+        }
+        let Self { event, lines, expected_total, payment, admit, .. } = self;
+        fingerprint(&Meaning { event: *event, lines, expected_total: expected_total.as_deref(), payment, admit: *admit })
+    }
+}
+
+fn sum(sent: &[LineBody], faults: &mut Faults) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for (place, line) in sent.iter().enumerate().take(limits::SALE_LINES) {
+        faults.count(&format!("/lines/{place}/quantity"), line.quantity, 1, limits::LINE_QUANTITY);
+        let ticket_type = TicketTypeId(line.ticket_type);
+        match lines.iter_mut().find(|l| l.ticket_type == ticket_type) {
+            Some(known) => known.quantity = known.quantity.saturating_add(line.quantity),
+            None => lines.push(Line { ticket_type, quantity: line.quantity, place }),
+        }
+    }
+    lines
+}
+
+fn payment(sent: PaymentBody, faults: &mut Faults) -> Payment {
+    match sent.method {
+        PaymentMethod::Cash => {
+            if sent.reference.is_some() {
+                faults.add("/payment/reference", "belongs to a card payment");
+            }
+            Payment::Cash { tendered: sent.tendered }
+        }
+        PaymentMethod::Card => {
+            if sent.tendered.is_some() {
+                faults.add("/payment/tendered", "belongs to a cash payment");
+            }
+            let reference = faults.text("/payment/reference", sent.reference.as_deref().unwrap_or_default(), 1, limits::REFERENCE_CHARS);
+            Payment::Card { reference }
+        }
+    }
+}
