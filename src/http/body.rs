@@ -1,0 +1,167 @@
+//! Bodies: bounded in bytes and in time, and parsed so that an error says where it is.
+
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request},
+    http::{HeaderMap, StatusCode, header},
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::{de::DeserializeOwned, de::IgnoredAny};
+use serde_path_to_error::Segment;
+use tokio::time::timeout;
+
+use super::problem::{Code, Problem};
+use crate::{faults::Faults, limits};
+
+/// A JSON body as it was sent. What is wrong with it is told after all that is wrong with the caller, so it is looked at with
+/// [`Sent::read`] once the caller is known.
+pub struct Sent<T>(Result<T, Problem>);
+
+impl<T> Sent<T> {
+    /// The body.
+    pub fn read(self) -> Result<T, Problem> {
+        self.0
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(receive(request).await))
+    }
+}
+
+async fn receive<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    let (parts, body) = request.into_parts();
+    if media_type(&parts.headers) != Some("application/json".to_owned()) {
+        return Err(unsupported());
+    }
+    let bytes = collect(body, limits::BODY_BYTES, limits::BODY_READ).await?;
+    parse(&bytes)
+}
+
+/// The media type of a body, without its parameters.
+pub fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    Some(essence.to_ascii_lowercase())
+}
+
+/// The body is of a media type that is not taken here.
+pub fn unsupported() -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::UnsupportedMediaType, "This media type is not taken here.")
+}
+
+/// All bytes of a body, at most so many and within so much time.
+pub async fn collect(body: Body, most: usize, within: Duration) -> Result<Bytes, Problem> {
+    let too_slow = || Problem::new(StatusCode::REQUEST_TIMEOUT, Code::RequestTimeout, "The request took too long to arrive.");
+    match timeout(within, Limited::new(body, most).collect()).await {
+        Err(_) => Err(too_slow()),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, format!("The body is larger than {most} bytes.")))
+        }
+        Ok(Err(_)) => Err(malformed("The body did not arrive whole.")),
+    }
+}
+
+fn malformed(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, Code::MalformedBody, detail)
+}
+
+/// Parses JSON: what is no JSON is malformed, what is JSON of another shape is invalid at a pointer.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let text = std::str::from_utf8(bytes).map_err(|_| malformed("The body is not UTF-8."))?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let parsed = serde_path_to_error::deserialize::<_, T>(&mut json).map_err(|error| (error.path().clone(), error.into_inner()));
+    match parsed {
+        Ok(value) => json.end().map(|()| value).map_err(|_| malformed("The body is not JSON.")),
+        Err((path, error)) => Err(shape_error(text, &path, &error)),
+    }
+}
+
+fn shape_error(text: &str, path: &serde_path_to_error::Path, error: &serde_json::Error) -> Problem {
+    // The first error may be one of shape although the text is cut off later: then it is no JSON at all.
+    if !error.is_data() || serde_json::from_str::<IgnoredAny>(text).is_err() {
+        return malformed("The body is not JSON.");
+    }
+    let message = error.to_string();
+    // serde_json ends its message with a line and a column; the pointer says it better.
+    let detail = message.rsplit_once(" at line ").map_or(message.as_str(), |(detail, _)| detail);
+    Problem::invalid(Faults::one(pointer(path, detail), detail))
+}
+
+/// The JSON pointer of a path. A field that is missing or unknown is named in the message, not in the path.
+fn pointer(path: &serde_path_to_error::Path, detail: &str) -> String {
+    let mut pointer = String::new();
+    for segment in path.iter() {
+        let step = match segment {
+            Segment::Seq { index } => index.to_string(),
+            Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+            Segment::Enum { .. } | Segment::Unknown => continue,
+        };
+        pointer.push('/');
+        pointer.push_str(&step);
+    }
+    let named = ["missing field `", "unknown field `", "duplicate field `"].iter().find_map(|begin| detail.strip_prefix(begin));
+    if let Some(field) = named.and_then(|rest| rest.split('`').next())
+        && !pointer.ends_with(&format!("/{field}"))
+    {
+        pointer.push('/');
+        pointer.push_str(field);
+    }
+    pointer
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Order {
+        #[expect(dead_code, reason = "only parsed")]
+        lines: Vec<Line>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Line {
+        #[expect(dead_code, reason = "only parsed")]
+        quantity: u32,
+    }
+
+    fn refused(text: &[u8]) -> (Code, Value) {
+        let problem = parse::<Order>(text).unwrap_err();
+        let first = problem.members.get("errors").and_then(|errors| errors.get(0)).and_then(|e| e.get("pointer"));
+        (problem.code, first.cloned().unwrap_or_default())
+    }
+
+    #[test]
+    fn an_error_of_shape_says_where_it_is() {
+        assert_eq!(refused(br#"{"lines":[{"quantity":-1}]}"#), (Code::InvalidBody, json!("/lines/0/quantity")));
+        assert_eq!(refused(br#"{"lines":[{}]}"#), (Code::InvalidBody, json!("/lines/0/quantity")));
+        assert_eq!(refused(br#"{"lines":[{"quantity":1,"qty":1}]}"#), (Code::InvalidBody, json!("/lines/0/qty")));
+        assert_eq!(refused(br#"{"lines":[],"note":1}"#), (Code::InvalidBody, json!("/note")));
+        assert_eq!(refused(br#"{}"#), (Code::InvalidBody, json!("/lines")));
+        assert_eq!(refused(br#"{"lines":[],"lines":[]}"#), (Code::InvalidBody, json!("/lines")));
+    }
+
+    #[test]
+    fn what_is_no_json_is_malformed() {
+        for text in [&b""[..], b"{", b"{\"lines\":[]} x", b"{\"lines\":[\xff]}", b"{\"note\":1,", b"[[[["] {
+            assert_eq!(refused(text).0, Code::MalformedBody, "{text:?}");
+        }
+        let deep = "[".repeat(100_000);
+        assert_eq!(refused(deep.as_bytes()).0, Code::MalformedBody);
+    }
+}

@@ -1,0 +1,142 @@
+//! What every request passes on its way in and out: a place among those in work, an id, and one line in the log.
+//!
+//! The request is worked on in a task of its own. A phone that loses its Wi-Fi drops its connection, not the work: nothing that has
+//! begun on the book is ever cut off in the middle by a client.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, Method},
+    middleware::Next,
+    response::Response,
+};
+use ipnet::IpNet;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::{
+    accept::Peer,
+    metrics::{Answered, Metrics},
+    problem::Problem,
+};
+use crate::{clock::Clock, limits, walk::Rooms};
+
+/// What the layer needs.
+#[derive(Clone)]
+pub struct Desk {
+    metrics: Arc<Metrics>,
+    places: Arc<Semaphore>,
+    proxies: Arc<[IpNet]>,
+    clock: Clock,
+}
+
+impl Desk {
+    /// A desk that counts here and believes these proxies.
+    pub fn new(metrics: Arc<Metrics>, proxies: &[IpNet], clock: Clock) -> Self {
+        Self { metrics, places: Arc::new(Semaphore::new(limits::REQUESTS_AT_ONCE)), proxies: proxies.into(), clock }
+    }
+}
+
+/// Where a request comes from, as far as that can be believed.
+#[derive(Clone, Copy)]
+pub struct Client(pub IpAddr);
+
+/// What is told of a request in the log.
+struct Asked {
+    id: String,
+    method: Method,
+    route: String,
+    client: Option<IpAddr>,
+}
+
+/// Works on a request.
+pub async fn attend(State(desk): State<Desk>, mut request: Request, next: Next) -> Response {
+    let begun = desk.clock.mark();
+    let asked = Asked {
+        id: Uuid::new_v4().to_string(),
+        method: request.method().clone(),
+        route: request.extensions().get::<MatchedPath>().map_or("(none)", |path| path.as_str()).to_owned(),
+        client: client(&request, &desk.proxies),
+    };
+    if let Some(client) = asked.client {
+        request.extensions_mut().insert(Client(client));
+    }
+    let mut response = match Arc::clone(&desk.places).try_acquire_owned() {
+        Err(_) => axum::response::IntoResponse::into_response(Problem::busy()),
+        Ok(place) => {
+            desk.metrics.in_work(1);
+            let work = tokio::spawn(async move {
+                let response = next.run(request).await;
+                drop(place);
+                response
+            });
+            let done = work.await;
+            desk.metrics.in_work(-1);
+            done.unwrap_or_else(|error| {
+                tracing::error!(error = %error, "a request ended in a fault of ours");
+                axum::response::IntoResponse::into_response(Problem::internal())
+            })
+        }
+    };
+    let rooms = response.extensions_mut().remove::<Rooms>();
+    let code = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => {
+            let code = problem.code.as_str();
+            let headers = std::mem::take(response.headers_mut());
+            response = problem.into_body(&asked.id);
+            keep(&headers, &mut response);
+            code
+        }
+        None => "",
+    };
+    if let Ok(id) = HeaderValue::from_str(&asked.id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    tell(&desk, asked, &response, code, begun.elapsed(), rooms.as_ref());
+    response
+}
+
+/// Headers that were set beside a problem (which methods are allowed) stay.
+fn keep(before: &HeaderMap, response: &mut Response) {
+    if let Some(allow) = before.get(axum::http::header::ALLOW) {
+        response.headers_mut().insert(axum::http::header::ALLOW, allow.clone());
+    }
+}
+
+fn tell(desk: &Desk, asked: Asked, response: &Response, code: &str, time: Duration, rooms: Option<&Rooms>) {
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let room = |of: fn(&Rooms) -> Duration| rooms.map(|rooms| micros(of(rooms)));
+    tracing::info!(
+        target: "stagedoor::request",
+        request_id = asked.id,
+        method = %asked.method,
+        route = asked.route,
+        status = response.status().as_u16(),
+        code,
+        client = asked.client.map(tracing::field::display),
+        total_us = micros(time),
+        facts_us = room(|r| r.facts),
+        authenticate_us = room(|r| r.authenticate),
+        authorise_us = room(|r| r.authorise),
+        decide_us = room(|r| r.decide),
+        commit_us = room(|r| r.commit),
+        "request"
+    );
+    let answered =
+        Answered { method: asked.method.to_string(), route: asked.route, status: response.status().as_u16(), code: code.to_owned() };
+    desk.metrics.answered(answered, time, rooms);
+}
+
+/// Who is asking, for the log: the peer, or what the proxies in front of us say of it. Only the nearest address that is no proxy of
+/// ours is believed; whatever stands before it, the client may have written itself.
+fn client(request: &Request, proxies: &[IpNet]) -> Option<IpAddr> {
+    let peer = request.extensions().get::<Peer>()?.0.ip();
+    let ours = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(address));
+    if !ours(&peer) {
+        return Some(peer);
+    }
+    let named = request.headers().get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+    let hops = named.rsplit(',').map_while(|hop| hop.trim().parse::<IpAddr>().ok());
+    hops.into_iter().find(|hop| !ours(hop)).or(Some(peer))
+}

@@ -1,0 +1,147 @@
+//! What is counted: requests, verdicts, and the time that each room took. A registry per gateway, in the OpenMetrics text format.
+
+use std::{sync::atomic::AtomicU64, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+use crate::walk::Rooms;
+
+/// A request by what was asked and what was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Answered {
+    /// The method.
+    pub method: String,
+    /// The route as it is documented, never the path itself.
+    pub route: String,
+    /// The status.
+    pub status: u16,
+    /// The problem's code, or nothing.
+    pub code: String,
+}
+
+/// A route.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Route {
+    /// The route as it is documented.
+    pub route: String,
+}
+
+/// A room of the corridor.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RoomLabel {
+    /// Its name.
+    pub room: &'static str,
+}
+
+/// A verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct VerdictLabel {
+    /// `admit` or `refuse`.
+    pub verdict: &'static str,
+    /// Why not, or nothing.
+    pub reason: &'static str,
+}
+
+/// A part that may be up or down.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct PartLabel {
+    /// `ledger` or `hot_store`.
+    pub part: &'static str,
+}
+
+/// The counters of a gateway.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    seconds: Family<Route, Histogram, fn() -> Histogram>,
+    rooms: Family<RoomLabel, Histogram, fn() -> Histogram>,
+    verdicts: Family<VerdictLabel, Counter>,
+    sales: Counter,
+    up: Family<PartLabel, Gauge>,
+    degraded: Gauge,
+    in_work: Gauge<i64, std::sync::atomic::AtomicI64>,
+}
+
+/// From a twentieth of a millisecond to five seconds.
+fn seconds() -> Histogram {
+    Histogram::new([0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0])
+}
+
+impl Metrics {
+    /// Counters that stand at nothing.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("stagedoor");
+        let requests = Family::<Answered, Counter<u64, AtomicU64>>::default();
+        let make: fn() -> Histogram = seconds;
+        let durations = Family::new_with_constructor(make);
+        let rooms = Family::new_with_constructor(make);
+        let verdicts = Family::default();
+        let sales = Counter::default();
+        let up = Family::default();
+        let degraded = Gauge::default();
+        let in_work = Gauge::default();
+        registry.register("requests", "Requests by route, status and problem code", requests.clone());
+        registry.register_with_unit("request_duration", "Time from a request's head to its answer", Unit::Seconds, durations.clone());
+        registry.register_with_unit(
+            "room_duration",
+            "Time that scans and sales spent in each room of the corridor",
+            Unit::Seconds,
+            rooms.clone(),
+        );
+        registry.register("scans", "Verdicts on tickets", verdicts.clone());
+        registry.register("sales", "Sales recorded", sales.clone());
+        registry.register("up", "Whether the ledger and the hot store answer", up.clone());
+        registry.register("degraded", "1 while the gateway works without its hot store or behind the log of changes", degraded.clone());
+        registry.register("requests_in_work", "Requests that are being worked on", in_work.clone());
+        Self { registry, requests, seconds: durations, rooms, verdicts, sales, up, degraded, in_work }
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, answered: Answered, time: Duration, rooms: Option<&Rooms>) {
+        self.seconds.get_or_create(&Route { route: answered.route.clone() }).observe(time.as_secs_f64());
+        self.requests.get_or_create(&answered).inc();
+        let Some(rooms) = rooms else { return };
+        for (room, time) in rooms.each() {
+            self.rooms.get_or_create(&RoomLabel { room }).observe(time.as_secs_f64());
+        }
+    }
+
+    /// A verdict was given.
+    pub fn verdict(&self, verdict: &'static str, reason: &'static str) {
+        self.verdicts.get_or_create(&VerdictLabel { verdict, reason }).inc();
+    }
+
+    /// A sale was recorded.
+    pub fn sale(&self) {
+        self.sales.inc();
+    }
+
+    /// How the gateway stands.
+    pub fn standing(&self, ledger: bool, hot_store: bool, degraded: bool) {
+        self.up.get_or_create(&PartLabel { part: "ledger" }).set(i64::from(ledger));
+        self.up.get_or_create(&PartLabel { part: "hot_store" }).set(i64::from(hot_store));
+        self.degraded.set(i64::from(degraded));
+    }
+
+    /// A request comes in (1) or is done (-1).
+    pub fn in_work(&self, change: i64) {
+        self.in_work.inc_by(change);
+    }
+
+    /// All of them, as text.
+    pub fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

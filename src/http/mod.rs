@@ -1,0 +1,90 @@
+//! HTTP: from bytes to rooms and back. This page is the list of all calls.
+
+pub mod accept;
+mod body;
+mod layers;
+pub mod metrics;
+mod openapi;
+mod parts;
+mod problem;
+mod routes;
+pub mod state;
+
+use axum::{
+    Extension, Router,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::from_fn_with_state,
+};
+use tower_http::cors::CorsLayer;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::SwaggerUi;
+
+pub use self::accept::Peer;
+use self::routes::{devices, events, may, operations, sales, scans, sessions, team};
+use self::{
+    layers::Desk,
+    problem::{Code, Problem},
+    state::House,
+};
+use crate::{config::Config, limits};
+
+/// Every call, each with its handler.
+fn calls() -> OpenApiRouter<House> {
+    OpenApiRouter::with_openapi(openapi::Document::openapi())
+        // the door path
+        .routes(routes!(scans::scan))
+        .routes(routes!(sales::sell))
+        .routes(routes!(sales::one))
+        .routes(routes!(may::may))
+        // devices
+        .routes(routes!(devices::add, devices::list))
+        .routes(routes!(devices::enrol))
+        .routes(routes!(devices::one, devices::revoke))
+        .routes(routes!(devices::renew))
+        // sessions
+        .routes(routes!(sessions::sign_in, sessions::list))
+        .routes(routes!(sessions::current, sessions::sign_out))
+        .routes(routes!(sessions::end))
+        // the team
+        .routes(routes!(team::list, team::add))
+        .routes(routes!(team::patch, team::remove))
+        .routes(routes!(team::set_events))
+        // events and tickets
+        .routes(routes!(events::list, events::create))
+        .routes(routes!(events::one, events::patch))
+        .routes(routes!(events::create_type))
+        .routes(routes!(events::patch_type))
+        .routes(routes!(events::upload))
+        // operations
+        .routes(routes!(operations::healthz))
+        .routes(routes!(operations::readyz))
+        .routes(routes!(operations::metrics))
+        .routes(routes!(operations::openapi))
+        .routes(routes!(operations::docs))
+}
+
+/// The calls with what every request passes, and the documents that are made from them.
+pub fn router(house: House, config: &Config) -> Router {
+    let desk = Desk::new(house.metrics.clone(), &config.trusted_proxies, house.clock);
+    let (calls, document) = calls().split_for_parts();
+    calls
+        .merge(SwaggerUi::new(operations::VIEWER).config(utoipa_swagger_ui::Config::from("/openapi.json")))
+        .layer(Extension(operations::Document::new(&document)))
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "This cannot be done here.")
+        })
+        .layer(cors(&config.cors_origins))
+        .layer(from_fn_with_state(desk, layers::attend))
+        .with_state(house)
+}
+
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(origins.to_vec())
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([HeaderName::from_static("idempotent-replayed"), HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
+        .max_age(limits::CORS_AGE)
+}

@@ -1,0 +1,182 @@
+//! The errors of the rooms as problems: each code of the contract stands here once.
+
+use axum::http::StatusCode;
+
+use super::{Code, Problem};
+use crate::{
+    authenticate::{GateError, NotAuthenticated},
+    authorise::{Denied, Refused},
+    clock::Stamp,
+    device::DeviceError,
+    door::DoorError,
+    event::EventError,
+    ledger::LedgerError,
+    may::MayError,
+    pos::PosError,
+    session::{password::PoolFull, sign_in::SignInError},
+    team::TeamError,
+};
+
+impl From<NotAuthenticated> for Problem {
+    fn from(error: NotAuthenticated) -> Self {
+        let problem = |code| Self::new(StatusCode::UNAUTHORIZED, code, error.to_string());
+        match &error {
+            NotAuthenticated::TokenMissing => problem(Code::TokenMissing),
+            NotAuthenticated::TokenInvalid => problem(Code::TokenInvalid),
+            NotAuthenticated::TokenExpired => problem(Code::TokenExpired),
+            NotAuthenticated::DeviceRevoked => problem(Code::DeviceRevoked),
+            NotAuthenticated::UserDeactivated => problem(Code::UserDeactivated),
+            NotAuthenticated::Displaced { at, by } => {
+                problem(Code::SessionDisplaced).with("displaced_at", Stamp(*at)).with("displaced_by", by)
+            }
+            NotAuthenticated::SessionEnded { at } => problem(Code::SessionEnded).with("ended_at", Stamp(*at)),
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(error: Refused) -> Self {
+        let problem = |code| Self::new(StatusCode::FORBIDDEN, code, error.to_string());
+        match &error {
+            Refused::DeviceRequired(_) => problem(Code::DeviceRequired),
+            Refused::NotFound => Self::not_found(),
+            Refused::PermissionMissing(permission) => problem(Code::PermissionMissing).with("permission", permission),
+            Refused::NoEventPinned => problem(Code::NoEventPinned),
+            Refused::EventNotPinned(pinned) => problem(Code::EventNotPinned).with("pinned_event", pinned),
+            Refused::EventNotLive => problem(Code::EventNotLive),
+        }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Unavailable => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::LedgerUnavailable, "Nothing can be recorded right now. Please try again.")
+            }
+            LedgerError::Busy | LedgerError::Moved => Self::busy(),
+            LedgerError::Taken(_) => Self::new(StatusCode::CONFLICT, Code::NameTaken, "This name is taken."),
+            LedgerError::Broken => Self::internal(),
+        }
+    }
+}
+
+impl From<PoolFull> for Problem {
+    fn from(_: PoolFull) -> Self {
+        Self::busy()
+    }
+}
+
+impl From<GateError> for Problem {
+    fn from(error: GateError) -> Self {
+        match error {
+            GateError::NotAuthenticated(error) => error.into(),
+            GateError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(error: Denied) -> Self {
+        match error {
+            Denied::NotAuthenticated(error) => error.into(),
+            Denied::Refused(error) => error.into(),
+            Denied::Ledger(error) => error.into(),
+        }
+    }
+}
+
+impl From<MayError> for Problem {
+    fn from(error: MayError) -> Self {
+        match error {
+            MayError::NotAuthenticated(error) => error.into(),
+            MayError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+fn id_reused(error: &impl ToString) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Code::IdReused, error.to_string())
+}
+
+impl From<DoorError> for Problem {
+    fn from(error: DoorError) -> Self {
+        match error {
+            DoorError::IdReused => id_reused(&error),
+            DoorError::NotAuthenticated(error) => error.into(),
+            DoorError::Refused(error) => error.into(),
+            DoorError::Invalid(faults) => Self::invalid(faults),
+            DoorError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+impl From<PosError> for Problem {
+    fn from(error: PosError) -> Self {
+        let conflict = |code| Self::new(StatusCode::CONFLICT, code, error.to_string());
+        match &error {
+            PosError::PriceChanged(total) => conflict(Code::PriceChanged).with("total", total),
+            PosError::SoldOut { ticket_type, left } => conflict(Code::SoldOut).with("ticket_type", ticket_type).with("left", left),
+            PosError::IdReused => id_reused(&error),
+            PosError::NotAuthenticated(error) => error.clone().into(),
+            PosError::Refused(error) => error.clone().into(),
+            PosError::Invalid(faults) => Self::invalid(faults.clone()),
+            PosError::Ledger(error) => error.clone().into(),
+        }
+    }
+}
+
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::CredentialsInvalid => Self::new(StatusCode::UNAUTHORIZED, Code::CredentialsInvalid, error.to_string()),
+            SignInError::Throttled => Self::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, error.to_string()),
+            SignInError::NotAuthenticated(error) => error.into(),
+            SignInError::Invalid(faults) => Self::invalid(faults),
+            SignInError::PoolFull(error) => error.into(),
+            SignInError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeviceError> for Problem {
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::CodeInvalid => Self::new(StatusCode::UNAUTHORIZED, Code::EnrolmentCodeInvalid, error.to_string()),
+            DeviceError::Revoked => Self::new(StatusCode::CONFLICT, Code::DeviceRevoked, error.to_string()),
+            DeviceError::Unsigned => Self::internal(),
+            DeviceError::Denied(error) => error.into(),
+            DeviceError::Refused(error) => error.into(),
+            DeviceError::Invalid(faults) => Self::invalid(faults),
+            DeviceError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+impl From<TeamError> for Problem {
+    fn from(error: TeamError) -> Self {
+        let conflict = |code| Self::new(StatusCode::CONFLICT, code, error.to_string());
+        match error {
+            TeamError::LastAdministrator => conflict(Code::LastAdministrator),
+            TeamError::OwnMembership => conflict(Code::OwnMembership),
+            TeamError::NameTaken => conflict(Code::NameTaken),
+            TeamError::Denied(error) => error.into(),
+            TeamError::Refused(error) => error.into(),
+            TeamError::Invalid(faults) => Self::invalid(faults),
+            TeamError::PoolFull(error) => error.into(),
+            TeamError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+impl From<EventError> for Problem {
+    fn from(error: EventError) -> Self {
+        match error {
+            EventError::NameTaken => Self::new(StatusCode::CONFLICT, Code::NameTaken, error.to_string()),
+            EventError::Denied(error) => error.into(),
+            EventError::Refused(error) => error.into(),
+            EventError::Invalid(faults) => Self::invalid(faults),
+            EventError::Ledger(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Errors as callers see them: `application/problem+json` (RFC 9457), made in this one place from the errors of the rooms.
+//!
+//! A 5xx never tells its cause. The request's id is added on the way out (see [`super::layers`]).
+
+mod from;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    faults::{Fault, Faults},
+    words::words,
+};
+
+words! {
+    /// The stable code of a problem.
+    pub enum Code {
+        /// Not JSON, or not UTF-8.
+        MalformedBody = "malformed_body",
+        /// No token.
+        TokenMissing = "token_missing",
+        /// Not ours, altered, or of the wrong kind.
+        TokenInvalid = "token_invalid",
+        /// Too old, or idle too long.
+        TokenExpired = "token_expired",
+        /// A newer sign-in took its place.
+        SessionDisplaced = "session_displaced",
+        /// Signed out, or ended by an administrator.
+        SessionEnded = "session_ended",
+        /// The device was revoked.
+        DeviceRevoked = "device_revoked",
+        /// The member is suspended.
+        UserDeactivated = "user_deactivated",
+        /// Unknown organisation, unknown user or wrong password.
+        CredentialsInvalid = "credentials_invalid",
+        /// Unknown, used or expired.
+        EnrolmentCodeInvalid = "enrolment_code_invalid",
+        /// A scan without a device's session, a sale without a POS device's session.
+        DeviceRequired = "device_required",
+        /// The permission is not held.
+        PermissionMissing = "permission_missing",
+        /// No pin, or more than one event.
+        NoEventPinned = "no_event_pinned",
+        /// The event is not the pinned one.
+        EventNotPinned = "event_not_pinned",
+        /// The event is not live.
+        EventNotLive = "event_not_live",
+        /// There is no such thing, or it is another organisation's.
+        NotFound = "not_found",
+        /// The path knows other methods.
+        MethodNotAllowed = "method_not_allowed",
+        /// The body took too long to arrive.
+        RequestTimeout = "request_timeout",
+        /// The quota does not hold the sale.
+        SoldOut = "sold_out",
+        /// The terminal showed another total.
+        PriceChanged = "price_changed",
+        /// The organisation would be without an active Organisation Admin.
+        LastAdministrator = "last_administrator",
+        /// Nobody changes or removes themselves.
+        OwnMembership = "own_membership",
+        /// The name is in use.
+        NameTaken = "name_taken",
+        /// The body has too many bytes.
+        BodyTooLarge = "body_too_large",
+        /// The media type is not taken here.
+        UnsupportedMediaType = "unsupported_media_type",
+        /// The body breaks a rule; `errors` says which.
+        InvalidBody = "invalid_body",
+        /// The id was used for something else, or by another device.
+        IdReused = "id_reused",
+        /// Too many failed sign-ins of one user name at one source.
+        TooManyRequests = "too_many_requests",
+        /// A fault of ours.
+        InternalError = "internal_error",
+        /// Too much is going on; nothing was recorded.
+        Busy = "busy",
+        /// The book does not answer; it is safe to send the same id again.
+        LedgerUnavailable = "ledger_unavailable",
+    }
+}
+
+/// An error as callers see it.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The stable code.
+    pub code: Code,
+    /// One sentence that may be shown to the person at the door.
+    pub detail: String,
+    /// The members that this code adds.
+    pub members: Map<String, Value>,
+}
+
+/// The shape of a problem, for the OpenAPI document.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = problem)]
+pub struct ProblemView {
+    /// Names the kind of problem.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:stagedoor:problem:event_not_live")]
+    pub kind: String,
+    /// The status in words.
+    #[schema(example = "Forbidden")]
+    pub title: String,
+    /// The HTTP status.
+    #[schema(example = 403)]
+    pub status: u16,
+    /// One sentence that may be shown to the person at the door.
+    #[schema(example = "This event is not live.")]
+    pub detail: String,
+    /// The stable code.
+    pub code: Code,
+    /// Names the request in the logs.
+    pub request_id: String,
+    /// What is wrong with the body, with `invalid_body`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<Fault>>,
+}
+
+impl Problem {
+    /// A problem without further members.
+    pub fn new(status: StatusCode, code: Code, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), members: Map::new() }
+    }
+
+    /// With a member that its code adds.
+    fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        self.members.insert(name.to_owned(), json!(value));
+        self
+    }
+
+    /// There is no such thing, or it is another organisation's.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, Code::NotFound, "There is nothing here.")
+    }
+
+    /// The body breaks a rule.
+    pub fn invalid(faults: Faults) -> Self {
+        let faults = faults.into_vec();
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::InvalidBody, "Something is wrong with the request.").with("errors", faults)
+    }
+
+    /// Too much is going on; nothing was recorded.
+    pub fn busy() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, "Too much is going on right now. Please try again.")
+    }
+
+    /// A fault of ours.
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::InternalError, "Something went wrong here. Please try again.")
+    }
+
+    /// The body, once the request's id is known.
+    pub fn into_body(self, request_id: &str) -> Response {
+        let Self { status, code, detail, members } = self;
+        let mut body = json!({
+            "type": format!("urn:stagedoor:problem:{code}"),
+            "title": status.canonical_reason().unwrap_or("Error"),
+            "status": status.as_u16(),
+            "detail": detail,
+            "code": code,
+            "request_id": request_id,
+        });
+        if let Some(body) = body.as_object_mut() {
+            body.extend(members);
+        }
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    /// The outermost layer writes the body: it knows the request's id.
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

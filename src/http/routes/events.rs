@@ -1,0 +1,137 @@
+//! `/v1/events`
+
+use crate::{
+    event::{
+        EventView, TicketTypeView,
+        catalogue::{self, EventChange, NewEvent, NewTicketType, TicketTypeChange},
+        upload::{self, UploadBody, Uploaded},
+    },
+    http::{
+        body::{self, Sent},
+        parts::{Asked, Bearer, Id, List, PageQuery, TwoIds},
+        problem::{Problem, ProblemView},
+        state::House,
+    },
+    ids::{EventId, TicketTypeId},
+    limits,
+};
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::StatusCode,
+};
+
+/// The events that the caller may act on, with ticket types, prices and stock.
+///
+/// Needs `events:view`. A viewer sees the granted events, a door operator the pinned one.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "events", params(PageQuery),
+    responses((status = 200, body = List<EventView>), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<PageQuery>) -> Result<Json<List<EventView>>, Problem> {
+    let (clerk, query) = house.clerk_with(&bearer, asked.read()).await?;
+    let page = query.page()?;
+    let events = catalogue::list(&house.book, clerk, page).await?;
+    Ok(Json(List::of(events, page, |event| event.id.0)))
+}
+
+/// An event.
+///
+/// Needs `events:view`.
+#[utoipa::path(
+    get, path = "/v1/events/{id}", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")),
+    responses((status = 200, body = EventView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn one(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<Json<EventView>, Problem> {
+    let clerk = house.clerk(&bearer).await?;
+    Ok(Json(catalogue::one(&house.book, clerk, EventId(id)).await?))
+}
+
+/// Make an event.
+///
+/// Needs `events:manage`.
+#[utoipa::path(
+    post, path = "/v1/events", tag = "events", request_body = NewEvent,
+    responses((status = 201, body = EventView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn create(State(house): State<House>, bearer: Bearer, sent: Sent<NewEvent>) -> Result<(StatusCode, Json<EventView>), Problem> {
+    let (clerk, new) = house.clerk_with(&bearer, sent.read()).await?;
+    Ok((StatusCode::CREATED, Json(catalogue::create(&house.book, house.clock, clerk, new).await?)))
+}
+
+/// Change an event.
+///
+/// Needs `events:manage`. In force for every later scan and sale on every gateway.
+#[utoipa::path(
+    patch, path = "/v1/events/{id}", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")), request_body = EventChange,
+    responses((status = 200, body = EventView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn patch(State(house): State<House>, bearer: Bearer, Id(id): Id, sent: Sent<EventChange>) -> Result<Json<EventView>, Problem> {
+    let (clerk, wanted) = house.clerk_with(&bearer, sent.read()).await?;
+    Ok(Json(catalogue::patch(&house.book, house.clock, clerk, EventId(id), &wanted).await?))
+}
+
+/// Make a ticket type.
+///
+/// Needs `events:manage`.
+#[utoipa::path(
+    post, path = "/v1/events/{id}/ticket-types", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")), request_body = NewTicketType,
+    responses((status = 201, body = TicketTypeView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn create_type(
+    State(house): State<House>,
+    bearer: Bearer,
+    Id(id): Id,
+    sent: Sent<NewTicketType>,
+) -> Result<(StatusCode, Json<TicketTypeView>), Problem> {
+    let (clerk, new) = house.clerk_with(&bearer, sent.read()).await?;
+    Ok((StatusCode::CREATED, Json(catalogue::create_type(&house.book, house.clock, clerk, EventId(id), &new).await?)))
+}
+
+/// Change a ticket type.
+///
+/// Needs `events:manage`.
+#[utoipa::path(
+    patch, path = "/v1/events/{id}/ticket-types/{type}", tag = "events", request_body = TicketTypeChange,
+    params(("id" = uuid::Uuid, Path, description = "The event."), ("type" = uuid::Uuid, Path, description = "The ticket type.")),
+    responses((status = 200, body = TicketTypeView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn patch_type(
+    State(house): State<House>,
+    bearer: Bearer,
+    path: TwoIds,
+    sent: Sent<TicketTypeChange>,
+) -> Result<Json<TicketTypeView>, Problem> {
+    let TwoIds(event, id) = path;
+    let (clerk, wanted) = house.clerk_with(&bearer, sent.read()).await?;
+    Ok(Json(catalogue::patch_type(&house.book, house.clock, clerk, EventId(event), TicketTypeId(id), &wanted).await?))
+}
+
+/// Upload tickets.
+///
+/// Needs `events:manage`. JSON (up to 1,000 tickets) or CSV with a heading line; upserted by code, so that it is safe to repeat.
+#[utoipa::path(
+    post, path = "/v1/events/{id}/tickets", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")),
+    request_body(content((UploadBody = "application/json"), (String = "text/csv"))),
+    responses((status = 200, body = Uploaded), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn upload(State(house): State<House>, bearer: Bearer, Id(event): Id, request: Request) -> Result<Json<Uploaded>, Problem> {
+    let clerk = house.clerk(&bearer).await?;
+    // Before so many bytes are taken in, it is known from whom.
+    let _caller = clerk.caller().await?;
+    let (parts, sent) = request.into_parts();
+    let media_type = body::media_type(&parts.headers);
+    let uploaded = match media_type.as_deref() {
+        Some("application/json") => {
+            let bytes = body::collect(sent, limits::UPLOAD_JSON_BYTES, limits::UPLOAD_READ).await?;
+            upload::json(&house.book, house.clock, clerk, EventId(event), body::parse(&bytes)?).await?
+        }
+        Some("text/csv") => {
+            let _place = house.uploads.try_acquire().map_err(|_| Problem::busy())?;
+            let bytes = body::collect(sent, limits::UPLOAD_BYTES, limits::UPLOAD_READ).await?;
+            upload::csv(&house.book, house.clock, clerk, EventId(event), &bytes).await?
+        }
+        _ => return Err(body::unsupported()),
+    };
+    Ok(Json(uploaded))
+}

@@ -1,0 +1,36 @@
+//! The handlers: each takes bytes apart, asks one room, and puts the answer together. No rule is decided here.
+
+pub mod devices;
+pub mod events;
+pub mod may;
+pub mod operations;
+pub mod sales;
+pub mod scans;
+pub mod sessions;
+pub mod team;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::walk::Rooms;
+
+/// The answer of a walk: with the times for the log, and the header that says that it was told before.
+fn walked(status: StatusCode, body: &impl Serialize, replayed: bool, rooms: Rooms) -> Response {
+    let mut response = (status, Json(body)).into_response();
+    if replayed {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    response.extensions_mut().insert(rooms);
+    response
+}
+
+/// A refusal of a walk, with the times for the log.
+fn refused(problem: super::problem::Problem, rooms: Rooms) -> Response {
+    let mut response = problem.into_response();
+    response.extensions_mut().insert(rooms);
+    response
+}

@@ -1,0 +1,102 @@
+//! What operators and their tools ask: is it alive, is it ready, what has it done.
+
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Redirect},
+};
+use bytes::Bytes;
+use serde::Serialize;
+use utoipa::openapi::OpenApi;
+
+use crate::http::{problem::Problem, state::House};
+
+/// Alive.
+#[utoipa::path(get, path = "/healthz", tag = "operations", security(()), responses((status = 200, description = "The process lives.", body = String)))]
+pub async fn healthz() -> &'static str {
+    "ok"
+}
+
+/// How the gateway stands.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = readiness)]
+pub struct Readiness {
+    /// `ready`, `degraded` (the hot store is away, or the log of changes is behind: slower, and as right as ever) or `unavailable`.
+    status: &'static str,
+    /// `ok` or `unavailable`.
+    ledger: &'static str,
+    /// `ok` or `unavailable`; `local` where there is no Redis.
+    hot_store: &'static str,
+}
+
+/// Ready?
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations", security(()),
+    responses((status = 200, body = Readiness), (status = 503, description = "The book does not answer.", body = Readiness))
+)]
+pub async fn readyz(State(house): State<House>) -> (StatusCode, Json<Readiness>) {
+    let readiness = standing(&house).await;
+    let status = if readiness.status == "unavailable" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (status, Json(readiness))
+}
+
+async fn standing(house: &House) -> Readiness {
+    let ledger = house.book.is_reachable().await;
+    let redis = house.hot.redis_is_up();
+    let degraded = redis == Some(false) || !house.book.log().in_step();
+    house.metrics.standing(ledger, redis.unwrap_or(true), degraded);
+    Readiness {
+        status: match (ledger, degraded) {
+            (false, _) => "unavailable",
+            (true, true) => "degraded",
+            (true, false) => "ready",
+        },
+        ledger: if ledger { "ok" } else { "unavailable" },
+        hot_store: match redis {
+            None => "local",
+            Some(true) => "ok",
+            Some(false) => "unavailable",
+        },
+    }
+}
+
+/// Metrics.
+///
+/// In the OpenMetrics text format, as Prometheus reads it.
+#[utoipa::path(get, path = "/metrics", tag = "operations", security(()), responses((status = 200, body = String, content_type = "text/plain")))]
+pub async fn metrics(State(house): State<House>) -> Result<impl IntoResponse, Problem> {
+    let _readiness = standing(&house).await;
+    let text = house.metrics.text().map_err(|_| Problem::internal())?;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
+}
+
+/// Where the viewer of the document stands; its assets are in the program.
+pub const VIEWER: &str = "/docs/ui";
+
+/// The OpenAPI document, written once.
+#[derive(Clone)]
+pub struct Document(Bytes);
+
+impl Document {
+    /// Writes it.
+    pub fn new(document: &OpenApi) -> Self {
+        Self(serde_json::to_vec(document).unwrap_or_default().into())
+    }
+}
+
+/// This document.
+///
+/// Generated from the code that answers.
+#[utoipa::path(get, path = "/openapi.json", tag = "operations", security(()), responses((status = 200, content_type = "application/json", body = Object)))]
+pub async fn openapi(Extension(Document(bytes)): Extension<Document>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], bytes)
+}
+
+/// This document, to be read.
+///
+/// A viewer that works without internet.
+#[utoipa::path(get, path = "/docs", tag = "operations", security(()), responses((status = 303, description = "To the viewer.")))]
+pub async fn docs() -> Redirect {
+    Redirect::to("/docs/ui/")
+}

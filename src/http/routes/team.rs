@@ -1,0 +1,116 @@
+//! `/v1/team`
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Deserialize;
+
+use crate::{
+    http::{
+        body::Sent,
+        parts::{Asked, Bearer, Id, List, PageQuery},
+        problem::{Problem, ProblemView},
+        state::House,
+    },
+    ids::UserId,
+    ledger::words::Role,
+    team::{
+        self, MemberView,
+        change::{self, MemberChange, NewMember},
+    },
+};
+
+/// Whom to list.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TeamQuery {
+    /// A part of the name, user name or address.
+    q: Option<String>,
+    /// A role.
+    role: Option<Role>,
+    /// Items at the most.
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// The team.
+///
+/// Needs `team:view`.
+#[utoipa::path(
+    get, path = "/v1/team", tag = "team", params(TeamQuery),
+    responses((status = 200, body = List<MemberView>), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<TeamQuery>) -> Result<Json<List<MemberView>>, Problem> {
+    let (clerk, query) = house.clerk_with(&bearer, asked.read()).await?;
+    let page = PageQuery { limit: query.limit, cursor: query.cursor }.page()?;
+    let members = team::list(&house.book, clerk, query.role, query.q.as_deref().unwrap_or_default(), page).await?;
+    let List { items, next_cursor } = List::of(members, page, |(_, membership)| *membership);
+    Ok(Json(List { items: items.into_iter().map(|(view, _)| view).collect(), next_cursor }))
+}
+
+/// Add a member.
+///
+/// Needs `team:manage`.
+#[utoipa::path(
+    post, path = "/v1/team", tag = "team", request_body = NewMember,
+    responses((status = 201, body = MemberView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn add(State(house): State<House>, bearer: Bearer, sent: Sent<NewMember>) -> Result<(StatusCode, Json<MemberView>), Problem> {
+    let (clerk, new) = house.clerk_with(&bearer, sent.read()).await?;
+    Ok((StatusCode::CREATED, Json(change::add(&house.office, clerk, new).await?)))
+}
+
+/// Change a member's role, single permissions, or suspend them.
+///
+/// Needs `team:manage`. In force for every later write on every gateway.
+#[utoipa::path(
+    patch, path = "/v1/team/{user}", tag = "team", params(("user" = uuid::Uuid, Path, description = "The person.")), request_body = MemberChange,
+    responses((status = 200, body = MemberView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn patch(
+    State(house): State<House>,
+    bearer: Bearer,
+    Id(user): Id,
+    sent: Sent<MemberChange>,
+) -> Result<Json<MemberView>, Problem> {
+    let (clerk, wanted) = house.clerk_with(&bearer, sent.read()).await?;
+    Ok(Json(change::patch(&house.office, clerk, UserId(user), wanted).await?))
+}
+
+/// The events of a member.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = member_events)]
+pub struct EventsBody {
+    /// A viewer's grants; a door operator's pin, if it is exactly one.
+    events: Vec<uuid::Uuid>,
+}
+
+/// Set the events of a member.
+///
+/// Needs `team:manage`. Two pins are stored, and are no pin.
+#[utoipa::path(
+    put, path = "/v1/team/{user}/events", tag = "team", params(("user" = uuid::Uuid, Path, description = "The person.")), request_body = EventsBody,
+    responses((status = 200, body = MemberView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn set_events(
+    State(house): State<House>,
+    bearer: Bearer,
+    Id(user): Id,
+    sent: Sent<EventsBody>,
+) -> Result<Json<MemberView>, Problem> {
+    let (clerk, body) = house.clerk_with(&bearer, sent.read()).await?;
+    Ok(Json(change::set_events(&house.office, clerk, UserId(user), &body.events).await?))
+}
+
+/// Remove a member.
+///
+/// Needs `team:manage`. Touches this organisation only.
+#[utoipa::path(
+    delete, path = "/v1/team/{user}", tag = "team", params(("user" = uuid::Uuid, Path, description = "The person.")),
+    responses((status = 204), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn remove(State(house): State<House>, bearer: Bearer, Id(user): Id) -> Result<StatusCode, Problem> {
+    let clerk = house.clerk(&bearer).await?;
+    change::remove(&house.office, clerk, UserId(user)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

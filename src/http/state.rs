@@ -1,0 +1,74 @@
+//! What the handlers share: the rooms, opened once by the gateway.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::{metrics::Metrics, parts::Bearer, problem::Problem};
+use crate::{
+    authenticate::{Gate, NotAuthenticated, token::Tokens},
+    authorise::Clerk,
+    clock::Clock,
+    door::Door,
+    ledger::Book,
+    pos::Till,
+    session::{hot::Hot, sign_in::Entrance},
+    team::change::Office,
+};
+
+/// The rooms of one gateway.
+#[derive(Clone)]
+pub struct House(pub Arc<Rooms>);
+
+/// What a gateway has opened.
+pub struct Rooms {
+    /// The book.
+    pub book: Book,
+    /// Where tokens become callers.
+    pub gate: Gate,
+    /// Issues and verifies tokens.
+    pub tokens: Arc<Tokens>,
+    /// Hot copies of sessions.
+    pub hot: Arc<Hot>,
+    /// Where tickets are scanned.
+    pub door: Door,
+    /// Where tickets are sold.
+    pub till: Till,
+    /// Where people sign in.
+    pub entrance: Entrance,
+    /// Where the team is managed.
+    pub office: Office,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Places for uploads, each of which is held in memory.
+    pub uploads: Semaphore,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl std::ops::Deref for House {
+    type Target = Rooms;
+
+    fn deref(&self) -> &Rooms {
+        &self.0
+    }
+}
+
+impl House {
+    /// The person behind a session token, for the back office.
+    pub async fn clerk(&self, bearer: &Bearer) -> Result<Clerk<'_>, NotAuthenticated> {
+        Ok(Clerk::new(&self.gate, self.gate.claims(bearer.0.as_deref()).await?))
+    }
+
+    /// The same for a call with a body: an ill-formed body is told only to a caller who is who they say.
+    pub async fn clerk_with<T>(&self, bearer: &Bearer, sent: Result<T, Problem>) -> Result<(Clerk<'_>, T), Problem> {
+        let clerk = self.clerk(bearer).await?;
+        match sent {
+            Ok(body) => Ok((clerk, body)),
+            Err(problem) => {
+                let _caller = clerk.caller().await?;
+                Err(problem)
+            }
+        }
+    }
+}

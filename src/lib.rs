@@ -1,0 +1,38 @@
+//! Stagedoor: the gateway between the people who let an audience in and the book of what happened.
+//!
+//! The map, in the order in which a request walks:
+//!
+//! | room | what it makes |
+//! |---|---|
+//! | [`http`] | bytes into requests, and answers into bytes |
+//! | [`authenticate`] | a token into a `Caller`: who is asking |
+//! | [`authorise`] | a caller, an act and an event into a `Permit`: may they |
+//! | [`door`], [`pos`] | a scan, a sale: request, facts, decide, commit, answer |
+//! | [`ledger`] | the book: what is true, written once and kept |
+//!
+//! Beside the corridor: [`session`] signs people in and keeps hot copies, [`event`] keeps events and their tickets, [`device`] enrols
+//! phones and terminals, [`team`] says who may do what, [`may`] answers questions. What all of them stand on: [`ids`], [`money`],
+//! [`faults`], [`walk`], [`clock`] (the only place that asks the time) and [`limits`] (every limit in one table).
+//! [`gateway`] opens the rooms, [`config`] has every setting, [`demo`] fills an organisation to try it all.
+
+pub mod authenticate;
+pub mod authorise;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod device;
+pub mod door;
+pub mod event;
+pub mod faults;
+pub mod gateway;
+pub mod http;
+pub mod ids;
+pub mod ledger;
+pub mod limits;
+pub mod may;
+pub mod money;
+pub mod pos;
+pub mod session;
+pub mod team;
+pub mod walk;
+mod words;
