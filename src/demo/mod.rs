@@ -1,0 +1,97 @@
+//! The demo: an organisation that is filled with everything one needs to try the gateway, or to let a load tester loose on it.
+//!
+//! Filling is safe to repeat: what is there stays, what lacks is made, live events move to now, and every device gets a new code.
+
+mod fill;
+mod tell;
+
+pub use fill::fill;
+pub use tell::{what_to_try, write};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    ledger::words::{DeviceKind, EventStatus, Role},
+    money::Money,
+};
+
+/// What `demo.json` tells.
+#[derive(Serialize)]
+pub struct Filled {
+    /// Where the gateway listens.
+    pub base_url: String,
+    /// The organisation's slug.
+    pub organisation: &'static str,
+    /// The events, live ones first.
+    pub events: Vec<DemoEvent>,
+    /// A user per role.
+    pub users: Vec<DemoUser>,
+    /// Ten scanners and four tills.
+    pub devices: Vec<DemoDevice>,
+}
+
+/// An event.
+#[derive(Serialize)]
+pub struct DemoEvent {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub status: EventStatus,
+    /// Its types.
+    pub ticket_types: Vec<DemoType>,
+    /// Codes that are valid, single-entry and not yet scanned.
+    pub ticket_codes: Vec<String>,
+    /// The others.
+    pub odd_tickets: Vec<OddTicket>,
+}
+
+/// A ticket type.
+#[derive(Serialize)]
+pub struct DemoType {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Its price.
+    pub price: Money,
+    /// How many there may be.
+    pub quota: Option<i32>,
+    /// What is left to sell.
+    pub left: Option<i32>,
+}
+
+/// A ticket that is not simply good for one entry.
+#[derive(Serialize)]
+pub struct OddTicket {
+    /// What its bar code holds.
+    pub code: String,
+    /// Why it is not simply good for one entry: the reason of its refusal, or `multi_entry`.
+    pub reason: String,
+}
+
+/// A user.
+#[derive(Serialize)]
+pub struct DemoUser {
+    /// The user name.
+    pub username: &'static str,
+    /// The password.
+    pub password: String,
+    /// The role.
+    pub role: Role,
+    /// The one event in their list, if there is one.
+    pub event: Option<Uuid>,
+}
+
+/// A device that waits to be enrolled.
+#[derive(Serialize)]
+pub struct DemoDevice {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub kind: DeviceKind,
+    /// Works once, for a day.
+    pub enrolment_code: String,
+}

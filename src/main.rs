@@ -1,0 +1,205 @@
+//! The commands. Each opens what it needs, does one thing, and says in a sentence what went wrong.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to the person who called it")]
+
+use std::{
+    io::{IsTerminal, Read},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use stagedoor::{
+    config::{Config, LogFormat},
+    demo,
+    event::import::store,
+    gateway::{self, Gateway},
+    ids::EventId,
+    session::view::OrganisationRef,
+    team::organisation::{self, NewOrganisation},
+};
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The gateway on the door path of live events: phones scan tickets, terminals sell them, and every green light is in the book first.
+#[derive(Parser)]
+#[command(name = "stagedoor", version, after_long_help = Config::settings_help())]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway.
+    ///
+    /// Without settings it listens on 127.0.0.1:8080 and keeps its book in a SQLite file. With STAGEDOOR_DATABASE_URL and
+    /// STAGEDOOR_REDIS_URL any number of gateways share one book. SIGTERM finishes what was begun and stops.
+    #[command(after_long_help = Config::settings_help())]
+    Serve,
+    /// Run the gateway on a filled organisation, to try everything out. Writes demo.json to the data directory.
+    ///
+    /// The organisation "demo" has a user per role, ten scanners and four tills to enrol, and four events with tickets to scan and to
+    /// sell. Started again it keeps what happened, gives new enrolment codes, and moves the live events to now.
+    #[command(after_long_help = Config::settings_help())]
+    Demo,
+    /// Take over the tickets of another system's export (CSV as pretix writes it) into an event.
+    ///
+    /// Ticket types are matched by name; those that the event lacks are made with quota 0, so that none is sold before you say so.
+    /// Tickets are matched by code: the same file again changes nothing, a newer one brings them up to date.
+    ImportTickets(ImportTickets),
+    /// Make an organisation with its first administrator, whose password is read from standard input.
+    CreateOrganisation(CreateOrganisation),
+}
+
+#[derive(Args)]
+struct ImportTickets {
+    /// The event's id.
+    #[arg(long, value_name = "ID")]
+    event: uuid::Uuid,
+    /// The export.
+    file: PathBuf,
+}
+
+#[derive(Args)]
+struct CreateOrganisation {
+    /// Its name in addresses and at sign-in: lower-case letters, digits and dashes.
+    #[arg(long, value_name = "S")]
+    slug: String,
+    /// Its name for people.
+    #[arg(long, value_name = "N")]
+    name: String,
+    /// The administrator's user name.
+    #[arg(long, value_name = "U")]
+    admin_username: String,
+    /// The administrator's e-mail address.
+    #[arg(long, value_name = "E")]
+    admin_email: String,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("stagedoor: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    let config = Config::load(environment()?)?;
+    log_to_stderr(&config)?;
+    match command {
+        Command::Serve => serve(&config).await,
+        Command::Demo => run_demo(&config).await,
+        Command::ImportTickets(what) => import_tickets(&config, what).await,
+        Command::CreateOrganisation(what) => create_organisation(&config, what).await,
+    }
+}
+
+fn environment() -> anyhow::Result<Vec<(String, String)>> {
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        match value.into_string() {
+            Ok(value) => variables.push((name, value)),
+            Err(_) if name.starts_with("STAGEDOOR_") => bail!("{name} is not UTF-8"),
+            Err(_) => {}
+        }
+    }
+    Ok(variables)
+}
+
+fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.log).context("STAGEDOOR_LOG is no filter")?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
+    }
+    Ok(())
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    let gateway = Gateway::start(config).await?;
+    println!("listening on http://{}", gateway.address());
+    until_told_to_stop().await?;
+    gateway.stop().await;
+    Ok(())
+}
+
+async fn run_demo(config: &Config) -> anyhow::Result<()> {
+    let listener = gateway::bind(config).await?;
+    let house = gateway::open(config).await?;
+    let base_url = format!("http://{}", listener.local_addr()?);
+    let filled = demo::fill(&house.book, &house.office, house.clock, &base_url).await?;
+    let written = demo::write(&filled, &config.data_dir)?;
+    let gateway = Gateway::serve(config, house, listener)?;
+    println!("listening on {base_url}");
+    println!("{}", demo::what_to_try(&filled, &written));
+    until_told_to_stop().await?;
+    gateway.stop().await;
+    Ok(())
+}
+
+async fn import_tickets(config: &Config, what: ImportTickets) -> anyhow::Result<()> {
+    let house = gateway::open(config).await?;
+    let file = &what.file;
+    let open = || std::fs::File::open(file);
+    let report = store::import(&house.book, house.clock, EventId(what.event), open).await.with_context(|| format!("{}", file.display()))?;
+    for rejected in &report.rejected {
+        eprintln!("row {}: {}", rejected.row, rejected.detail);
+    }
+    println!("{}", serde_json::to_string(&report)?);
+    house.book.close().await;
+    Ok(())
+}
+
+async fn create_organisation(config: &Config, what: CreateOrganisation) -> anyhow::Result<()> {
+    if std::io::stdin().is_terminal() {
+        eprintln!("The administrator’s password, then Enter:");
+    }
+    let mut password = String::new();
+    let mut input = std::io::stdin().lock().take(4_096);
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(&mut input), &mut password).context("the password cannot be read")?;
+    let house = gateway::open(config).await?;
+    let new = NewOrganisation {
+        slug: what.slug,
+        name: what.name,
+        admin_username: what.admin_username,
+        admin_email: what.admin_email,
+        password: password.trim_end_matches(['\r', '\n']).to_owned(),
+    };
+    let made = organisation::create(&house.book, &house.office.passwords, house.clock, new).await;
+    let (organisation, membership, user) = made.map_err(|error| match error {
+        stagedoor::team::TeamError::Invalid(faults) => {
+            let said: Vec<String> =
+                faults.into_vec().into_iter().map(|f| format!("{} {}", f.pointer.trim_start_matches('/'), f.detail)).collect();
+            anyhow::anyhow!("{}", said.join("; "))
+        }
+        other => other.into(),
+    })?;
+    let organisation = OrganisationRef { id: organisation.id.0, name: organisation.name, slug: organisation.slug };
+    let user = serde_json::json!({ "id": user.id, "username": membership.username, "email": user.email, "role": membership.role });
+    println!("{}", serde_json::json!({ "organisation": organisation, "user": user }));
+    house.book.close().await;
+    Ok(())
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+async fn until_told_to_stop() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: nothing new is taken in, what was begun is finished");
+    Ok(())
+}
