@@ -1,0 +1,56 @@
+//! Law 8: the book is append-only, and the database itself sees to it.
+
+mod outage;
+
+use crate::support::{House, Setup, basket, card, on_both};
+
+on_both!(the_book_refuses_to_be_changed);
+async fn the_book_refuses_to_be_changed(house: House) {
+    write_something(&house).await;
+    for table in ["admissions", "sales"] {
+        let column = if table == "admissions" { "seq" } else { "receipt_number" };
+        let mut statements = vec![
+            format!("update {table} set {column} = {column} + 1"),
+            format!("update {table} set {column} = {column}"),
+            format!("delete from {table}"),
+        ];
+        match house.setup {
+            Setup::Shared => statements.extend([format!("truncate {table} cascade"), format!("truncate {table}")]),
+            // A replacement deletes the row that stands in its way; it must not slip past what guards deletions.
+            Setup::Embedded => {
+                statements.push(format!("pragma recursive_triggers = on; insert or replace into {table} select * from {table}"))
+            }
+        }
+        for statement in statements {
+            let before = dump(&house, table).await;
+            assert!(house.book.execute(&statement).await.is_err(), "the book let through: {statement}");
+            assert_eq!(dump(&house, table).await, before, "{statement}");
+        }
+    }
+}
+
+on_both!(the_lines_of_a_sale_refuse_it_too);
+async fn the_lines_of_a_sale_refuse_it_too(house: House) {
+    write_something(&house).await;
+    for statement in ["update sale_lines set quantity = quantity + 1", "delete from sale_lines"] {
+        assert!(house.book.execute(statement).await.is_err(), "the book let through: {statement}");
+    }
+}
+
+/// One sale of two tickets, one of them let in.
+async fn write_something(house: &House) {
+    let event = house.admin.event("Gala").await;
+    let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
+    let seller = house.admin.hire("box_office").await;
+    let till = house.admin.till(&seller).await;
+    let sold = till.sell(&event, basket(&[(&seat, 2)]), card()).await;
+    till.admits(&event, sold["tickets"][0]["code"].as_str().unwrap()).await;
+    assert_eq!((house.book.admissions(&event.id).await, house.book.sales(&event.id).await), (1, 1));
+}
+
+/// Enough of a table to see that nothing in it has moved.
+async fn dump(house: &House, table: &str) -> [i64; 2] {
+    let column = if table == "admissions" { "seq" } else { "receipt_number" };
+    let count = house.book.count(&format!("select count(*) from {table}"), &[]).await;
+    [count, house.book.count(&format!("select cast(sum({column}) as bigint) from {table}"), &[]).await]
+}

@@ -1,0 +1,30 @@
+//! The black-box suite: real gateways, real stores, the HTTP contract word for word. Start it with `tests/run`.
+//!
+//! One module per subject; `support` holds the house that the tests play in.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test that meets what it did not expect shall stop there and say so"
+)]
+
+mod support;
+
+mod book;
+mod commands;
+mod devices;
+mod door;
+mod events;
+mod operations;
+mod pos;
+mod precedence;
+mod races;
+mod redis_faults;
+mod sessions;
+mod team;
+mod tenants;

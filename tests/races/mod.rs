@@ -1,0 +1,102 @@
+//! Laws 1, 3, 5 and 7 when everything happens in the same instant, at both gateways where there are two.
+//!
+//! Sign-ins, the quota, one id, and two administrators race where their subject is: `sessions`, `pos`, `door`, `team`.
+
+mod crew;
+mod full_tilt;
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{Event, House, Phone, on_both};
+
+on_both!(one_ticket_before_sixteen_phones_is_one_green_light);
+async fn one_ticket_before_sixteen_phones_is_one_green_light(house: House) {
+    let door = Door::open(&house, 16).await;
+    for round in 0..10 {
+        let code = format!("ONCE-{round}");
+        door.ticket(&house, &code, 1).await;
+        let answers = door.everybody_scans(&code).await;
+        assert_eq!(green(&answers).len(), 1, "{code}");
+        assert!(answers.iter().all(|answer| answer["verdict"] == "admit" || answer["reason"] == "already_admitted"));
+        assert_eq!(house.book.admissions(&door.event.id).await, round + 1);
+    }
+}
+
+on_both!(sixteen_entries_before_sixteen_phones_are_sixteen_green_lights);
+async fn sixteen_entries_before_sixteen_phones_are_sixteen_green_lights(house: House) {
+    sixteen_entries_before(&house, 16).await;
+}
+
+on_both!(sixteen_entries_before_more_phones_are_sixteen_green_lights);
+async fn sixteen_entries_before_more_phones_are_sixteen_green_lights(house: House) {
+    sixteen_entries_before(&house, 24).await;
+}
+
+async fn sixteen_entries_before(house: &House, phones: usize) {
+    let door = Door::open(house, phones).await;
+    for round in 0..4 {
+        let code = format!("PASS-{round}");
+        door.ticket(house, &code, 16).await;
+        let answers = door.everybody_scans(&code).await;
+        let mut seqs: Vec<_> = green(&answers).iter().map(|answer| answer["admission"]["seq"].as_i64().unwrap()).collect();
+        seqs.sort_unstable();
+        assert_eq!(seqs, (1..=16).collect::<Vec<_>>(), "each movement has a number of its own");
+        assert_eq!(house.book.admissions(&door.event.id).await, 16 * (round + 1));
+    }
+}
+
+on_both!(many_tickets_before_many_phones_are_each_let_in_once);
+async fn many_tickets_before_many_phones_are_each_let_in_once(house: House) {
+    let door = Door::open(&house, 16).await;
+    let codes: Vec<String> = (0..100).map(|number| format!("T-{number}")).collect();
+    for code in &codes {
+        door.ticket(&house, code, 1).await;
+    }
+    // Half of the phones go through the list from its end: batches meet the same tickets in another order.
+    let walks = door.phones.iter().enumerate().map(|(number, phone)| {
+        let codes: Vec<_> = if number % 2 == 0 { codes.iter().collect() } else { codes.iter().rev().collect() };
+        let event = &door.event;
+        async move {
+            let mut green = 0;
+            for code in codes {
+                green += usize::from(phone.scan(event, code).await["verdict"] == "admit");
+            }
+            green
+        }
+    });
+    assert_eq!(join_all(walks).await.iter().sum::<usize>(), 100);
+    assert_eq!(house.book.admissions(&door.event.id).await, 100);
+}
+
+/// An event with many phones at its door, taking turns at the gateways.
+struct Door {
+    event: Event,
+    phones: Vec<Phone>,
+}
+
+impl Door {
+    async fn open(house: &House, phones: usize) -> Self {
+        let event = house.admin.event("Gala").await;
+        house.admin.ticket_type(&event, "Seat", "12.50").await;
+        let scanner = house.admin.hire("scanner").await;
+        let mut hands = Vec::new();
+        for number in 0..phones {
+            hands.push(house.admin.phone(&scanner).await.at(house.turn(number)));
+        }
+        Self { event, phones: hands }
+    }
+
+    async fn ticket(&self, house: &House, code: &str, entries: u32) {
+        let ticket = json!([{"code": code, "type": "Seat", "status": "valid", "entries_allowed": entries}]);
+        assert_eq!(house.admin.upload(&self.event, ticket).await["created"], 1);
+    }
+
+    async fn everybody_scans(&self, code: &str) -> Vec<Value> {
+        join_all(self.phones.iter().map(|phone| phone.scan(&self.event, code))).await
+    }
+}
+
+fn green(answers: &[Value]) -> Vec<&Value> {
+    answers.iter().filter(|answer| answer["verdict"] == "admit").collect()
+}

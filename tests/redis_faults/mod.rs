@@ -1,0 +1,174 @@
+//! D4, law 9: Redis is killed, emptied, frozen and brought back. Nobody is signed out, nobody waits, the laws hold.
+
+use futures::future::join_all;
+use serde_json::json;
+
+use crate::support::{Event, House, Phone, Plan, TicketType, Till, basket, cash, new_id, sale_of, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_redis_stops_nobody_and_is_taken_back() {
+    let mut evening = Evening::begin().await;
+    evening.house.redis().kill();
+    evening.goes_on().await;
+    evening.says("degraded").await;
+    evening.house.redis().restart();
+    evening.goes_on().await;
+    evening.says("ready").await;
+    evening.goes_on().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_redis_stops_nobody_and_is_taken_back() {
+    let mut evening = Evening::begin().await;
+    evening.house.redis().freeze();
+    evening.goes_on().await;
+    evening.says("degraded").await;
+    evening.goes_on().await;
+    evening.house.redis().thaw();
+    evening.says("ready").await;
+    evening.goes_on().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emptied_redis_changes_nothing() {
+    let mut evening = Evening::begin().await;
+    for _ in 0..3 {
+        evening.house.redis().flush().await;
+        evening.goes_on().await;
+    }
+    evening.says("ready").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_goes_and_comes_stops_nobody() {
+    let mut evening = Evening::begin().await;
+    for _ in 0..3 {
+        evening.house.redis().kill();
+        evening.goes_on().await;
+        evening.house.redis().restart();
+        evening.goes_on().await;
+    }
+    evening.says("ready").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changed_while_redis_was_away_stays_changed_when_it_is_back() {
+    let mut evening = Evening::begin().await;
+    let fired = evening.house.admin.hire("scanner").await;
+    let phone = evening.house.admin.phone(&fired).await;
+    phone.at(evening.house.b()).refuses(&evening.event, "warms the copy", "unknown_ticket").await;
+    // Frozen, not killed: when it thaws it still remembers the member as they were.
+    evening.house.redis().freeze();
+    evening.house.admin.change(&fired, json!({"role": "none"})).await;
+    evening.house.redis().thaw();
+    for gateway in [evening.house.a(), evening.house.b()] {
+        phone.at(gateway).try_scan(&evening.event, "A-1").await.problem(403, "permission_missing");
+    }
+    evening.says("ready").await;
+    phone.at(evening.house.b()).try_scan(&evening.event, "A-1").await.problem(403, "permission_missing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_open_without_redis() {
+    let mut evening = Evening::begin().await;
+    evening.house.redis().kill();
+    evening.house.close();
+    evening.house.reopen();
+    evening.move_to_the_new_gateways();
+    evening.says("degraded").await;
+    evening.goes_on().await;
+    evening.house.redis().restart();
+    evening.says("ready").await;
+}
+
+/// People at work in a house with a Redis of its own.
+struct Evening {
+    house: House,
+    event: Event,
+    seat: TicketType,
+    phone: Phone,
+    till: Till,
+}
+
+impl Evening {
+    async fn begin() -> Self {
+        let house = Plan::shared_with_own_redis().open().await;
+        let event = house.admin.event("Gala").await;
+        let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
+        let (scanner, seller) = (house.admin.hire("scanner").await, house.admin.hire("box_office").await);
+        let (phone, till) = (house.admin.phone(&scanner).await, house.admin.till(&seller).await);
+        let evening = Self { house, event, seat, phone, till };
+        evening.says("ready").await;
+        evening.goes_on().await;
+        evening
+    }
+
+    fn move_to_the_new_gateways(&mut self) {
+        self.phone = self.phone.at(self.house.a());
+        self.till = self.till.at(self.house.a());
+    }
+
+    /// Everything that a door does, at both gateways, each law included.
+    async fn goes_on(&self) {
+        self.nobody_is_signed_out().await;
+        self.one_ticket_lets_in_once().await;
+        self.a_sale_is_one_sale().await;
+        self.a_role_change_holds_at_once().await;
+        self.a_newer_sign_in_displaces().await;
+    }
+
+    async fn nobody_is_signed_out(&self) {
+        for gateway in [self.house.a(), self.house.b()] {
+            self.phone.at(gateway).current().await.ok(200);
+            self.till.at(gateway).current().await.ok(200);
+            self.house.admin.at(gateway).line.get("/v1/team").await.ok(200);
+        }
+    }
+
+    async fn one_ticket_lets_in_once(&self) {
+        let code = new_id();
+        self.house.admin.tickets(&self.event, &self.seat, &[&code]).await;
+        let phones: Vec<_> = (0..8).map(|number| self.phone.at(self.house.turn(number))).collect();
+        let answers = join_all(phones.iter().map(|phone| phone.scan(&self.event, &code))).await;
+        assert_eq!(answers.iter().filter(|answer| answer["verdict"] == "admit").count(), 1, "{answers:?}");
+    }
+
+    async fn a_sale_is_one_sale(&self) {
+        let before = self.house.book.sales(&self.event.id).await;
+        let sale = sale_of(&self.event, basket(&[(&self.seat, 1)]), cash());
+        let first = self.till.at(self.house.a()).send_sale(&sale).await;
+        let again = self.till.at(self.house.b()).send_sale(&sale).await;
+        assert_eq!((first.ok(201), again.replayed()), (again.ok(201), true));
+        assert_eq!(self.house.book.sales(&self.event.id).await, before + 1);
+    }
+
+    async fn a_role_change_holds_at_once(&self) {
+        let member = self.house.admin.hire("scanner").await;
+        let phone = self.house.admin.phone(&member).await;
+        for gateway in [self.house.a(), self.house.b()] {
+            phone.at(gateway).refuses(&self.event, "no such code", "unknown_ticket").await;
+        }
+        self.house.admin.change(&member, json!({"role": "viewer"})).await;
+        for gateway in [self.house.b(), self.house.a()] {
+            phone.at(gateway).try_scan(&self.event, "A-1").await.problem(403, "permission_missing");
+        }
+    }
+
+    async fn a_newer_sign_in_displaces(&self) {
+        let member = self.house.admin.hire("box_office").await;
+        let old = self.house.admin.till(&member).await;
+        old.at(self.house.b()).current().await.ok(200);
+        let new = self.house.admin.at(self.house.b()).till(&member).await;
+        for gateway in [self.house.a(), self.house.b()] {
+            old.at(gateway).current().await.problem(401, "session_displaced");
+            new.at(gateway).current().await.ok(200);
+        }
+    }
+
+    /// Both gateways come to say how they are; a degraded one serves all the same.
+    async fn says(&self, status: &str) {
+        for gateway in [self.house.a(), self.house.b()] {
+            until(&format!("a gateway says {status}"), || async { gateway.get("/readyz").await.ok(200)["status"] == status }).await;
+        }
+    }
+}

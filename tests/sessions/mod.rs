@@ -1,0 +1,155 @@
+//! D2, S2, S3: who is signed in where, for how long, and what ends it.
+
+mod displacement;
+mod lifetimes;
+mod tokens;
+
+use serde_json::{Value, json};
+
+use crate::support::{House, Member, ids_of, on_both};
+
+on_both!(the_kind_of_a_session_follows_from_the_device);
+async fn the_kind_of_a_session_follows_from_the_device(house: House) {
+    let seller = house.admin.hire("box_office").await;
+    let phone = house.admin.phone(&seller).await;
+    let till = house.admin.till(&seller).await;
+    let desk = seller.desk(house.b()).await;
+    for (session, kind, device) in [
+        (&phone.session, "scanner", json!({"id": phone.device.id, "name": phone.device.name})),
+        (&till.session, "pos", json!({"id": till.device.id, "name": till.device.name})),
+        (&desk.session, "backstage", Value::Null),
+    ] {
+        assert_eq!((&session["kind"], &session["device"]), (&json!(kind), &device));
+        assert_eq!((&session["user"]["id"], &session["role"]), (&json!(seller.id), &json!("box_office")));
+        assert_eq!(session["organisation"]["slug"], house.organisation.slug);
+        assert_eq!(session["organisation"]["id"], house.organisation.id);
+        assert!(session["started_at"].is_string() && session["expires_at"].is_string(), "{session}");
+    }
+}
+
+on_both!(a_session_is_known_at_every_gateway);
+async fn a_session_is_known_at_every_gateway(house: House) {
+    let scanner = house.admin.hire("scanner").await;
+    let phone = house.admin.phone(&scanner).await;
+    let shown = phone.at(house.b()).current().await.ok(200);
+    assert_eq!((&shown["id"], &shown["user"]), (&phone.session["id"], &phone.session["user"]));
+}
+
+on_both!(whoever_has_no_permission_signs_in_and_sees_nothing);
+async fn whoever_has_no_permission_signs_in_and_sees_nothing(house: House) {
+    house.admin.event("Gala").await;
+    let newcomer = house.admin.hire("none").await;
+    let desk = newcomer.desk(house.a()).await;
+    assert_eq!(desk.session["permissions"], json!([]));
+    for path in ["/v1/events", "/v1/team", "/v1/devices"] {
+        let answer = desk.line.get(path).await;
+        if answer.status == 200 {
+            assert_eq!(answer.json()["items"], json!([]), "{path}");
+        } else {
+            answer.problem(403, "permission_missing");
+        }
+    }
+}
+
+on_both!(signing_out_ends_the_session_everywhere);
+async fn signing_out_ends_the_session_everywhere(house: House) {
+    let scanner = house.admin.hire("scanner").await;
+    let phone = house.admin.phone(&scanner).await;
+    phone.at(house.b()).current().await.ok(200);
+    phone.sign_out().await;
+    for gateway in [house.a(), house.b()] {
+        let problem = phone.at(gateway).current().await.problem(401, "session_ended");
+        assert!(problem["ended_at"].is_string(), "{problem}");
+    }
+}
+
+on_both!(an_administrator_lists_and_ends_sessions);
+async fn an_administrator_lists_and_ends_sessions(house: House) {
+    let scanner = house.admin.hire("scanner").await;
+    let phones = [house.admin.phone(&scanner).await, house.admin.phone(&scanner).await];
+    let listed = house.admin.line.get(&format!("/v1/sessions?user={}", scanner.id)).await.ok(200);
+    let mut listed = ids_of(&listed["items"]);
+    listed.sort();
+    let mut live = phones.each_ref().map(|phone| phone.session_id());
+    live.sort();
+    assert_eq!(listed, live);
+
+    house.admin.line.delete(&format!("/v1/sessions/{}", phones[0].session_id())).await.ok(204);
+    let problem = phones[0].at(house.b()).current().await.problem(401, "session_ended");
+    assert!(problem["ended_at"].is_string(), "{problem}");
+    phones[1].current().await.ok(200);
+}
+
+on_both!(one_sees_and_ends_ones_own_sessions_and_nobody_elses);
+async fn one_sees_and_ends_ones_own_sessions_and_nobody_elses(house: House) {
+    let (scanner, other) = (house.admin.hire("scanner").await, house.admin.hire("scanner").await);
+    let (phone, desk) = (house.admin.phone(&scanner).await, scanner.desk(house.a()).await);
+    let others = house.admin.phone(&other).await;
+
+    let own = desk.line.get(&format!("/v1/sessions?user={}", scanner.id)).await.ok(200);
+    assert_eq!(ids_of(&own["items"]).len(), 2);
+    let foreign = desk.line.get(&format!("/v1/sessions?user={}", other.id)).await;
+    assert_eq!(foreign.problem(403, "permission_missing")["permission"], "team:manage");
+
+    desk.line.delete(&format!("/v1/sessions/{}", phone.session_id())).await.ok(204);
+    phone.current().await.problem(401, "session_ended");
+    assert!(matches!(desk.line.delete(&format!("/v1/sessions/{}", others.session_id())).await.status, 403 | 404));
+    others.current().await.ok(200);
+}
+
+on_both!(a_wrong_name_or_password_is_one_answer);
+async fn a_wrong_name_or_password_is_one_answer(house: House) {
+    let scanner = house.admin.hire("scanner").await;
+    let wrong = [
+        Member { password: "not the password".to_owned(), ..scanner.clone() },
+        Member { username: "nobody-of-that-name".to_owned(), ..scanner.clone() },
+        Member { slug: "no-such-house".to_owned(), ..scanner.clone() },
+    ];
+    let mut details = Vec::new();
+    for member in wrong {
+        let mut problem = member.try_sign_in(house.a()).await.problem(401, "credentials_invalid");
+        problem.as_object_mut().unwrap().remove("request_id");
+        details.push(problem);
+    }
+    assert!(details.windows(2).all(|pair| pair[0] == pair[1]), "the answers tell what was wrong: {details:?}");
+}
+
+on_both!(only_failed_sign_ins_are_throttled_and_only_for_whom_they_failed);
+async fn only_failed_sign_ins_are_throttled_and_only_for_whom_they_failed(house: House) {
+    let (guessed, other) = (house.admin.hire("scanner").await, house.admin.hire("scanner").await);
+    let guess = Member { password: "not the password".to_owned(), ..guessed };
+    let mut tries = 0;
+    let refused = loop {
+        let answer = guess.try_sign_in(house.a()).await;
+        if answer.status == 429 {
+            break answer;
+        }
+        answer.problem(401, "credentials_invalid");
+        tries += 1;
+        assert!(tries < 200, "a password may be guessed for ever");
+    };
+    refused.problem(429, "too_many_requests");
+    for _ in 0..10 {
+        other.desk(house.a()).await.sign_out().await;
+    }
+}
+
+on_both!(a_removed_or_suspended_member_is_out_at_once);
+async fn a_removed_or_suspended_member_is_out_at_once(house: House) {
+    let (suspended, removed) = (house.admin.hire("scanner").await, house.admin.hire("scanner").await);
+    let phones = [house.admin.phone(&suspended).await, house.admin.phone(&removed).await];
+    for phone in &phones {
+        phone.at(house.b()).current().await.ok(200);
+    }
+    let member = house.admin.change(&suspended, json!({"active": false})).await;
+    assert_eq!(member["status"], "suspended");
+    house.admin.remove(&removed).await;
+
+    phones[0].at(house.b()).current().await.problem(401, "user_deactivated");
+    assert_eq!(phones[1].at(house.b()).current().await.status, 401);
+    for gone in [&suspended, &removed] {
+        assert_eq!(gone.try_sign_in(house.b()).await.status, 401, "who is out cannot come back in");
+    }
+    house.admin.change(&suspended, json!({"active": true})).await;
+    suspended.desk(house.b()).await;
+}

@@ -1,0 +1,75 @@
+//! A signed-in session, of whatever kind.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Event, Line, ref_id};
+
+/// A signed-in session, of whatever kind.
+#[derive(Clone)]
+pub struct Desk {
+    pub line: Line,
+    pub session: Value,
+    /// What the sign-in said about the session that it ended.
+    pub displaced: Value,
+}
+
+impl Desk {
+    pub fn of(gateway: &Line, answer: &Value) -> Self {
+        let line = gateway.with_token(answer["session_token"].as_str().unwrap());
+        Self { line, session: answer["session"].clone(), displaced: answer["displaced"].clone() }
+    }
+
+    pub fn session_id(&self) -> String {
+        ref_id(&self.session)
+    }
+
+    /// Asks who one is.
+    pub async fn current(&self) -> Answer {
+        self.line.get("/v1/sessions/current").await
+    }
+
+    pub async fn sign_out(&self) {
+        self.line.delete("/v1/sessions/current").await.ok(204);
+    }
+
+    /// What this session may do, sorted.
+    pub async fn permissions(&self) -> Vec<String> {
+        let mut permissions = words(&self.current().await.ok(200)["permissions"]);
+        permissions.sort();
+        permissions
+    }
+
+    /// What "May I?" answers.
+    pub async fn may(&self, action: &str, event: &Event) -> Value {
+        self.line.post("/v1/authorise", &json!({"action": action, "event": event.id})).await.ok(200)
+    }
+}
+
+impl Desk {
+    /// "May I?" comes to answer this code, or yes: it may be a second behind a change made on another gateway.
+    pub async fn learns(&self, action: &str, event: &Event, code: Option<&str>) {
+        let begun = Instant::now();
+        loop {
+            let answer = self.may(action, event).await;
+            if answer["allowed"] == json!(code.is_none()) && answer["code"].as_str() == code {
+                return;
+            }
+            // A second, and what the machine takes for the asking itself.
+            assert!(begun.elapsed() < Duration::from_millis(1_500), "{action} should come to {code:?}: {answer}");
+        }
+    }
+}
+
+/// The words of a list.
+pub fn words(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
+impl Desk {
+    /// Sends a sale as it stands. Who has no till may try.
+    pub async fn send_sale(&self, sale: &Value) -> Answer {
+        self.line.post("/v1/sales", sale).await
+    }
+}

@@ -1,0 +1,71 @@
+//! The book itself, read past the gateway: what was written counts, not what was answered.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
+use uuid::Uuid;
+
+/// A way into the data base of one test.
+pub enum Book {
+    Postgres(PgPool),
+    Sqlite(SqlitePool),
+}
+
+impl Book {
+    pub async fn postgres(url: &str) -> Self {
+        Self::Postgres(PgPoolOptions::new().max_connections(2).connect(url).await.unwrap())
+    }
+
+    /// The book that an embedded gateway keeps in its data directory.
+    pub async fn sqlite(data: &Path) -> Self {
+        let options = SqliteConnectOptions::new().filename(sqlite_file(data)).busy_timeout(Duration::from_secs(30));
+        Self::Sqlite(SqlitePoolOptions::new().max_connections(2).connect_with(options).await.unwrap())
+    }
+
+    /// The number that a query answers; its parameters are ids, written `$1`, `$2`.
+    pub async fn count(&self, query: &str, ids: &[&str]) -> i64 {
+        let ids = ids.iter().map(|id| Uuid::from_str(id).unwrap());
+        let query = AssertSqlSafe(query.to_owned());
+        match self {
+            Self::Postgres(pool) => ids.fold(sqlx::query_scalar(query), |query, id| query.bind(id)).fetch_one(pool).await.unwrap(),
+            Self::Sqlite(pool) => ids.fold(sqlx::query_scalar(query), |query, id| query.bind(id)).fetch_one(pool).await.unwrap(),
+        }
+    }
+
+    /// Movements of an event.
+    pub async fn admissions(&self, event: &str) -> i64 {
+        self.count("select count(*) from admissions where event_id = $1", &[event]).await
+    }
+
+    /// Sales of an event.
+    pub async fn sales(&self, event: &str) -> i64 {
+        self.count("select count(*) from sales where event_id = $1", &[event]).await
+    }
+
+    /// Runs a statement that the book may refuse.
+    pub async fn execute(&self, statement: &str) -> Result<(), sqlx::Error> {
+        let statement = AssertSqlSafe(statement.to_owned());
+        match self {
+            Self::Postgres(pool) => sqlx::query(statement).execute(pool).await.map(drop),
+            Self::Sqlite(pool) => sqlx::query(statement).execute(pool).await.map(drop),
+        }
+    }
+
+    pub async fn close(&self) {
+        match self {
+            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite(pool) => pool.close().await,
+        }
+    }
+}
+
+/// The file is found by what SQLite writes first into it: its name is the gateway's own affair.
+fn sqlite_file(data: &Path) -> PathBuf {
+    let files = std::fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
+    let mut books = files.filter(|file| std::fs::read(file).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3\0")));
+    books.next().unwrap_or_else(|| panic!("no SQLite file in {}", data.display()))
+}

@@ -1,0 +1,95 @@
+//! One gateway: a real process, killed by its handle when the test ends.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
+
+use super::{Line, PATIENCE};
+
+/// A running gateway and all that it has logged.
+pub struct Gateway {
+    child: Child,
+    line: Line,
+    log: Arc<Mutex<String>>,
+    logger: Option<JoinHandle<()>>,
+    /// What it says on standard output; closed when it ends.
+    addresses: mpsc::Receiver<String>,
+}
+
+impl Gateway {
+    /// Starts `serve` or `demo` on a free port and waits until it listens.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.env("STAGEDOOR_LISTEN", "127.0.0.1:0").spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let logger = keep_lines(child.stderr.take().unwrap(), log.clone());
+        let addresses = listening_lines(child.stdout.take().unwrap());
+        let Ok(base) = addresses.recv_timeout(PATIENCE) else {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("the gateway did not start to listen:\n{}", log.lock().unwrap());
+        };
+        Self { child, line: Line::to(&base), log, logger: Some(logger), addresses }
+    }
+
+    /// An anonymous line to it.
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Asks it to stop (SIGTERM) and waits for its end; answers how it ended and the whole log.
+    pub fn stop(mut self) -> (ExitStatus, String) {
+        signal("TERM", self.child.id());
+        let ended = self.addresses.recv_timeout(PATIENCE);
+        assert_eq!(ended, Err(mpsc::RecvTimeoutError::Disconnected), "the gateway does not stop");
+        let status = self.child.wait().unwrap();
+        self.logger.take().unwrap().join().unwrap();
+        (status, self.log())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let from = log.char_indices().rev().nth(8_000).map_or(0, |(at, _)| at);
+            eprintln!("--- the end of what {} logged:\n{}", self.line.base(), &log[from..]);
+        }
+    }
+}
+
+/// Sends a signal to one process. The shell's own `kill` is on every machine; a program of that name is not.
+pub fn signal(name: &str, process: u32) {
+    let status = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &process.to_string()]).status().unwrap();
+    assert!(status.success(), "no {name} for process {process}");
+}
+
+fn keep_lines(source: impl Read + Send + 'static, log: Arc<Mutex<String>>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        for line in BufReader::new(source).lines().map_while(Result::ok) {
+            let mut log = log.lock().unwrap();
+            log.push_str(&line);
+            log.push('\n');
+        }
+    })
+}
+
+/// The addresses that the process says it listens on. Reads on to the end, so that the process never blocks on a full pipe.
+fn listening_lines(source: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (found, addresses) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(source).lines().map_while(Result::ok) {
+            if let Some(base) = line.strip_prefix("listening on ") {
+                let _ = found.send(base.to_owned());
+            }
+        }
+    });
+    addresses
+}

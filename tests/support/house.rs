@@ -1,0 +1,210 @@
+//! A house of one's own per test: stores, gateways, an organisation and its first administrator.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tempfile::TempDir;
+
+use super::database::Database;
+use super::{Admin, Book, Desk, Finished, Gateway, Line, Member, RedisServer, new_id, stagedoor};
+
+/// The two set-ups that every law holds on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setup {
+    /// The default: SQLite, no Redis, one gateway.
+    Embedded,
+    /// Postgres, Redis and two gateways.
+    Shared,
+}
+
+/// What a house shall be like, before it stands.
+pub struct Plan {
+    setup: Setup,
+    settings: Vec<(String, String)>,
+    redis: Option<RedisServer>,
+}
+
+impl Plan {
+    pub fn embedded() -> Self {
+        Self { setup: Setup::Embedded, settings: Vec::new(), redis: None }
+    }
+
+    pub fn shared() -> Self {
+        Self { setup: Setup::Shared, settings: Vec::new(), redis: None }
+    }
+
+    /// Two gateways on a Redis that nobody else uses, so that it can be broken.
+    pub fn shared_with_own_redis() -> Self {
+        Self { redis: Some(RedisServer::start()), ..Self::shared() }
+    }
+
+    /// Sets a `STAGEDOOR_…` setting of every gateway.
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Builds the stores, makes the organisation, opens the gateways, and signs the administrator in.
+    pub async fn open(self) -> House {
+        let data = TempDir::new().unwrap();
+        let mut settings = self.settings;
+        settings.push(("STAGEDOOR_DATA_DIR".to_owned(), data.path().display().to_string()));
+        let database = match self.setup {
+            Setup::Embedded => None,
+            Setup::Shared => Some(Database::create().await),
+        };
+        if let Some(database) = &database {
+            settings.push(("STAGEDOOR_DATABASE_URL".to_owned(), database.url.clone()));
+            let redis = self.redis.as_ref().map_or_else(redis_of_all_tests, RedisServer::url);
+            settings.push(("STAGEDOOR_REDIS_URL".to_owned(), redis));
+        }
+        let organisation = Organisation::create(&settings);
+        let gateways = open_gateways(self.setup, &settings);
+        let book = match &database {
+            Some(database) => Book::postgres(&database.url).await,
+            None => Book::sqlite(data.path()).await,
+        };
+        let admin = organisation.admin(gateways[0].line()).await;
+        House { setup: self.setup, admin, redis: self.redis, gateways, book, organisation, settings, database, data }
+    }
+}
+
+/// A standing house. The order of the fields is the order in which it is taken down.
+pub struct House {
+    pub setup: Setup,
+    /// The first administrator, signed in backstage at gateway `a`.
+    pub admin: Admin,
+    gateways: Vec<Gateway>,
+    /// The book, read past the gateways.
+    pub book: Book,
+    pub organisation: Organisation,
+    redis: Option<RedisServer>,
+    settings: Vec<(String, String)>,
+    database: Option<Database>,
+    data: TempDir,
+}
+
+impl House {
+    /// An anonymous line to the first gateway.
+    pub fn a(&self) -> &Line {
+        self.gateways.first().unwrap().line()
+    }
+
+    /// An anonymous line to the other gateway, where there is one; else to the only one.
+    pub fn b(&self) -> &Line {
+        self.gateways.last().unwrap().line()
+    }
+
+    /// A line to one gateway after the other, as a balancer in front of them would give.
+    pub fn turn(&self, number: usize) -> &Line {
+        if number.is_multiple_of(2) { self.a() } else { self.b() }
+    }
+
+    /// The Redis of a house with its own.
+    pub fn redis(&mut self) -> &mut RedisServer {
+        self.redis.as_mut().expect("this house shares its Redis")
+    }
+
+    /// The data base of a shared house.
+    pub fn database(&self) -> &Database {
+        self.database.as_ref().expect("an embedded house keeps its book in a file")
+    }
+
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// A command on this house's stores.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        with_settings(arguments, &self.settings)
+    }
+
+    /// Runs commands on the stores. An embedded book belongs to one process, so there the gateway is closed meanwhile.
+    pub fn with_commands<T>(&mut self, work: impl FnOnce(&Self) -> T) -> T {
+        if self.setup == Setup::Shared {
+            return work(self);
+        }
+        self.close();
+        let result = work(self);
+        self.reopen();
+        result
+    }
+
+    /// Another organisation on the same book, and its administrator.
+    pub async fn another_organisation(&mut self) -> Admin {
+        let organisation = self.with_commands(|house| Organisation::create(&house.settings));
+        organisation.admin(self.a()).await
+    }
+
+    /// Stops all gateways as an operator does, and answers what they have logged from first to last.
+    pub fn close(&mut self) -> String {
+        let mut logs = String::new();
+        for gateway in self.gateways.drain(..) {
+            let (status, log) = gateway.stop();
+            assert!(status.success(), "a gateway ended with {status}:\n{log}");
+            logs.push_str(&log);
+        }
+        logs
+    }
+
+    /// Opens the gateways again, at other addresses.
+    pub fn reopen(&mut self) {
+        self.gateways = open_gateways(self.setup, &self.settings);
+        self.admin = self.admin.at(self.a());
+    }
+}
+
+/// An organisation as the command `create-organisation` makes it.
+pub struct Organisation {
+    pub id: String,
+    pub slug: String,
+    owner: Member,
+}
+
+impl Organisation {
+    fn create(settings: &[(String, String)]) -> Self {
+        let number = &new_id()[..8];
+        let (slug, username) = (format!("house-{number}"), format!("ada-{number}"));
+        let password = format!("first password of {slug}");
+        let arguments = ["create-organisation", "--slug", &slug, "--name", "The House", "--admin-username", &username];
+        let mut command = with_settings(&arguments, settings);
+        let made = Finished::run(command.args(["--admin-email", &format!("{username}@example.org")]), &password).expect_success();
+        let made: serde_json::Value =
+            serde_json::from_str(made.stdout.trim()).unwrap_or_else(|_| panic!("not one line of JSON: {:?}", made.stdout));
+        assert_eq!(made["organisation"]["slug"], slug);
+        let id = super::ref_id(&made["organisation"]);
+        let owner = Member { id: super::ref_id(&made["user"]), username, password, slug: slug.clone() };
+        Self { id, slug, owner }
+    }
+
+    /// The first administrator signs in backstage, and displaces whoever is signed in under that name.
+    pub async fn desk(&self, gateway: &Line) -> Desk {
+        self.owner.desk(gateway).await
+    }
+
+    async fn admin(&self, gateway: &Line) -> Admin {
+        Admin { line: self.desk(gateway).await.line, who: self.owner.clone() }
+    }
+}
+
+fn open_gateways(setup: Setup, settings: &[(String, String)]) -> Vec<Gateway> {
+    let count = match setup {
+        Setup::Embedded => 1,
+        Setup::Shared => 2,
+    };
+    (0..count).map(|_| Gateway::start(&mut with_settings(&["serve"], settings))).collect()
+}
+
+fn with_settings(arguments: &[&str], settings: &[(String, String)]) -> Command {
+    let mut command = stagedoor(arguments);
+    command.envs(settings.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+/// Every test takes a number of its own in the common Redis, so that none sees another's keys.
+fn redis_of_all_tests() -> String {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let server = std::env::var("STAGEDOOR_TEST_REDIS").expect("start the tests with tests/run");
+    format!("{server}/{}", TAKEN.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,58 @@
+//! The house that the tests play in: real gateways on real stores, and the people who use them.
+//!
+//! A test names an actor and what they do (`phone.scan(&event, "A-1").await`); how a request is made stands here only.
+//! Nothing is mocked, nothing sleeps, and every test has a book of its own.
+
+mod actors;
+mod book;
+mod command;
+mod database;
+mod gateway;
+mod house;
+mod redis;
+mod show;
+mod wire;
+
+pub use actors::{Admin, Desk, Device, Member, Phone, Till, new_event, sale_of, scan_of, words};
+pub use book::Book;
+pub use command::{Finished, stagedoor};
+pub use gateway::Gateway;
+pub use house::{House, Plan, Setup};
+pub use redis::RedisServer;
+pub use show::{Event, TicketType, basket, card, cash};
+pub use wire::{Answer, Line, ids_of, new_id, ref_id};
+
+use std::time::{Duration, Instant};
+
+/// Past this, whatever is awaited is taken for hung. Generous, for a machine that compiles something else meanwhile.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Makes two tests of one story: on SQLite alone, and on Postgres and Redis with two gateways.
+///
+/// `on_both!(story)` runs `async fn story(house: House)`; settings may follow: `on_both!(story, "STAGEDOOR_…" = "1")`.
+macro_rules! on_both {
+    ($story:ident $(, $name:literal = $value:literal)*) => {
+        mod $story {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn embedded() {
+                super::$story($crate::support::Plan::embedded()$(.setting($name, $value))*.open().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn shared() {
+                super::$story($crate::support::Plan::shared()$(.setting($name, $value))*.open().await).await;
+            }
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// Asks again and again until the answer is the wanted one; panics when patience ends.
+///
+/// For changes that come with time (a lifetime that runs out, a store that comes back), where a sleep would only guess.
+pub async fn until<Asked: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> Asked) {
+    let begun = Instant::now();
+    while !ask().await {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
+    }
+}
