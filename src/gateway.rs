@@ -10,7 +10,6 @@ use crate::{
     authenticate::{Gate, keys::Keys, token::Tokens, used::Used},
     clock::Clock,
     config::{Config, Database},
-    door::Door,
     event::warm::Warm,
     http::{
         accept,
@@ -20,9 +19,9 @@ use crate::{
     },
     ledger::{Book, Note},
     limits,
-    pos::Till,
     session::{hot::Hot, password::Passwords, redis::RedisStore, sign_in::Entrance},
     team::change::Office,
+    walk::Sources,
 };
 
 /// A gateway that listens.
@@ -86,12 +85,10 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
     let tokens = Arc::new(Tokens::new(keys, clock));
     let used = Used::new(book.clone(), clock);
     let hot = Arc::new(Hot::new(redis, Arc::clone(book.log()), clock));
-    let warm = Warm::new(book.clone());
     let passwords = Passwords::new();
     let gate = Gate { book: book.clone(), tokens: Arc::clone(&tokens), used: Arc::clone(&used), clock };
     let rooms = Rooms {
-        door: Door { gate: gate.clone(), book: book.clone(), hot: Arc::clone(&hot), warm: Arc::clone(&warm) },
-        till: Till { gate: gate.clone(), book: book.clone(), hot: Arc::clone(&hot), warm },
+        sources: Sources { gate: gate.clone(), book: book.clone(), hot: Arc::clone(&hot), warm: Warm::new(book.clone()) },
         entrance: Entrance {
             book: book.clone(),
             tokens: Arc::clone(&tokens),

@@ -8,8 +8,8 @@ use crate::{
     ids::EventId,
     ledger::LedgerError,
     limits,
-    pos::{Till, facts},
-    walk::Sight,
+    pos::facts,
+    walk::{Sight, Sources},
     words::words,
 };
 
@@ -47,12 +47,12 @@ pub enum MayError {
 }
 
 /// Yes, or why not. A no is confirmed by a fresh look.
-pub async fn may(till: &Till, claims: SessionClaims, action: Action, event: EventId) -> Result<Result<(), Refused>, MayError> {
-    let deadline = till.gate.clock.deadline(limits::WALK);
+pub async fn may(sources: &Sources, claims: SessionClaims, action: Action, event: EventId) -> Result<Result<(), Refused>, MayError> {
+    let deadline = sources.gate.clock.deadline(limits::WALK);
     let mut sight = Sight::Nearest;
     loop {
-        let facts = facts::look(till, claims, event, None, sight, deadline).await?;
-        let caller = till.gate.admit(facts.authority, claims);
+        let facts = facts::look(sources, claims, event, None, sight, deadline).await?;
+        let caller = sources.gate.admit(facts.authority, claims);
         let allowed =
             caller.map(|caller| authorise::permit(&caller, action.into(), facts.event.as_deref(), facts.pinned.as_ref()).map(drop));
         match allowed {

@@ -1,12 +1,25 @@
-//! What the walk of a scan and the walk of a sale share: how closely they look, how they know a request again, and the rooms of the
+//! What the walk of a scan and the walk of a sale share: their sources, how closely they look, how they know a request again, and the rooms of the
 //! corridor with the time that a request stayed in each.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::clock::Clock;
+use crate::{authenticate::Gate, clock::Clock, event::warm::Warm, ledger::Book, session::hot::Hot};
+
+/// Where a walk finds what it decides on, and where it writes.
+#[derive(Clone)]
+pub struct Sources {
+    /// Where tokens become callers.
+    pub gate: Gate,
+    /// The book.
+    pub book: Book,
+    /// Hot copies of sessions.
+    pub hot: Arc<Hot>,
+    /// Warm copies of events and tickets.
+    pub warm: Arc<Warm>,
+}
 
 /// How closely to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

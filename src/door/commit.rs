@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Door, request::Request};
+use super::request::Request;
 use crate::{
     authorise::Permit,
     ledger::{
@@ -10,6 +10,7 @@ use crate::{
         entry::{ScanEntry, ScanOutcome},
         rows::{Movement, Ticket},
     },
+    walk::Sources,
 };
 
 /// A movement that is in the book.
@@ -28,7 +29,7 @@ impl Receipt {
 
 /// Writes the movement. None: what it rests on has moved, or its id is known. Look again.
 pub async fn commit(
-    door: &Door,
+    sources: &Sources,
     permit: Permit,
     request: &Request,
     ticket: &Ticket,
@@ -47,7 +48,7 @@ pub async fn commit(
         scanned_at: request.scanned_at,
         fingerprint: request.fingerprint(),
     };
-    match door.book.commit_scan(permit.organisation(), entry, deadline).await? {
+    match sources.book.commit_scan(permit.organisation(), entry, deadline).await? {
         ScanOutcome::NotWritten => Ok(None),
         ScanOutcome::Recorded { seq, used, inside, recorded_at } => {
             let device = permit.device();
@@ -61,7 +62,7 @@ pub async fn commit(
                 device_id: device.id,
                 device_name: device.name.clone(),
             };
-            door.warm.moved(request.event, &request.code, movement.clone());
+            sources.warm.moved(request.event, &request.code, movement.clone());
             Ok(Some(Receipt { movement }))
         }
     }

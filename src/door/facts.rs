@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Door, request::Request};
+use super::request::Request;
 use crate::{
     authenticate::token::SessionClaims,
     ids::Named,
@@ -13,7 +13,7 @@ use crate::{
         entry::Look,
         rows::{Authority, EventFacts, Movement, RecordedScan, Ticket},
     },
-    walk::Sight,
+    walk::{Sight, Sources},
 };
 
 /// What was seen.
@@ -38,20 +38,26 @@ pub struct Facts {
 }
 
 /// Looks.
-pub async fn gather(door: &Door, claims: SessionClaims, request: &Request, sight: Sight, deadline: Instant) -> Result<Facts, LedgerError> {
+pub async fn gather(
+    sources: &Sources,
+    claims: SessionClaims,
+    request: &Request,
+    sight: Sight,
+    deadline: Instant,
+) -> Result<Facts, LedgerError> {
     if sight == Sight::Nearest
-        && let Some(facts) = nearest(door, claims, request).await
+        && let Some(facts) = nearest(sources, claims, request).await
     {
         return Ok(facts);
     }
-    fresh(door, claims, request, deadline).await
+    fresh(sources, claims, request, deadline).await
 }
 
 /// All from copies, or nothing.
-async fn nearest(door: &Door, claims: SessionClaims, request: &Request) -> Option<Facts> {
-    let event = door.warm.nearest(request.event)?;
+async fn nearest(sources: &Sources, claims: SessionClaims, request: &Request) -> Option<Facts> {
+    let event = sources.warm.nearest(request.event)?;
     let ticket = event.ticket(request.code()?)?;
-    let authority = door.hot.nearest(claims.session).await?;
+    let authority = sources.hot.nearest(claims.session).await?;
     let facts = event.facts();
     let event = (facts.event.organisation_id == authority.membership.organisation_id).then(|| Arc::clone(facts));
     Some(Facts {
@@ -66,16 +72,16 @@ async fn nearest(door: &Door, claims: SessionClaims, request: &Request) -> Optio
     })
 }
 
-async fn fresh(door: &Door, claims: SessionClaims, request: &Request, deadline: Instant) -> Result<Facts, LedgerError> {
+async fn fresh(sources: &Sources, claims: SessionClaims, request: &Request, deadline: Instant) -> Result<Facts, LedgerError> {
     let look =
         Look { session: claims.session, event: request.event, code: request.code().map(str::to_owned), scan: Some(request.id), sale: None };
-    let seen = door.book.look(look, deadline).await?;
+    let seen = sources.book.look(look, deadline).await?;
     let authority = seen.authority.map(Arc::new);
     if let Some(authority) = &authority {
-        door.hot.remember(seen.as_of, authority);
+        sources.hot.remember(seen.as_of, authority);
     }
     if let Some(event) = &seen.event {
-        door.warm.remember(seen.as_of, event, seen.ticket.clone());
+        sources.warm.remember(seen.as_of, event, seen.ticket.clone());
     }
     let (ticket, last) = seen.ticket.unzip();
     Ok(Facts {

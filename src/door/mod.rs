@@ -9,8 +9,6 @@ pub mod decide;
 pub mod facts;
 pub mod request;
 
-use std::sync::Arc;
-
 use self::{
     answer::Answer,
     decide::{Question, Verdict},
@@ -18,29 +16,14 @@ use self::{
     request::Request,
 };
 use crate::{
-    authenticate::{Gate, NotAuthenticated, token::SessionClaims},
+    authenticate::{Caller, NotAuthenticated, token::SessionClaims},
     authorise::{self, Act, Permit, Refused},
     clock::Moment,
-    event::warm::Warm,
     faults::Faults,
-    ledger::{Book, LedgerError, rows::RecordedScan},
+    ledger::{LedgerError, rows::RecordedScan},
     limits,
-    session::hot::Hot,
-    walk::{Room, Rooms, Sight},
+    walk::{Room, Rooms, Sight, Sources},
 };
-
-/// What a scan needs.
-#[derive(Clone)]
-pub struct Door {
-    /// Where tokens become callers.
-    pub gate: Gate,
-    /// The book.
-    pub book: Book,
-    /// Hot copies of sessions.
-    pub hot: Arc<Hot>,
-    /// Warm copies of events and tickets.
-    pub warm: Arc<Warm>,
-}
 
 /// Why there is no verdict.
 #[derive(Debug, thiserror::Error)]
@@ -63,17 +46,17 @@ pub enum DoorError {
 }
 
 /// A scan.
-pub async fn scan(door: &Door, claims: SessionClaims, request: &Request, rooms: &mut Rooms) -> Result<Answer, DoorError> {
-    let deadline = door.gate.clock.deadline(limits::WALK);
+pub async fn scan(sources: &Sources, claims: SessionClaims, request: &Request, rooms: &mut Rooms) -> Result<Answer, DoorError> {
+    let deadline = sources.gate.clock.deadline(limits::WALK);
     // A dry run is sure only if it is fresh: no commit stands behind it.
     let mut sight = if request.dry_run { Sight::Fresh } else { Sight::Nearest };
     for _ in 0..limits::WALKS {
-        let facts = rooms.time(Room::Facts, facts::gather(door, claims, request, sight, deadline)).await?;
-        match consider(door, claims, request, &facts, rooms) {
+        let facts = rooms.time(Room::Facts, facts::gather(sources, claims, request, sight, deadline)).await?;
+        match consider(sources, claims, request, &facts, rooms) {
             Ok(Step::Replay(recorded)) => return Ok(answer::replayed(recorded)),
             Ok(Step::Answer(Verdict::Admit { uses }, permit)) if !request.dry_run => {
                 let Some(ticket) = facts.ticket.as_deref() else { return Err(LedgerError::Broken.into()) };
-                match rooms.time(Room::Commit, commit::commit(door, permit, request, ticket, uses, deadline)).await {
+                match rooms.time(Room::Commit, commit::commit(sources, permit, request, ticket, uses, deadline)).await {
                     Ok(Some(receipt)) => return Ok(answer::admitted(request, &facts, &receipt)),
                     // Moved, known, or unknown because the answer was lost: the next look tells.
                     Ok(None) | Err(LedgerError::Unavailable) => {}
@@ -102,8 +85,14 @@ enum Step<'f> {
 }
 
 /// Authenticate, authorise, decide: no waiting, on one set of facts.
-fn consider<'f>(door: &Door, claims: SessionClaims, request: &Request, facts: &'f Facts, rooms: &mut Rooms) -> Result<Step<'f>, DoorError> {
-    let caller = rooms.measure(Room::Authenticate, || door.gate.admit(facts.authority.clone(), claims))?;
+fn consider<'f>(
+    sources: &Sources,
+    claims: SessionClaims,
+    request: &Request,
+    facts: &'f Facts,
+    rooms: &mut Rooms,
+) -> Result<Step<'f>, DoorError> {
+    let caller = rooms.measure(Room::Authenticate, || sources.gate.admit(facts.authority.clone(), claims))?;
     if let Some(recorded) = &facts.recorded {
         return replay(recorded, request, &caller);
     }
@@ -111,11 +100,11 @@ fn consider<'f>(door: &Door, claims: SessionClaims, request: &Request, facts: &'
     if !request.faults.is_empty() {
         return Err(DoorError::Invalid(request.faults.clone()));
     }
-    let verdict = rooms.measure(Room::Decide, || decide::decide(&question(request, facts, &permit, door.gate.clock.now())));
+    let verdict = rooms.measure(Room::Decide, || decide::decide(&question(request, facts, &permit, sources.gate.clock.now())));
     Ok(Step::Answer(verdict, permit))
 }
 
-fn replay<'f>(recorded: &'f RecordedScan, request: &Request, caller: &crate::authenticate::Caller) -> Result<Step<'f>, DoorError> {
+fn replay<'f>(recorded: &'f RecordedScan, request: &Request, caller: &Caller) -> Result<Step<'f>, DoorError> {
     let same_device = caller.authority().session.device_id == Some(recorded.device_id);
     if same_device && recorded.fingerprint == request.fingerprint() { Ok(Step::Replay(recorded)) } else { Err(DoorError::IdReused) }
 }

@@ -9,11 +9,10 @@ use crate::{
     authenticate::{Gate, NotAuthenticated, token::Tokens},
     authorise::Clerk,
     clock::Clock,
-    door::Door,
     ledger::Book,
-    pos::Till,
     session::{hot::Hot, sign_in::Entrance},
     team::change::Office,
+    walk::Sources,
 };
 
 /// The rooms of one gateway.
@@ -30,10 +29,8 @@ pub struct Rooms {
     pub tokens: Arc<Tokens>,
     /// Hot copies of sessions.
     pub hot: Arc<Hot>,
-    /// Where tickets are scanned.
-    pub door: Door,
-    /// Where tickets are sold.
-    pub till: Till,
+    /// Where scans and sales find what they decide on.
+    pub sources: Sources,
     /// Where people sign in.
     pub entrance: Entrance,
     /// Where the team is managed.

@@ -4,7 +4,6 @@ use data_encoding::BASE32_NOPAD;
 use tokio::time::Instant;
 
 use super::{
-    Till,
     decide::Quote,
     request::{Payment, Request},
 };
@@ -18,6 +17,7 @@ use crate::{
         rows::{EventFacts, RecordedSale, Sale, SoldTicket},
         words::PaymentMethod,
     },
+    walk::Sources,
 };
 
 /// A sale that is in the book.
@@ -52,14 +52,14 @@ pub enum Committed {
 
 /// Writes the sale.
 pub async fn commit(
-    till: &Till,
+    sources: &Sources,
     permit: Permit,
     request: &Request,
     quote: Quote,
     event: &EventFacts,
     deadline: Instant,
 ) -> Result<Committed, LedgerError> {
-    let tickets = mint(till, request, &quote);
+    let tickets = mint(sources, request, &quote);
     let (method, reference) = match &request.payment {
         Payment::Cash { .. } => (PaymentMethod::Cash, None),
         Payment::Card { reference } => (PaymentMethod::Card, Some(reference.clone())),
@@ -78,7 +78,7 @@ pub async fn commit(
         tickets,
         gate: permit.device().gate.clone(),
     };
-    match till.book.commit_sale(permit.organisation(), entry.clone(), deadline).await? {
+    match sources.book.commit_sale(permit.organisation(), entry.clone(), deadline).await? {
         SaleOutcome::Recorded { receipt_number, recorded_at } => {
             let recorded = Box::new(as_recorded(entry, event, receipt_number, recorded_at, &permit));
             Ok(Committed::Recorded(Receipt { recorded }))
@@ -92,8 +92,8 @@ pub async fn commit(
 }
 
 /// The tickets of a sale, with codes of 160 random bits: nobody guesses one.
-fn mint(till: &Till, request: &Request, quote: &Quote) -> Vec<NewTicket> {
-    let clock = till.gate.clock;
+fn mint(sources: &Sources, request: &Request, quote: &Quote) -> Vec<NewTicket> {
+    let clock = sources.gate.clock;
     let mut tickets = Vec::new();
     for (line, entries_allowed) in quote.lines.iter().zip(&quote.entries_allowed) {
         for _ in 0..line.quantity {

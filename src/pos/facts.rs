@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Till, request::Request};
+use super::request::Request;
 use crate::{
     authenticate::token::SessionClaims,
     ids::{EventId, Named, SaleId},
@@ -13,7 +13,7 @@ use crate::{
         entry::Look,
         rows::{Authority, EventFacts, RecordedSale},
     },
-    walk::Sight,
+    walk::{Sight, Sources},
 };
 
 /// What was seen.
@@ -32,13 +32,19 @@ pub struct Facts {
 }
 
 /// Looks.
-pub async fn gather(till: &Till, claims: SessionClaims, request: &Request, sight: Sight, deadline: Instant) -> Result<Facts, LedgerError> {
-    look(till, claims, request.event, Some(request.id), sight, deadline).await
+pub async fn gather(
+    sources: &Sources,
+    claims: SessionClaims,
+    request: &Request,
+    sight: Sight,
+    deadline: Instant,
+) -> Result<Facts, LedgerError> {
+    look(sources, claims, request.event, Some(request.id), sight, deadline).await
 }
 
 /// Looks at an event for a session, and at the sale if there is one.
 pub async fn look(
-    till: &Till,
+    sources: &Sources,
     claims: SessionClaims,
     event: EventId,
     sale: Option<SaleId>,
@@ -46,30 +52,36 @@ pub async fn look(
     deadline: Instant,
 ) -> Result<Facts, LedgerError> {
     if sight == Sight::Nearest
-        && let Some(facts) = nearest(till, claims, event).await
+        && let Some(facts) = nearest(sources, claims, event).await
     {
         return Ok(facts);
     }
-    fresh(till, claims, event, sale, deadline).await
+    fresh(sources, claims, event, sale, deadline).await
 }
 
 /// All from copies, or nothing.
-async fn nearest(till: &Till, claims: SessionClaims, event: EventId) -> Option<Facts> {
-    let facts = Arc::clone(till.warm.nearest(event)?.facts());
-    let authority = till.hot.nearest(claims.session).await?;
+async fn nearest(sources: &Sources, claims: SessionClaims, event: EventId) -> Option<Facts> {
+    let facts = Arc::clone(sources.warm.nearest(event)?.facts());
+    let authority = sources.hot.nearest(claims.session).await?;
     let event = (facts.event.organisation_id == authority.membership.organisation_id).then_some(facts);
     Some(Facts { sight: Sight::Nearest, authority: Some(authority), event, pinned: None, recorded: None })
 }
 
-async fn fresh(till: &Till, claims: SessionClaims, event: EventId, sale: Option<SaleId>, deadline: Instant) -> Result<Facts, LedgerError> {
+async fn fresh(
+    sources: &Sources,
+    claims: SessionClaims,
+    event: EventId,
+    sale: Option<SaleId>,
+    deadline: Instant,
+) -> Result<Facts, LedgerError> {
     let look = Look { session: claims.session, event, code: None, scan: None, sale };
-    let seen = till.book.look(look, deadline).await?;
+    let seen = sources.book.look(look, deadline).await?;
     let authority = seen.authority.map(Arc::new);
     if let Some(authority) = &authority {
-        till.hot.remember(seen.as_of, authority);
+        sources.hot.remember(seen.as_of, authority);
     }
     if let Some(event) = &seen.event {
-        till.warm.remember(seen.as_of, event, None);
+        sources.warm.remember(seen.as_of, event, None);
     }
     Ok(Facts { sight: Sight::Fresh, authority, event: seen.event.map(Arc::new), pinned: seen.pinned, recorded: seen.sale })
 }

@@ -6,8 +6,6 @@ pub mod decide;
 pub mod facts;
 pub mod request;
 
-use std::sync::Arc;
-
 use self::{
     answer::Answer,
     commit::Committed,
@@ -16,9 +14,8 @@ use self::{
     request::Request,
 };
 use crate::{
-    authenticate::{Caller, Gate, NotAuthenticated, token::SessionClaims},
+    authenticate::{Caller, NotAuthenticated, token::SessionClaims},
     authorise::{self, Act, Permit, Refused},
-    event::warm::Warm,
     faults::Faults,
     ids::{Named, SaleId},
     ledger::{
@@ -28,22 +25,8 @@ use crate::{
     },
     limits,
     money::Money,
-    session::hot::Hot,
-    walk::{Room, Rooms, Sight},
+    walk::{Room, Rooms, Sight, Sources},
 };
-
-/// What a sale needs.
-#[derive(Clone)]
-pub struct Till {
-    /// Where tokens become callers.
-    pub gate: Gate,
-    /// The book.
-    pub book: Book,
-    /// Hot copies of sessions.
-    pub hot: Arc<Hot>,
-    /// Warm copies of events.
-    pub warm: Arc<Warm>,
-}
 
 /// Why there is no sale.
 #[derive(Debug, thiserror::Error)]
@@ -86,15 +69,15 @@ impl From<Objection> for PosError {
 }
 
 /// A sale.
-pub async fn sell(till: &Till, claims: SessionClaims, request: &Request, rooms: &mut Rooms) -> Result<Answer, PosError> {
-    let deadline = till.gate.clock.deadline(limits::WALK);
+pub async fn sell(sources: &Sources, claims: SessionClaims, request: &Request, rooms: &mut Rooms) -> Result<Answer, PosError> {
+    let deadline = sources.gate.clock.deadline(limits::WALK);
     let mut sight = Sight::Nearest;
     for _ in 0..limits::WALKS {
-        let facts = rooms.time(Room::Facts, facts::gather(till, claims, request, sight, deadline)).await?;
-        match consider(till, claims, request, &facts, rooms) {
+        let facts = rooms.time(Room::Facts, facts::gather(sources, claims, request, sight, deadline)).await?;
+        match consider(sources, claims, request, &facts, rooms) {
             Ok(Step::Replay(recorded)) => return Ok(answer::tell(recorded, true)?),
             Ok(Step::Sell(quote, permit, event)) => {
-                match rooms.time(Room::Commit, commit::commit(till, permit, request, *quote, event, deadline)).await {
+                match rooms.time(Room::Commit, commit::commit(sources, permit, request, *quote, event, deadline)).await {
                     Ok(Committed::Recorded(receipt)) => return Ok(answer::tell(receipt.recorded(), false)?),
                     Ok(Committed::SoldOut { ticket_type, left }) => return Err(PosError::SoldOut { ticket_type, left }),
                     // Moved, known, or unknown because the answer was lost: the next look tells.
@@ -119,8 +102,14 @@ enum Step<'f> {
 }
 
 /// Authenticate, authorise, decide: no waiting, on one set of facts.
-fn consider<'f>(till: &Till, claims: SessionClaims, request: &Request, facts: &'f Facts, rooms: &mut Rooms) -> Result<Step<'f>, PosError> {
-    let caller = rooms.measure(Room::Authenticate, || till.gate.admit(facts.authority.clone(), claims))?;
+fn consider<'f>(
+    sources: &Sources,
+    claims: SessionClaims,
+    request: &Request,
+    facts: &'f Facts,
+    rooms: &mut Rooms,
+) -> Result<Step<'f>, PosError> {
+    let caller = rooms.measure(Room::Authenticate, || sources.gate.admit(facts.authority.clone(), claims))?;
     if let Some(recorded) = &facts.recorded {
         return replay(recorded, request, &caller);
     }

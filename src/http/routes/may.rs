@@ -54,7 +54,7 @@ pub struct MayAnswer {
 )]
 pub async fn may(State(house): State<House>, bearer: Bearer, sent: Sent<MayBody>) -> Result<Json<MayAnswer>, Problem> {
     let (clerk, body) = house.clerk_with(&bearer, sent.read()).await?;
-    Ok(Json(match may::may(&house.till, clerk.claims(), body.action, EventId(body.event)).await? {
+    Ok(Json(match may::may(&house.sources, clerk.claims(), body.action, EventId(body.event)).await? {
         Ok(()) => MayAnswer { allowed: true, code: None, detail: None, members: Map::new() },
         Err(refused) => {
             let Problem { code, detail, members, .. } = refused.into();

@@ -31,7 +31,7 @@ pub async fn sell(State(house): State<House>, bearer: Bearer, sent: Sent<SaleBod
     let (clerk, body) = house.clerk_with(&bearer, sent.read()).await?;
     let request = Request::parse(body);
     let mut rooms = Rooms::default();
-    match pos::sell(&house.till, clerk.claims(), &request, &mut rooms).await {
+    match pos::sell(&house.sources, clerk.claims(), &request, &mut rooms).await {
         Ok(answer) => {
             house.metrics.sale();
             Ok(walked(StatusCode::CREATED, &answer, answer.replayed, rooms))

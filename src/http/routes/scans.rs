@@ -30,7 +30,7 @@ pub async fn scan(State(house): State<House>, bearer: Bearer, sent: Sent<ScanBod
     let (clerk, body) = house.clerk_with(&bearer, sent.read()).await?;
     let request = Request::parse(body);
     let mut rooms = Rooms::default();
-    match door::scan(&house.door, clerk.claims(), &request, &mut rooms).await {
+    match door::scan(&house.sources, clerk.claims(), &request, &mut rooms).await {
         Ok(answer) => {
             let verdict = match answer.verdict {
                 VerdictWord::Admit => "admit",

@@ -8,12 +8,12 @@ mod look;
 mod sales;
 mod scans;
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{collections::HashMap, fs::File, path::Path, sync::Arc};
 
 use anyhow::Context;
 use deadpool::managed::{Manager, Metrics, RecycleResult};
 use sqlx::{
-    ConnectOptions, Connection, SqliteConnection,
+    ConnectOptions, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::sync::{Mutex, MutexGuard};
@@ -23,6 +23,15 @@ use super::{
     error::LedgerError,
     lease::{Connections, Lease},
 };
+use crate::{clock::Moment, ids::OrganisationId};
+
+/// Begins a transaction that holds the book alone.
+macro_rules! begin {
+    ($writer:expr) => {
+        sqlx::Connection::begin_with(&mut *$writer, "begin immediate").await
+    };
+}
+use begin;
 
 /// The book in SQLite.
 pub struct Sqlite {
@@ -68,14 +77,21 @@ impl Sqlite {
         Ok(Self { writer: Mutex::new(writer), readers: Connections::new(Open(reading), readers)?, _owned: Arc::new(owned) })
     }
 
-    /// A connection to read with. The few statements of `both` that write a single row go through [`Self::lease`] too, by way of
-    /// the writer.
+    /// A connection to read with.
     pub(super) async fn lease(&self) -> Result<Lease<Open>, LedgerError> {
         self.readers.lease().await
     }
 
     pub(super) async fn writer(&self) -> MutexGuard<'_, SqliteConnection> {
         self.writer.lock().await
+    }
+
+    /// Closes the book in order: folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        let mut writer = self.writer().await;
+        if let Err(error) = sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *writer).await {
+            tracing::warn!(error = %error, "the log beside the book stays; the next start reads it");
+        }
     }
 }
 
@@ -114,37 +130,43 @@ async fn stands(db: &mut SqliteConnection, ground: &Ground) -> Result<bool, sqlx
     .await
 }
 
-/// The standing of the distinct grounds of a batch, each looked at once.
-#[derive(Default)]
-struct Standing(std::collections::HashMap<Ground, bool>);
+/// An entry of the door path, as this book writes it.
+trait Entry: Sync {
+    /// What becomes of it.
+    type Outcome: Send;
+    /// What becomes of it when its ground has moved.
+    const NOT_WRITTEN: Self::Outcome;
 
-impl Standing {
-    async fn of(&mut self, db: &mut SqliteConnection, ground: &Ground) -> Result<bool, sqlx::Error> {
-        if let Some(known) = self.0.get(ground) {
-            return Ok(*known);
-        }
-        let standing = stands(db, ground).await?;
-        self.0.insert(*ground, standing);
-        Ok(standing)
-    }
+    /// What it rests on.
+    fn ground(&self) -> &Ground;
+
+    /// Writes it; its ground stands.
+    fn write(
+        &self,
+        db: &mut SqliteConnection,
+        organisation: OrganisationId,
+        at: Moment,
+    ) -> impl Future<Output = Result<Self::Outcome, sqlx::Error>> + Send;
 }
 
-/// Begins a transaction that holds the book alone.
-macro_rules! begin {
-    ($writer:expr) => {
-        sqlx::Connection::begin_with(&mut *$writer, "begin immediate").await
-    };
-}
-use begin;
-
-/// Closes the book in order: what is in the log beside it is folded in.
 impl Sqlite {
-    /// Folds the write-ahead log into the file.
-    pub async fn close(&self) {
-        let mut writer = self.writer.lock().await;
-        if let Err(error) = sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *writer).await {
-            tracing::warn!(error = %error, "the log beside the book stays; the next start reads it");
+    /// Writes a batch of one organisation in one transaction; one outcome per entry, in their order. Each ground is looked at once.
+    async fn commit<E: Entry>(&self, organisation: OrganisationId, at: Moment, batch: &[E]) -> Result<Vec<E::Outcome>, LedgerError> {
+        let mut writer = self.writer().await;
+        let mut tx = begin!(writer)?;
+        let mut standing: HashMap<Ground, bool> = HashMap::new();
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for entry in batch {
+            let ground = entry.ground();
+            let known = standing.get(ground).copied();
+            let stands = match known {
+                Some(stands) => stands,
+                None => stands(&mut tx, ground).await?,
+            };
+            standing.insert(*ground, stands);
+            outcomes.push(if stands { entry.write(&mut tx, organisation, at).await? } else { E::NOT_WRITTEN });
         }
-        let _ = writer.ping().await;
+        tx.commit().await?;
+        Ok(outcomes)
     }
 }

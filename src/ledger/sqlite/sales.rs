@@ -2,12 +2,12 @@
 
 use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
-use super::{Sqlite, Standing, begin};
+use super::{Entry, Sqlite};
 use crate::{
     clock::Moment,
     ids::{OrganisationId, TicketTypeId},
     ledger::{
-        entry::{NewTicket, SaleEntry, SaleOutcome},
+        entry::{Ground, NewTicket, SaleEntry, SaleOutcome},
         error::LedgerError,
         words::TicketStatus,
     },
@@ -21,66 +21,63 @@ impl Sqlite {
         at: Moment,
         batch: &[SaleEntry],
     ) -> Result<Vec<SaleOutcome>, LedgerError> {
-        let mut writer = self.writer().await;
-        let mut tx = begin!(writer)?;
-        let mut standing = Standing::default();
-        let mut outcomes = Vec::with_capacity(batch.len());
-        for entry in batch {
-            let written = match standing.of(&mut tx, &entry.ground).await? {
-                true => write(&mut tx, organisation, at, entry).await?,
-                false => SaleOutcome::NotWritten,
-            };
-            outcomes.push(written);
-        }
-        tx.commit().await?;
-        Ok(outcomes)
+        self.commit(organisation, at, batch).await
     }
 }
 
-async fn write(db: &mut SqliteConnection, organisation: OrganisationId, at: Moment, entry: &SaleEntry) -> Result<SaleOutcome, sqlx::Error> {
-    let known: bool = query_scalar("select exists (select 1 from sales where organisation_id = $1 and id = $2)")
-        .bind(organisation)
-        .bind(entry.id)
-        .fetch_one(&mut *db)
-        .await?;
-    if known {
-        return Ok(SaleOutcome::NotWritten);
+impl Entry for SaleEntry {
+    type Outcome = SaleOutcome;
+    const NOT_WRITTEN: SaleOutcome = SaleOutcome::NotWritten;
+
+    fn ground(&self) -> &Ground {
+        &self.ground
     }
-    if let Some((ticket_type, left)) = short(db, entry).await? {
-        return Ok(SaleOutcome::SoldOut { ticket_type, left });
-    }
-    for line in &entry.lines {
-        query("update ticket_types set taken = taken + $2 where id = $1")
+
+    async fn write(&self, db: &mut SqliteConnection, organisation: OrganisationId, at: Moment) -> Result<SaleOutcome, sqlx::Error> {
+        let known: bool = query_scalar("select exists (select 1 from sales where organisation_id = $1 and id = $2)")
+            .bind(organisation)
+            .bind(self.id)
+            .fetch_one(&mut *db)
+            .await?;
+        if known {
+            return Ok(SaleOutcome::NotWritten);
+        }
+        if let Some((ticket_type, left)) = short(db, self).await? {
+            return Ok(SaleOutcome::SoldOut { ticket_type, left });
+        }
+        for line in &self.lines {
+            query("update ticket_types set taken = taken + $2 where id = $1")
+                .bind(line.ticket_type_id)
+                .bind(line.quantity)
+                .execute(&mut *db)
+                .await?;
+        }
+        let receipt_number: i64 = query_scalar("update receipt_counters set last = last + 1 where organisation_id = $1 returning last")
+            .bind(organisation)
+            .fetch_one(&mut *db)
+            .await?;
+        write_sale(db, organisation, at, self, receipt_number).await?;
+        for (place, line) in (1_i32..).zip(&self.lines) {
+            query(
+                "insert into sale_lines (organisation_id, sale_id, place, ticket_type_id, name, quantity, unit_minor, amount_minor)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            )
+            .bind(organisation)
+            .bind(self.id)
+            .bind(place)
             .bind(line.ticket_type_id)
+            .bind(&line.name)
             .bind(line.quantity)
+            .bind(line.unit_minor)
+            .bind(line.amount_minor)
             .execute(&mut *db)
             .await?;
+        }
+        for ticket in &self.tickets {
+            write_ticket(db, organisation, at, self, ticket).await?;
+        }
+        Ok(SaleOutcome::Recorded { receipt_number, recorded_at: at })
     }
-    let receipt_number: i64 = query_scalar("update receipt_counters set last = last + 1 where organisation_id = $1 returning last")
-        .bind(organisation)
-        .fetch_one(&mut *db)
-        .await?;
-    write_sale(db, organisation, at, entry, receipt_number).await?;
-    for (place, line) in (1_i32..).zip(&entry.lines) {
-        query(
-            "insert into sale_lines (organisation_id, sale_id, place, ticket_type_id, name, quantity, unit_minor, amount_minor)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(organisation)
-        .bind(entry.id)
-        .bind(place)
-        .bind(line.ticket_type_id)
-        .bind(&line.name)
-        .bind(line.quantity)
-        .bind(line.unit_minor)
-        .bind(line.amount_minor)
-        .execute(&mut *db)
-        .await?;
-    }
-    for ticket in &entry.tickets {
-        write_ticket(db, organisation, at, entry, ticket).await?;
-    }
-    Ok(SaleOutcome::Recorded { receipt_number, recorded_at: at })
 }
 
 /// The first type whose quota does not hold the sale, and what is left of it.
