@@ -2,9 +2,10 @@
 //!
 //! A body is parsed in two steps: what was sent (serde, unknown fields refused) and what it means (here, bounds and forms).
 
+use chrono::Datelike;
 use serde::Serialize;
 
-use crate::{limits, money::NotMoney};
+use crate::{clock::Moment, limits, money::NotMoney};
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -75,6 +76,19 @@ impl Faults {
             self.add(pointer, format!("must be {least} to {most}"));
         }
         i32::try_from(number).unwrap_or(i32::MAX)
+    }
+
+    /// A moment of this age: both databases hold it, and nobody means another.
+    pub fn moment(&mut self, pointer: &str, moment: Moment) -> Moment {
+        if !(limits::YEAR_MIN..=limits::YEAR_MAX).contains(&moment.year()) {
+            self.add(pointer, format!("must be in the years {} to {}", limits::YEAR_MIN, limits::YEAR_MAX));
+        }
+        moment
+    }
+
+    /// A moment that may be absent.
+    pub fn moment_if_any(&mut self, pointer: &str, moment: Option<Moment>) -> Option<Moment> {
+        moment.map(|moment| self.moment(pointer, moment))
     }
 
     /// A value that did not parse is noted and replaced by nothing.

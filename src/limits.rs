@@ -169,6 +169,10 @@ pub const IMPORT_RECORD_BYTES: u64 = 1024 * 1024;
 pub const IMPORT_START_BYTES: u64 = 64 * 1024;
 /// Rejected rows that an answer names; the rest are counted.
 pub const REJECTED_NAMED: usize = 10_000;
+/// The first year that a body may name.
+pub const YEAR_MIN: i32 = 1970;
+/// The last year that a body may name.
+pub const YEAR_MAX: i32 = 2999;
 /// Minutes that an enrolment code works.
 pub const ENROLMENT_MINUTES: i64 = 15;
 /// Days that a device token works before the device has to be enrolled again.

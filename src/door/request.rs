@@ -80,7 +80,7 @@ impl Request {
             code: code.to_owned(),
             direction: body.direction,
             gate: faults.name_if_any("/gate", body.gate.as_deref()),
-            scanned_at: body.scanned_at,
+            scanned_at: faults.moment_if_any("/scanned_at", body.scanned_at),
             dry_run: body.dry_run,
             faults,
         }

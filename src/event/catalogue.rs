@@ -180,8 +180,8 @@ pub fn parse(clock: Clock, organisation: OrganisationId, new: &NewEvent) -> Resu
         organisation_id: organisation,
         name: faults.name("/name", &new.name),
         venue: faults.name_if_any("/venue", new.venue.as_deref()),
-        starts_at: new.starts_at,
-        ends_at: new.ends_at,
+        starts_at: faults.moment("/starts_at", new.starts_at),
+        ends_at: faults.moment("/ends_at", new.ends_at),
         timezone: timezone(&new.timezone, &mut faults),
         currency: currency(&new.currency, &mut faults),
         status: new.status,
@@ -221,8 +221,8 @@ pub async fn patch(book: &Book, clock: Clock, clerk: Clerk<'_>, id: EventId, wan
         if let Some(venue) = &wanted.venue {
             event.venue = faults.name_if_any("/venue", venue.as_deref());
         }
-        event.starts_at = wanted.starts_at.unwrap_or(event.starts_at);
-        event.ends_at = wanted.ends_at.unwrap_or(event.ends_at);
+        event.starts_at = faults.moment("/starts_at", wanted.starts_at.unwrap_or(event.starts_at));
+        event.ends_at = faults.moment("/ends_at", wanted.ends_at.unwrap_or(event.ends_at));
         event.status = wanted.status.unwrap_or(event.status);
         if let Some(name) = &wanted.timezone {
             event.timezone = timezone(name, &mut faults);
@@ -274,8 +274,8 @@ pub fn parse_type(id: TicketTypeId, facts: &EventFacts, new: &NewTicketType, now
         entries_allowed: faults.count("/entries_allowed", new.entries_allowed.unwrap_or(1), 1, limits::ENTRIES_ALLOWED),
         reentry: new.reentry,
         gates: gates(&new.gates, &mut faults),
-        valid_from: new.valid_from,
-        valid_until: new.valid_until,
+        valid_from: faults.moment_if_any("/valid_from", new.valid_from),
+        valid_until: faults.moment_if_any("/valid_until", new.valid_until),
         taken: 0,
         created_at: now,
     };
@@ -312,8 +312,8 @@ pub async fn patch_type(
         if let Some(named) = &wanted.gates {
             t.gates = gates(named, &mut faults);
         }
-        t.valid_from = wanted.valid_from.unwrap_or(t.valid_from);
-        t.valid_until = wanted.valid_until.unwrap_or(t.valid_until);
+        t.valid_from = faults.moment_if_any("/valid_from", wanted.valid_from.unwrap_or(t.valid_from));
+        t.valid_until = faults.moment_if_any("/valid_until", wanted.valid_until.unwrap_or(t.valid_until));
         window(t, &mut faults);
         faults.none_or(Some(id))
     })

@@ -112,7 +112,8 @@ pub async fn list(
 ) -> Result<Vec<(MemberView, uuid::Uuid)>, TeamError> {
     let mandate = clerk.mandate(Permission::TeamView).await?;
     let mut listed = Vec::new();
-    for (membership, user) in book.members(mandate.organisation(), role, &needle.trim().to_lowercase(), page).await? {
+    let needle = needle.replace(char::is_control, " ").trim().to_lowercase();
+    for (membership, user) in book.members(mandate.organisation(), role, &needle, page).await? {
         listed.push((view(book, &membership, &user).await?, membership.id.0));
     }
     Ok(listed)

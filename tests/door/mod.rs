@@ -1,6 +1,7 @@
 //! D3, D5: what a scan answers, and what it leaves in the book.
 
 mod repeated;
+mod when_and_where;
 mod who_may;
 
 use serde_json::{Value, json};

@@ -105,3 +105,12 @@ async fn a_role_change_holds_at_once_on_every_gateway(house: House) {
     house.admin.change(&member, json!({"role": "finance_manager"})).await;
     phone.try_scan(&event, "A-1").await.problem(403, "permission_missing");
 }
+
+on_both!(a_search_for_odd_characters_finds_nobody);
+async fn a_search_for_odd_characters_finds_nobody(house: House) {
+    for odd in ["%00", "%25", "_%5C", "%F0%9F%8E%AB"] {
+        let found = house.admin.line.get(&format!("/v1/team?q={odd}")).await.ok(200);
+        let expected = if odd == "%00" { 1 } else { 0 };
+        assert_eq!(found["items"].as_array().unwrap().len(), expected, "{odd}: {found}");
+    }
+}

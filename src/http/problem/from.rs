@@ -116,7 +116,7 @@ impl From<PosError> for Problem {
         let conflict = |code| Self::new(StatusCode::CONFLICT, code, error.to_string());
         match &error {
             PosError::PriceChanged(total) => conflict(Code::PriceChanged).with("total", total),
-            PosError::SoldOut { ticket_type, left } => conflict(Code::SoldOut).with("ticket_type", ticket_type).with("left", left),
+            PosError::SoldOut { ticket_type, left } => conflict(Code::SoldOut).with("ticket_type", ticket_type.id).with("left", left),
             PosError::IdReused => id_reused(&error),
             PosError::NotAuthenticated(error) => error.clone().into(),
             PosError::Refused(error) => error.clone().into(),

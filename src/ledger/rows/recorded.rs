@@ -1,0 +1,130 @@
+//! What has happened, as it is read back: movements, scans and sales.
+
+use serde::Serialize;
+use sqlx::FromRow;
+
+use crate::{
+    clock::Moment,
+    ids::{DeviceId, EventId, Named, SaleId, ScanId, TicketId, TicketTypeId},
+    ledger::words::{Direction, PaymentMethod},
+};
+
+/// The last row of `admissions` of a ticket.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct Movement {
+    /// Its number, from 1.
+    pub seq: i32,
+    /// Which way.
+    pub direction: Direction,
+    /// Entries used after it.
+    pub used: i32,
+    /// How many are inside after it.
+    pub inside: i32,
+    /// Where.
+    pub gate: Option<String>,
+    /// When it was recorded.
+    pub recorded_at: Moment,
+    /// On which device.
+    pub device_id: DeviceId,
+    /// That device's name.
+    pub device_name: String,
+}
+
+/// A scan that the book has under this id, with all that its answer told.
+#[derive(Clone, Debug, FromRow)]
+pub struct RecordedScan {
+    /// Its id.
+    pub id: ScanId,
+    /// On which device.
+    pub device_id: DeviceId,
+    /// What the request meant.
+    pub fingerprint: String,
+    /// Its number.
+    pub seq: i32,
+    /// Which way.
+    pub direction: Direction,
+    /// Entries used after it.
+    pub used: i32,
+    /// When it was recorded.
+    pub recorded_at: Moment,
+    /// The ticket.
+    pub ticket_id: TicketId,
+    /// Its holder.
+    pub holder: Option<String>,
+    /// Entries that it allows.
+    pub entries_allowed: i32,
+    /// Its type.
+    pub ticket_type_id: TicketTypeId,
+    /// Its type's name.
+    pub ticket_type_name: String,
+}
+
+/// A sale that the book has under this id.
+#[derive(Clone, Debug)]
+pub struct RecordedSale {
+    /// The sale.
+    pub sale: Sale,
+    /// Its lines, in the order of the request.
+    pub lines: Vec<SaleLine>,
+    /// Its tickets.
+    pub tickets: Vec<SoldTicket>,
+    /// The event.
+    pub event: Named,
+}
+
+/// A row of `sales`.
+#[derive(Clone, Debug, FromRow)]
+pub struct Sale {
+    /// Its id.
+    pub id: SaleId,
+    /// The event.
+    pub event_id: EventId,
+    /// Its number, without gaps in the organisation.
+    pub receipt_number: i64,
+    /// On which device.
+    pub device_id: DeviceId,
+    /// ISO 4217.
+    pub currency: String,
+    /// The total.
+    pub total_minor: i64,
+    /// How it was paid.
+    pub method: PaymentMethod,
+    /// Cash handed over.
+    pub tendered_minor: Option<i64>,
+    /// Cash given back.
+    pub change_minor: Option<i64>,
+    /// The card payment's reference.
+    pub reference: Option<String>,
+    /// When it was recorded.
+    pub recorded_at: Moment,
+    /// What the request meant.
+    pub fingerprint: String,
+}
+
+/// A row of `sale_lines`.
+#[derive(Clone, Debug, FromRow, Serialize)]
+pub struct SaleLine {
+    /// The type sold.
+    pub ticket_type_id: TicketTypeId,
+    /// Its name at the time.
+    pub name: String,
+    /// How many.
+    pub quantity: i32,
+    /// The price of one.
+    pub unit_minor: i64,
+    /// The price of all.
+    pub amount_minor: i64,
+}
+
+/// A ticket of a sale.
+#[derive(Clone, Debug, FromRow)]
+pub struct SoldTicket {
+    /// Its id.
+    pub id: TicketId,
+    /// What its bar code holds.
+    pub code: String,
+    /// Its type.
+    pub ticket_type_id: TicketTypeId,
+    /// Its type's name.
+    pub ticket_type_name: String,
+}
