@@ -3,7 +3,7 @@
 //! A body is parsed in two steps: what was sent (serde, unknown fields refused) and what it means (here, bounds and forms).
 
 use chrono::Datelike;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{clock::Moment, limits, money::NotMoney};
 
@@ -95,4 +95,9 @@ impl Faults {
     pub fn money<T>(&mut self, pointer: &str, parsed: Result<T, NotMoney>) -> Option<T> {
         parsed.inspect_err(|error| self.add(pointer, error.to_string())).ok()
     }
+}
+
+/// In a change, a field may be absent; what cannot be taken away cannot be null either.
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }

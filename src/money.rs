@@ -43,7 +43,9 @@ impl Tender {
             return Err(NotMoney::Amount);
         }
         let amount = Decimal::from_str_exact(text).map_err(|_| NotMoney::Amount)?;
-        if amount.scale() != self.digits || text.starts_with('.') || text.ends_with('.') {
+        let whole = text.split('.').next().unwrap_or_default();
+        let padded = whole.is_empty() || (whole.len() > 1 && whole.starts_with('0')) || text.ends_with('.');
+        if amount.scale() != self.digits || padded {
             return Err(NotMoney::Amount);
         }
         self.bounded(amount)
@@ -142,7 +144,7 @@ mod tests {
         let jpy = Tender::parse("JPY").unwrap();
         assert_eq!(eur.amount("12.50").unwrap().to_string(), "12.50");
         assert_eq!(jpy.amount("1250").unwrap().to_string(), "1250");
-        for wrong in ["12.5", "12", "12.500", "-1.00", "+1.00", "1e2", "", ".50", "1,50", " 1.00", "NaN"] {
+        for wrong in ["12.5", "12", "12.500", "-1.00", "+1.00", "1e2", "", ".50", "1,50", " 1.00", "NaN", "01.00", "00.50"] {
             assert_eq!(eur.amount(wrong), Err(NotMoney::Amount), "{wrong}");
         }
         assert_eq!(jpy.amount("12.50"), Err(NotMoney::Amount));

@@ -4,7 +4,7 @@
 macro_rules! words {
     ($(#[$doc:meta])* pub enum $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, utoipa::ToSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum $name { $($(#[$variant_doc])* $variant,)+ }
 
@@ -24,13 +24,21 @@ macro_rules! words {
             }
         }
 
+        impl<'de> serde::Deserialize<'de> for $name {
+            /// From a string and nothing else: the derived one would also take `{"word": null}`.
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let word = String::deserialize(from)?;
+                word.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
         impl std::str::FromStr for $name {
             type Err = $crate::words::UnknownWord;
 
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 match word {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err($crate::words::UnknownWord { word: word.to_owned(), set: stringify!($name) }),
+                    _ => Err($crate::words::UnknownWord { word: word.to_owned(), set: &[$($word,)+] }),
                 }
             }
         }
@@ -71,10 +79,10 @@ pub(crate) use words;
 
 /// A word that is not one of its set.
 #[derive(Debug, thiserror::Error)]
-#[error("“{word}” is not a {set}")]
+#[error("“{word}” is not one of {}", .set.join(", "))]
 pub struct UnknownWord {
     /// What was written.
     pub word: String,
     /// The set that it is not in.
-    pub set: &'static str,
+    pub set: &'static [&'static str],
 }

@@ -161,6 +161,7 @@ pub async fn one(book: &Book, clerk: Clerk<'_>, id: DeviceId) -> Result<ListedDe
 
 async fn with_session(book: &Book, caller: &Caller, device: &Device) -> Result<ListedDevice, DeviceError> {
     let open = book.open_sessions(None, Some(device.id)).await?.into_iter().next();
+    let hardware = device.hardware.clone();
     let mut device = view(device, &organisation(caller));
     // A sign-in is a use, and is in the book before the note that the device was seen.
     device.last_seen_at = device.last_seen_at.max(open.as_ref().map(|a| a.session.seen_at.into()));
@@ -169,7 +170,7 @@ async fn with_session(book: &Book, caller: &Caller, device: &Device) -> Result<L
         user: Named::new(a.membership.user_id, a.user_name),
         started_at: a.session.started_at.into(),
     });
-    Ok(ListedDevice { device, session })
+    Ok(ListedDevice { device, hardware, session })
 }
 
 async fn find(book: &Book, caller: &Caller, id: DeviceId) -> Result<Device, DeviceError> {

@@ -61,9 +61,6 @@ pub struct DeviceView {
     pub revoked_at: Option<Stamp>,
     /// When it was last used, to the minute.
     pub last_seen_at: Option<Stamp>,
-    /// What the app said of the hardware.
-    #[schema(value_type = Option<Object>)]
-    pub hardware: Option<Value>,
 }
 
 /// A device with who is signed in on it.
@@ -73,6 +70,9 @@ pub struct ListedDevice {
     /// The device.
     #[serde(flatten)]
     pub device: DeviceView,
+    /// What the app said of the hardware.
+    #[schema(value_type = Option<Object>)]
+    pub hardware: Option<Value>,
     /// Its open session.
     pub session: Option<DeviceSession>,
 }
@@ -100,6 +100,5 @@ pub fn view(device: &Device, organisation: &OrganisationRef) -> DeviceView {
         enrolled_at: device.enrolled_at.map(Stamp),
         revoked_at: device.revoked_at.map(Stamp),
         last_seen_at: device.seen_at.map(Stamp),
-        hardware: device.hardware.clone(),
     }
 }

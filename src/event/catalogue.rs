@@ -5,9 +5,9 @@ use serde::Deserialize;
 
 use super::{EventError, EventView, TicketTypeView, nullable, view, view_type};
 use crate::{
-    authorise::{self, Clerk, Pin, Refused, pin},
+    authorise::{self, Clerk, Mandate, Pin, Refused, pin},
     clock::{Clock, Moment},
-    faults::Faults,
+    faults::{Faults, present},
     ids::{EventId, OrganisationId, TicketTypeId},
     ledger::{
         Book, LedgerError, Page,
@@ -49,20 +49,26 @@ pub struct NewEvent {
 #[schema(as = event_change)]
 pub struct EventChange {
     /// Another name.
+    #[serde(default, deserialize_with = "present")]
     pub name: Option<String>,
     /// Another place; null for none.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     pub venue: Option<Option<String>>,
     /// Another beginning.
+    #[serde(default, deserialize_with = "present")]
     pub starts_at: Option<DateTime<Utc>>,
     /// Another end.
+    #[serde(default, deserialize_with = "present")]
     pub ends_at: Option<DateTime<Utc>>,
     /// Another time zone.
+    #[serde(default, deserialize_with = "present")]
     pub timezone: Option<String>,
     /// Another currency, while there is no ticket type.
+    #[serde(default, deserialize_with = "present")]
     pub currency: Option<String>,
     /// Where it stands now.
+    #[serde(default, deserialize_with = "present")]
     pub status: Option<EventStatus>,
 }
 
@@ -99,18 +105,23 @@ pub struct NewTicketType {
 #[schema(as = ticket_type_change)]
 pub struct TicketTypeChange {
     /// Another name.
+    #[serde(default, deserialize_with = "present")]
     pub name: Option<String>,
     /// Another price.
+    #[serde(default, deserialize_with = "present")]
     pub price: Option<String>,
     /// Another quota; null for no bound.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<u32>)]
     pub quota: Option<Option<u32>>,
     /// Entries that tickets sold from now on allow.
+    #[serde(default, deserialize_with = "present")]
     pub entries_allowed: Option<u32>,
     /// Whether going out gives the entry back.
+    #[serde(default, deserialize_with = "present")]
     pub reentry: Option<bool>,
     /// The gates that admit it.
+    #[serde(default, deserialize_with = "present")]
     pub gates: Option<Vec<String>>,
     /// From when it is admitted; null for always.
     #[serde(default, deserialize_with = "nullable")]
@@ -146,10 +157,17 @@ pub async fn list(book: &Book, clerk: Clerk<'_>, page: Page) -> Result<Vec<Event
 
 /// One event.
 pub async fn one(book: &Book, clerk: Clerk<'_>, id: EventId) -> Result<EventView, EventError> {
-    let mandate = clerk.mandate(Permission::EventsView).await?;
-    let facts = find(book, mandate.organisation(), id).await?;
-    authorise::may_see(mandate.caller(), id)?;
+    let caller = clerk.caller().await?;
+    let facts = find(book, caller.organisation(), id).await?;
+    authorise::may_see(&caller, id)?;
     Ok(view(&facts)?)
+}
+
+/// An event that the caller may change: that it is there is asked before what they may do.
+pub async fn manageable(book: &Book, clerk: Clerk<'_>, id: EventId) -> Result<(Mandate, EventFacts), EventError> {
+    let caller = clerk.caller().await?;
+    let facts = find(book, caller.organisation(), id).await?;
+    Ok((authorise::mandate(caller, Permission::EventsManage)?, facts))
 }
 
 /// An event of this organisation. Another's is not there.
@@ -292,8 +310,7 @@ pub async fn patch_type(
     id: TicketTypeId,
     wanted: &TicketTypeChange,
 ) -> Result<TicketTypeView, EventError> {
-    let mandate = clerk.mandate(Permission::EventsManage).await?;
-    find(book, mandate.organisation(), event).await?.ticket_type(id).ok_or(Refused::NotFound)?;
+    manageable(book, clerk, event).await?.1.ticket_type(id).ok_or(Refused::NotFound)?;
     let facts = alter(book, clock, clerk, event, |facts, _| {
         let mut faults = Faults::default();
         let priced = wanted.price.as_ref().map(|text| price(text, facts, &mut faults));
@@ -356,11 +373,10 @@ async fn alter(
     id: EventId,
     change_it: impl Fn(&mut EventFacts, Moment) -> Result<Option<TicketTypeId>, Faults>,
 ) -> Result<EventFacts, EventError> {
-    let organisation = clerk.mandate(Permission::EventsManage).await?.organisation();
+    let organisation = manageable(book, clerk, id).await?.0.organisation();
     book.change(organisation, || async {
         let now = clock.now();
-        let mandate = clerk.mandate(Permission::EventsManage).await?;
-        let mut facts = find(book, organisation, id).await?;
+        let (mandate, mut facts) = manageable(book, clerk, id).await?;
         let touched = change_it(&mut facts, now).map_err(EventError::Invalid)?;
         facts.event.version += 1;
         let mut change = Change::new(organisation, now, mandate.guards());

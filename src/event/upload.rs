@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{EventError, TicketStatus, catalogue::find, printable, trim_code};
+use super::{EventError, TicketStatus, catalogue::manageable, printable, trim_code};
 use crate::{
     authorise::Clerk,
     clock::Clock,
     faults::Faults,
-    ids::{EventId, OrganisationId},
+    ids::EventId,
     ledger::{
         Book, LedgerError, UploadChunk, UploadCount, UploadTicket,
         change::Guard,
@@ -162,7 +162,7 @@ impl<'f> Intake<'f> {
 
 /// Takes an upload as JSON.
 pub async fn json(book: &Book, clock: Clock, clerk: Clerk<'_>, event: EventId, body: UploadBody) -> Result<Uploaded, EventError> {
-    let facts = begin(book, clerk, event).await?;
+    let (_, facts) = manageable(book, clerk, event).await?;
     if body.tickets.len() > limits::UPLOAD_TICKETS {
         return Err(EventError::Invalid(Faults::one("/tickets", format!("must have at most {} tickets", limits::UPLOAD_TICKETS))));
     }
@@ -178,7 +178,7 @@ pub async fn json(book: &Book, clock: Clock, clerk: Clerk<'_>, event: EventId, b
 
 /// Takes an upload as CSV with a heading line.
 pub async fn csv(book: &Book, clock: Clock, clerk: Clerk<'_>, event: EventId, bytes: &[u8]) -> Result<Uploaded, EventError> {
-    let facts = begin(book, clerk, event).await?;
+    let (_, facts) = manageable(book, clerk, event).await?;
     let mut reader = csv::ReaderBuilder::new().from_reader(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
     check_headings(reader.headers()).map_err(EventError::Invalid)?;
     let mut intake = Intake::new(&facts, clock);
@@ -204,11 +204,6 @@ pub async fn csv(book: &Book, clock: Clock, clerk: Clerk<'_>, event: EventId, by
     }
     store(book, clerk, &mut intake).await?;
     Ok(intake.uploaded)
-}
-
-async fn begin(book: &Book, clerk: Clerk<'_>, event: EventId) -> Result<EventFacts, EventError> {
-    let organisation: OrganisationId = clerk.mandate(Permission::EventsManage).await?.organisation();
-    find(book, organisation, event).await
 }
 
 /// Each chunk rests on the mandate as it stands then: who loses it in the middle of an upload stores no further.

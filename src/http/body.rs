@@ -85,8 +85,8 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 fn shape_error(text: &str, path: &serde_path_to_error::Path, error: &serde_json::Error) -> Problem {
-    // The first error may be one of shape although the text is cut off later: then it is no JSON at all.
-    if !error.is_data() || serde_json::from_str::<IgnoredAny>(text).is_err() {
+    // What is JSON by itself is of the wrong shape; what is cut off after the first error of shape is no JSON at all.
+    if serde_json::from_str::<IgnoredAny>(text).is_err() {
         return malformed("The body is not JSON.");
     }
     let message = error.to_string();

@@ -9,7 +9,9 @@ use crate::{
     authenticate::{Gate, NotAuthenticated, token::Tokens},
     authorise::Clerk,
     clock::Clock,
-    ledger::Book,
+    event::catalogue::manageable,
+    ids::EventId,
+    ledger::{Book, words::Permission},
     session::{hot::Hot, sign_in::Entrance},
     team::change::Office,
     walk::Sources,
@@ -60,12 +62,27 @@ impl House {
     /// The same for a call with a body: an ill-formed body is told only to a caller who is who they say.
     pub async fn clerk_with<T>(&self, bearer: &Bearer, sent: Result<T, Problem>) -> Result<(Clerk<'_>, T), Problem> {
         let clerk = self.clerk(bearer).await?;
-        match sent {
-            Ok(body) => Ok((clerk, body)),
-            Err(problem) => {
-                let _caller = clerk.caller().await?;
-                Err(problem)
-            }
+        if sent.is_err() {
+            let _caller = clerk.caller().await?;
         }
+        Ok((clerk, sent?))
+    }
+
+    /// The same for a call that needs a permission: it is asked for before the body.
+    pub async fn manager_with<T>(&self, bearer: &Bearer, needs: Permission, sent: Result<T, Problem>) -> Result<(Clerk<'_>, T), Problem> {
+        let clerk = self.clerk(bearer).await?;
+        if sent.is_err() {
+            let _mandate = clerk.mandate(needs).await?;
+        }
+        Ok((clerk, sent?))
+    }
+
+    /// The same for a call on an event: that it is there is asked first.
+    pub async fn organiser_with<T>(&self, bearer: &Bearer, event: EventId, sent: Result<T, Problem>) -> Result<(Clerk<'_>, T), Problem> {
+        let clerk = self.clerk(bearer).await?;
+        if sent.is_err() {
+            let _event = manageable(&self.book, clerk, event).await?;
+        }
+        Ok((clerk, sent?))
     }
 }

@@ -1,6 +1,6 @@
 //! The words that stand in the book's columns.
 
-use enumset::EnumSetType;
+use enumset::{EnumSet, EnumSetType};
 
 use crate::words::words;
 
@@ -27,7 +27,7 @@ words! {
 }
 
 /// One thing that a member may do.
-#[derive(EnumSetType, Debug, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[derive(EnumSetType, Debug, PartialOrd, Ord, Hash, serde::Serialize, utoipa::ToSchema)]
 #[enumset(serialize_repr = "list")]
 pub enum Permission {
     /// See the team.
@@ -75,6 +75,15 @@ pub enum Permission {
     /// See statements.
     #[serde(rename = "finance:view")]
     FinanceView,
+}
+
+impl<'de> serde::Deserialize<'de> for Permission {
+    /// From its name and nothing else.
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        let found = EnumSet::<Self>::all().iter().find(|permission| permission.as_str() == name);
+        found.ok_or_else(|| serde::de::Error::custom(format!("“{name}” is not a permission")))
+    }
 }
 
 impl Permission {

@@ -7,7 +7,7 @@ use super::{MemberView, TeamError, view};
 use crate::{
     authorise::{Clerk, Mandate, Refused, permissions, role::effective},
     clock::{Clock, Moment},
-    faults::Faults,
+    faults::{Faults, present},
     ids::{EventId, OrganisationId, UserId},
     ledger::{
         Book, LedgerError,
@@ -48,6 +48,7 @@ pub struct NewMember {
 #[schema(as = member_change)]
 pub struct MemberChange {
     /// Another role: clears the single grants and keeps the revocations.
+    #[serde(default, deserialize_with = "present")]
     pub role: Option<Role>,
     /// Permissions to be granted.
     #[serde(default)]
@@ -56,6 +57,7 @@ pub struct MemberChange {
     #[serde(default)]
     pub revoke: Vec<Permission>,
     /// False suspends this membership, true brings it back.
+    #[serde(default, deserialize_with = "present")]
     pub active: Option<bool>,
 }
 

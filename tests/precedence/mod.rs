@@ -90,6 +90,37 @@ async fn an_event_that_is_not_pinned_is_not_said_to_be_over(house: House) {
     till.try_scan(&fair, "A-1").await.problem(403, "event_not_pinned");
 }
 
+on_both!(the_back_office_asks_event_and_permission_before_the_body);
+async fn the_back_office_asks_event_and_permission_before_the_body(house: House) {
+    let (event, seat, _) = stage(&house).await;
+    let seller = house.admin.hire("box_office").await.desk(house.a()).await.line;
+    for path in ["/v1/team", "/v1/devices", "/v1/events"] {
+        seller.post(path, &json!({})).await.problem(403, "permission_missing");
+        house.admin.line.post(path, &json!({})).await.invalid_at("/name");
+    }
+    let types = |event: &str| format!("/v1/events/{event}/ticket-types");
+    seller.post(&types(&event.id), &json!({})).await.problem(403, "permission_missing");
+    seller.post(&types(&new_id()), &json!({})).await.problem(404, "not_found");
+    house.admin.line.post(&types(&event.id), &json!({})).await.invalid_at("/name");
+    let named = json!({"name": "Box"});
+    seller.patch(&format!("{}/{}", types(&new_id()), seat.id), &named).await.problem(404, "not_found");
+    seller.patch(&format!("/v1/events/{}", event.id), &named).await.problem(403, "permission_missing");
+}
+
+on_both!(a_word_is_a_string_and_one_of_its_set);
+async fn a_word_is_a_string_and_one_of_its_set(house: House) {
+    let (event, seat, till) = stage(&house).await;
+    let mut scan = scan_of(&event, "A-1");
+    let mut sale = sale_of(&event, basket(&[(&seat, 1)]), cash());
+    for odd in [json!(null), json!(5), json!(true), json!({}), json!([]), json!({"in": null}), json!({"cash": null}), json!("sideways")] {
+        scan["direction"] = odd.clone();
+        till.send(&scan).await.invalid_at("/direction");
+        sale["payment"]["method"] = odd.clone();
+        till.send_sale(&sale).await.invalid_at("/payment/method");
+    }
+    house.admin.line.patch(&format!("/v1/events/{}", event.id), &json!({"status": null})).await.invalid_at("/status");
+}
+
 on_both!(what_no_route_serves);
 async fn what_no_route_serves(house: House) {
     let line = &house.admin.line;

@@ -13,6 +13,7 @@ use crate::{
         state::House,
     },
     ids::{EventId, TicketTypeId},
+    ledger::words::Permission,
     limits,
 };
 use axum::{
@@ -26,10 +27,10 @@ use axum::{
 /// Needs `events:view`. A viewer sees the granted events, a door operator the pinned one.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", params(PageQuery),
-    responses((status = 200, body = List<EventView>), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = List<EventView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<PageQuery>) -> Result<Json<List<EventView>>, Problem> {
-    let (clerk, query) = house.clerk_with(&bearer, asked.read()).await?;
+    let (clerk, query) = house.manager_with(&bearer, Permission::EventsView, asked.read()).await?;
     let page = query.page()?;
     let events = catalogue::list(&house.book, clerk, page).await?;
     Ok(Json(List::of(events, page, |event| event.id.0)))
@@ -40,7 +41,7 @@ pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<PageQ
 /// Needs `events:view`.
 #[utoipa::path(
     get, path = "/v1/events/{id}", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")),
-    responses((status = 200, body = EventView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = EventView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn one(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<Json<EventView>, Problem> {
     let clerk = house.clerk(&bearer).await?;
@@ -52,10 +53,10 @@ pub async fn one(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Resu
 /// Needs `events:manage`.
 #[utoipa::path(
     post, path = "/v1/events", tag = "events", request_body = NewEvent,
-    responses((status = 201, body = EventView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = EventView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn create(State(house): State<House>, bearer: Bearer, sent: Sent<NewEvent>) -> Result<(StatusCode, Json<EventView>), Problem> {
-    let (clerk, new) = house.clerk_with(&bearer, sent.read()).await?;
+    let (clerk, new) = house.manager_with(&bearer, Permission::EventsManage, sent.read()).await?;
     Ok((StatusCode::CREATED, Json(catalogue::create(&house.book, house.clock, clerk, new).await?)))
 }
 
@@ -64,10 +65,10 @@ pub async fn create(State(house): State<House>, bearer: Bearer, sent: Sent<NewEv
 /// Needs `events:manage`. In force for every later scan and sale on every gateway.
 #[utoipa::path(
     patch, path = "/v1/events/{id}", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")), request_body = EventChange,
-    responses((status = 200, body = EventView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = EventView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn patch(State(house): State<House>, bearer: Bearer, Id(id): Id, sent: Sent<EventChange>) -> Result<Json<EventView>, Problem> {
-    let (clerk, wanted) = house.clerk_with(&bearer, sent.read()).await?;
+    let (clerk, wanted) = house.organiser_with(&bearer, EventId(id), sent.read()).await?;
     Ok(Json(catalogue::patch(&house.book, house.clock, clerk, EventId(id), &wanted).await?))
 }
 
@@ -76,7 +77,7 @@ pub async fn patch(State(house): State<House>, bearer: Bearer, Id(id): Id, sent:
 /// Needs `events:manage`.
 #[utoipa::path(
     post, path = "/v1/events/{id}/ticket-types", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")), request_body = NewTicketType,
-    responses((status = 201, body = TicketTypeView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = TicketTypeView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn create_type(
     State(house): State<House>,
@@ -84,7 +85,7 @@ pub async fn create_type(
     Id(id): Id,
     sent: Sent<NewTicketType>,
 ) -> Result<(StatusCode, Json<TicketTypeView>), Problem> {
-    let (clerk, new) = house.clerk_with(&bearer, sent.read()).await?;
+    let (clerk, new) = house.organiser_with(&bearer, EventId(id), sent.read()).await?;
     Ok((StatusCode::CREATED, Json(catalogue::create_type(&house.book, house.clock, clerk, EventId(id), &new).await?)))
 }
 
@@ -94,7 +95,7 @@ pub async fn create_type(
 #[utoipa::path(
     patch, path = "/v1/events/{id}/ticket-types/{type}", tag = "events", request_body = TicketTypeChange,
     params(("id" = uuid::Uuid, Path, description = "The event."), ("type" = uuid::Uuid, Path, description = "The ticket type.")),
-    responses((status = 200, body = TicketTypeView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = TicketTypeView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn patch_type(
     State(house): State<House>,
@@ -103,7 +104,7 @@ pub async fn patch_type(
     sent: Sent<TicketTypeChange>,
 ) -> Result<Json<TicketTypeView>, Problem> {
     let TwoIds(event, id) = path;
-    let (clerk, wanted) = house.clerk_with(&bearer, sent.read()).await?;
+    let (clerk, wanted) = house.organiser_with(&bearer, EventId(event), sent.read()).await?;
     Ok(Json(catalogue::patch_type(&house.book, house.clock, clerk, EventId(event), TicketTypeId(id), &wanted).await?))
 }
 
@@ -113,12 +114,12 @@ pub async fn patch_type(
 #[utoipa::path(
     post, path = "/v1/events/{id}/tickets", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")),
     request_body(content((UploadBody = "application/json"), (String = "text/csv"))),
-    responses((status = 200, body = Uploaded), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = Uploaded), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn upload(State(house): State<House>, bearer: Bearer, Id(event): Id, request: Request) -> Result<Json<Uploaded>, Problem> {
     let clerk = house.clerk(&bearer).await?;
-    // Before so many bytes are taken in, it is known from whom.
-    let _caller = clerk.caller().await?;
+    // Before so many bytes are taken in, it is known from whom and for what.
+    let _event = catalogue::manageable(&house.book, clerk, EventId(event)).await?;
     let (parts, sent) = request.into_parts();
     let media_type = body::media_type(&parts.headers);
     let uploaded = match media_type.as_deref() {

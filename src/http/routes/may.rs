@@ -50,7 +50,7 @@ pub struct MayAnswer {
 /// real calls never are.
 #[utoipa::path(
     post, path = "/v1/authorise", tag = "door", request_body = MayBody,
-    responses((status = 200, body = MayAnswer), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = MayAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn may(State(house): State<House>, bearer: Bearer, sent: Sent<MayBody>) -> Result<Json<MayAnswer>, Problem> {
     let (clerk, body) = house.clerk_with(&bearer, sent.read()).await?;

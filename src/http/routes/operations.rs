@@ -33,7 +33,7 @@ pub struct Readiness {
 /// Ready?
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", security(()),
-    responses((status = 200, body = Readiness), (status = 503, description = "The book does not answer.", body = Readiness))
+    responses((status = 200, description = "Done.", body = Readiness), (status = 503, description = "The book does not answer.", body = Readiness))
 )]
 pub async fn readyz(State(house): State<House>) -> (StatusCode, Json<Readiness>) {
     let readiness = standing(&house).await;
@@ -64,7 +64,7 @@ async fn standing(house: &House) -> Readiness {
 /// Metrics.
 ///
 /// In the OpenMetrics text format, as Prometheus reads it.
-#[utoipa::path(get, path = "/metrics", tag = "operations", security(()), responses((status = 200, body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/metrics", tag = "operations", security(()), responses((status = 200, description = "Done.", body = String, content_type = "text/plain")))]
 pub async fn metrics(State(house): State<House>) -> Result<impl IntoResponse, Problem> {
     let _readiness = standing(&house).await;
     let text = house.metrics.text().map_err(|_| Problem::internal())?;
@@ -88,7 +88,7 @@ impl Document {
 /// This document.
 ///
 /// Generated from the code that answers.
-#[utoipa::path(get, path = "/openapi.json", tag = "operations", security(()), responses((status = 200, content_type = "application/json", body = Object)))]
+#[utoipa::path(get, path = "/openapi.json", tag = "operations", security(()), responses((status = 200, description = "Done.", content_type = "application/json", body = Object)))]
 pub async fn openapi(Extension(Document(bytes)): Extension<Document>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], bytes)
 }

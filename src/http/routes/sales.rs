@@ -25,7 +25,7 @@ use crate::{
 /// in cash. All lines or nothing. The same id again finds the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/sales", tag = "point of sale", request_body = SaleBody,
-    responses((status = 201, body = Answer), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn sell(State(house): State<House>, bearer: Bearer, sent: Sent<SaleBody>) -> Result<Response, Problem> {
     let (clerk, body) = house.clerk_with(&bearer, sent.read()).await?;
@@ -45,7 +45,7 @@ pub async fn sell(State(house): State<House>, bearer: Bearer, sent: Sent<SaleBod
 /// For the device that sold it, or with `sales:view`.
 #[utoipa::path(
     get, path = "/v1/sales/{id}", tag = "point of sale", params(("id" = uuid::Uuid, Path, description = "The sale.")),
-    responses((status = 200, body = Answer), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn one(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<Json<Answer>, Problem> {
     let caller = house.clerk(&bearer).await?.caller().await?;

@@ -24,7 +24,7 @@ use crate::{
 /// Needs `entry:scan` and a session on a device. The same id again finds the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/scans", tag = "door", request_body = ScanBody,
-    responses((status = 200, body = Answer), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn scan(State(house): State<House>, bearer: Bearer, sent: Sent<ScanBody>) -> Result<Response, Problem> {
     let (clerk, body) = house.clerk_with(&bearer, sent.read()).await?;

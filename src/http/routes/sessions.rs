@@ -25,7 +25,7 @@ use crate::{
 /// ends the member's earlier session there, on any device it ends that device's earlier session.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "sessions", request_body = SignInRequest, security((), ("token" = [])),
-    responses((status = 201, body = SignedIn), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = SignedIn), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn sign_in(
     State(house): State<House>,
@@ -47,7 +47,7 @@ pub async fn sign_in(
 /// Answered from the book, not from a copy.
 #[utoipa::path(
     get, path = "/v1/sessions/current", tag = "sessions",
-    responses((status = 200, body = SessionView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = SessionView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn current(State(house): State<House>, bearer: Bearer) -> Result<Json<SessionView>, Problem> {
     let caller = house.clerk(&bearer).await?.caller().await?;
@@ -57,7 +57,7 @@ pub async fn current(State(house): State<House>, bearer: Bearer) -> Result<Json<
 /// Sign out.
 #[utoipa::path(
     delete, path = "/v1/sessions/current", tag = "sessions",
-    responses((status = 204), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn sign_out(State(house): State<House>, bearer: Bearer) -> Result<StatusCode, Problem> {
     let clerk = house.clerk(&bearer).await?;
@@ -82,7 +82,7 @@ pub struct SessionQuery {
 /// Needs `team:manage`, or asks for one's own sessions.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "sessions", params(SessionQuery),
-    responses((status = 200, body = List<SessionView>), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = List<SessionView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<SessionQuery>) -> Result<Json<List<SessionView>>, Problem> {
     let (clerk, query) = house.clerk_with(&bearer, asked.read()).await?;
@@ -99,7 +99,7 @@ pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<Sessi
 /// Needs `team:manage`, or ends one of one's own.
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "sessions", params(("id" = uuid::Uuid, Path, description = "The session.")),
-    responses((status = 204), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn end(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
     let clerk = house.clerk(&bearer).await?;

@@ -11,7 +11,7 @@ use crate::{
         state::House,
     },
     ids::UserId,
-    ledger::words::Role,
+    ledger::words::{Permission, Role},
     team::{
         self, MemberView,
         change::{self, MemberChange, NewMember},
@@ -37,10 +37,10 @@ pub struct TeamQuery {
 /// Needs `team:view`.
 #[utoipa::path(
     get, path = "/v1/team", tag = "team", params(TeamQuery),
-    responses((status = 200, body = List<MemberView>), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = List<MemberView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<TeamQuery>) -> Result<Json<List<MemberView>>, Problem> {
-    let (clerk, query) = house.clerk_with(&bearer, asked.read()).await?;
+    let (clerk, query) = house.manager_with(&bearer, Permission::TeamView, asked.read()).await?;
     let page = PageQuery { limit: query.limit, cursor: query.cursor }.page()?;
     let members = team::list(&house.book, clerk, query.role, query.q.as_deref().unwrap_or_default(), page).await?;
     let List { items, next_cursor } = List::of(members, page, |(_, membership)| *membership);
@@ -52,10 +52,10 @@ pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<TeamQ
 /// Needs `team:manage`.
 #[utoipa::path(
     post, path = "/v1/team", tag = "team", request_body = NewMember,
-    responses((status = 201, body = MemberView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = MemberView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn add(State(house): State<House>, bearer: Bearer, sent: Sent<NewMember>) -> Result<(StatusCode, Json<MemberView>), Problem> {
-    let (clerk, new) = house.clerk_with(&bearer, sent.read()).await?;
+    let (clerk, new) = house.manager_with(&bearer, Permission::TeamManage, sent.read()).await?;
     Ok((StatusCode::CREATED, Json(change::add(&house.office, clerk, new).await?)))
 }
 
@@ -64,7 +64,7 @@ pub async fn add(State(house): State<House>, bearer: Bearer, sent: Sent<NewMembe
 /// Needs `team:manage`. In force for every later write on every gateway.
 #[utoipa::path(
     patch, path = "/v1/team/{user}", tag = "team", params(("user" = uuid::Uuid, Path, description = "The person.")), request_body = MemberChange,
-    responses((status = 200, body = MemberView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = MemberView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn patch(
     State(house): State<House>,
@@ -72,7 +72,7 @@ pub async fn patch(
     Id(user): Id,
     sent: Sent<MemberChange>,
 ) -> Result<Json<MemberView>, Problem> {
-    let (clerk, wanted) = house.clerk_with(&bearer, sent.read()).await?;
+    let (clerk, wanted) = house.manager_with(&bearer, Permission::TeamManage, sent.read()).await?;
     Ok(Json(change::patch(&house.office, clerk, UserId(user), wanted).await?))
 }
 
@@ -90,7 +90,7 @@ pub struct EventsBody {
 /// Needs `team:manage`. Two pins are stored, and are no pin.
 #[utoipa::path(
     put, path = "/v1/team/{user}/events", tag = "team", params(("user" = uuid::Uuid, Path, description = "The person.")), request_body = EventsBody,
-    responses((status = 200, body = MemberView), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = MemberView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn set_events(
     State(house): State<House>,
@@ -98,7 +98,7 @@ pub async fn set_events(
     Id(user): Id,
     sent: Sent<EventsBody>,
 ) -> Result<Json<MemberView>, Problem> {
-    let (clerk, body) = house.clerk_with(&bearer, sent.read()).await?;
+    let (clerk, body) = house.manager_with(&bearer, Permission::TeamManage, sent.read()).await?;
     Ok(Json(change::set_events(&house.office, clerk, UserId(user), &body.events).await?))
 }
 
@@ -107,7 +107,7 @@ pub async fn set_events(
 /// Needs `team:manage`. Touches this organisation only.
 #[utoipa::path(
     delete, path = "/v1/team/{user}", tag = "team", params(("user" = uuid::Uuid, Path, description = "The person.")),
-    responses((status = 204), (status = "default", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn remove(State(house): State<House>, bearer: Bearer, Id(user): Id) -> Result<StatusCode, Problem> {
     let clerk = house.clerk(&bearer).await?;
