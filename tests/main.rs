@@ -20,6 +20,7 @@ mod commands;
 mod devices;
 mod door;
 mod events;
+mod ledger;
 mod operations;
 mod pos;
 mod precedence;

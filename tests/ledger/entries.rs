@@ -1,0 +1,121 @@
+//! What is handed to the book at the door, decided on as the stage stands: uploads, movements, sales and looks.
+
+use stagedoor::clock::Clock;
+use stagedoor::ledger::entry::{Ground, Look, NewTicket, SaleEntry, ScanEntry};
+use stagedoor::ledger::rows::{SaleLine, TicketType};
+use stagedoor::ledger::words::{Direction, PaymentMethod, TicketStatus};
+use stagedoor::ledger::{UploadChunk, UploadTicket};
+
+use super::{Books, Stage};
+use crate::support::new_id;
+
+impl Stage {
+    pub fn ground(&self) -> Ground {
+        Ground {
+            session: (self.session.id, self.session.version),
+            membership: (self.membership.id, self.membership.version),
+            device: (self.device.id, self.device.version),
+            event: (self.event.id, self.event.version),
+        }
+    }
+
+    /// Grounds that do not stand: each of the four parts older and newer than the book has it.
+    pub fn moved_grounds(&self) -> Vec<Ground> {
+        let ground = self.ground();
+        let off_by = |by: i64| {
+            [
+                Ground { session: (ground.session.0, ground.session.1 + by), ..ground },
+                Ground { membership: (ground.membership.0, ground.membership.1 + by), ..ground },
+                Ground { device: (ground.device.0, ground.device.1 + by), ..ground },
+                Ground { event: (ground.event.0, ground.event.1 + by), ..ground },
+            ]
+        };
+        [off_by(-1), off_by(1)].concat()
+    }
+
+    /// Uploads one valid ticket for a seat.
+    pub async fn ticket(&self, books: &Books, code: &str, entries_allowed: i32) -> UploadTicket {
+        let ticket = self.upload(code, entries_allowed);
+        books.a.store_tickets(&self.chunk(vec![ticket.clone()])).await.unwrap();
+        ticket
+    }
+
+    pub fn upload(&self, code: &str, entries_allowed: i32) -> UploadTicket {
+        UploadTicket {
+            id: Clock.id(),
+            code: code.into(),
+            ticket_type_id: self.seat.id,
+            holder: Some("Ada".into()),
+            status: TicketStatus::Valid,
+            entries_allowed,
+        }
+    }
+
+    pub fn chunk(&self, tickets: Vec<UploadTicket>) -> UploadChunk {
+        UploadChunk { organisation: self.organisation.id, event: self.event.id, guards: vec![], tickets, at: Clock.now() }
+    }
+
+    /// One entry with this ticket, decided on as the book stands.
+    pub fn entry(&self, ticket: &UploadTicket) -> ScanEntry {
+        ScanEntry {
+            ground: self.ground(),
+            id: Clock.id(),
+            ticket: ticket.id,
+            direction: Direction::In,
+            uses: 1,
+            allowed: ticket.entries_allowed,
+            gate: Some("North".into()),
+            scanned_at: Some(Clock.now()),
+            fingerprint: format!("in {}", ticket.code),
+        }
+    }
+
+    /// One exit; `uses` is -1 where it gives the entry back.
+    pub fn exit(&self, ticket: &UploadTicket, uses: i32) -> ScanEntry {
+        ScanEntry { direction: Direction::Out, uses, ..self.entry(ticket) }
+    }
+
+    /// A sale paid in cash; its first ticket is let in at once.
+    pub fn sale(&self, basket: &[(&TicketType, i32)]) -> SaleEntry {
+        let line = |&(kind, quantity): &(&TicketType, i32)| SaleLine {
+            ticket_type_id: kind.id,
+            name: kind.name.clone(),
+            quantity,
+            unit_minor: kind.price_minor,
+            amount_minor: kind.price_minor * i64::from(quantity),
+        };
+        let lines: Vec<SaleLine> = basket.iter().map(line).collect();
+        let kinds = basket.iter().flat_map(|&(kind, quantity)| (0..quantity).map(move |_| kind));
+        let ticket = |(place, kind): (usize, &TicketType)| NewTicket {
+            id: Clock.id(),
+            ticket_type_id: kind.id,
+            code: new_id(),
+            entries_allowed: kind.entries_allowed,
+            admission: (place == 0).then(|| Clock.id()),
+        };
+        let total_minor = lines.iter().map(|line| line.amount_minor).sum();
+        SaleEntry {
+            ground: self.ground(),
+            id: Clock.id(),
+            currency: "EUR".into(),
+            total_minor,
+            method: PaymentMethod::Cash,
+            tendered_minor: Some(total_minor + 150),
+            change_minor: Some(150),
+            reference: None,
+            fingerprint: "sale".into(),
+            tickets: kinds.enumerate().map(ticket).collect(),
+            lines,
+            gate: Some("North".into()),
+        }
+    }
+
+    /// A look of this member at this event.
+    pub fn look(&self) -> Look {
+        Look { session: self.session.id, event: self.event.id, code: None, scan: None, sale: None }
+    }
+
+    pub fn look_for(&self, code: &str) -> Look {
+        Look { code: Some(code.into()), ..self.look() }
+    }
+}

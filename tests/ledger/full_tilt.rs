@@ -1,0 +1,102 @@
+//! Law 1 at full tilt: once a change has been answered, nothing more is written under the version before it.
+//!
+//! The experiment that chose the lock (`design.md` has its numbers): six committers over both gateways write without pause, in the
+//! middle of it the membership moves, the rows are counted the moment the change is answered and again when everybody has been
+//! refused many times. With the check in the writing statement and no lock before it, more than half of such rounds go wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use stagedoor::ledger::entry::{SaleOutcome, ScanOutcome};
+use stagedoor::ledger::{Book, UploadTicket};
+use tokio::task::{JoinSet, yield_now};
+
+use super::books::{scan, sell};
+use super::{Books, Part, Stage, on_both_books};
+use crate::support::until;
+
+const ROUNDS: usize = 20;
+const COMMITTERS: usize = 6;
+
+/// What a crew has done so far in a round.
+#[derive(Default)]
+struct Progress {
+    written: AtomicUsize,
+    refused: AtomicUsize,
+    answered: AtomicBool,
+    late: AtomicUsize,
+    over: AtomicBool,
+}
+
+on_both_books!(nothing_is_written_under_the_old_version);
+async fn nothing_is_written_under_the_old_version(books: Books) {
+    let mut stage = Stage::open(&books).await;
+    let mut tickets = Vec::new();
+    for n in 0..COMMITTERS {
+        // One each: so nobody is refused for any other reason than the change.
+        tickets.push(stage.ticket(&books, &format!("A-{n}"), i32::MAX).await);
+    }
+    for round in 0..ROUNDS {
+        let (progress, mut crew) = (Arc::new(Progress::default()), JoinSet::new());
+        for (n, ticket) in tickets.iter().enumerate() {
+            let old = Committer { book: books.turn(n / 3).clone(), stage: stage.clone(), ticket: ticket.clone(), sells: n % 3 == 0 };
+            crew.spawn(old.commit(Arc::clone(&progress)));
+        }
+        reached("everybody writes", &progress.written, 30).await;
+        stage.move_on(books.turn(round), Part::Membership).await;
+        progress.answered.store(true, Ordering::SeqCst);
+        let then = written(&books).await;
+        let refused = progress.refused.load(Ordering::SeqCst);
+        reached("everybody was refused", &progress.refused, refused + 60).await;
+        assert_eq!(written(&books).await, then, "round {round}: written after the change was answered");
+        progress.over.store(true, Ordering::SeqCst);
+        while let Some(done) = crew.join_next().await {
+            done.unwrap();
+        }
+        assert_eq!(progress.late.load(Ordering::SeqCst), 0, "round {round}: asked after the change and written all the same");
+    }
+}
+
+struct Committer {
+    book: Book,
+    stage: Stage,
+    ticket: UploadTicket,
+    sells: bool,
+}
+
+impl Committer {
+    async fn commit(self, progress: Arc<Progress>) {
+        while !progress.over.load(Ordering::SeqCst) {
+            let answered = progress.answered.load(Ordering::SeqCst);
+            if !self.once().await {
+                progress.refused.fetch_add(1, Ordering::SeqCst);
+                continue;
+            }
+            progress.written.fetch_add(1, Ordering::SeqCst);
+            if answered {
+                progress.late.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// Whether it was written.
+    async fn once(&self) -> bool {
+        if self.sells {
+            let sale = self.stage.sale(&[(&self.stage.seat, 1)]);
+            return matches!(sell(&self.book, &self.stage, &sale).await, SaleOutcome::Recorded { .. });
+        }
+        matches!(scan(&self.book, &self.stage, &self.stage.entry(&self.ticket)).await, ScanOutcome::Recorded { .. })
+    }
+}
+
+async fn reached(what: &str, count: &AtomicUsize, goal: usize) {
+    until(what, async || {
+        yield_now().await;
+        count.load(Ordering::SeqCst) >= goal
+    })
+    .await;
+}
+
+async fn written(books: &Books) -> i64 {
+    books.rows("admissions").await + books.rows("sales").await
+}

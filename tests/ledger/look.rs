@@ -1,0 +1,117 @@
+//! A fresh look: all that a walk decides on, and nothing of anybody else's.
+
+use stagedoor::clock::Clock;
+use stagedoor::ids::Named;
+use stagedoor::ledger::change::Images;
+use stagedoor::ledger::entry::{Look, ScanEntry};
+use stagedoor::ledger::rows::{Event, TicketType};
+use stagedoor::ledger::words::{Direction, EventStatus};
+
+use super::books::{look, scan, sell};
+use super::stage::ticket_type;
+use super::{Books, Part, Stage, on_both_books};
+
+on_both_books!(a_look_tells_who_asks_and_for_what);
+async fn a_look_tells_who_asks_and_for_what(books: Books) {
+    let mut stage = Stage::open(&books).await;
+    let ticket = stage.ticket(&books, "A-1", 2).await;
+    let seen = look(&books.b, stage.look_for("A-1")).await;
+    assert_eq!(seen.authority, books.a.authority(stage.session.id).await.unwrap());
+    assert_eq!(seen.authority.unwrap().session, stage.session);
+    let facts = seen.event.unwrap();
+    assert_eq!((&facts.event, facts.types.len()), (&stage.event, 2));
+    assert_eq!(facts.ticket_type(stage.seat.id).unwrap().taken, 1);
+    let (found, last) = seen.ticket.unwrap();
+    assert_eq!((found.id, found.ticket_type_id, found.holder, found.status), (ticket.id, stage.seat.id, ticket.holder, ticket.status));
+    assert_eq!((found.entries_allowed, found.version, last), (2, 0, None));
+    assert!(seen.elsewhere.is_none() && seen.scan.is_none() && seen.sale.is_none() && seen.pinned.is_none());
+
+    stage.membership.events = vec![stage.event.id];
+    stage.move_on(&books.a, Part::Membership).await;
+    let pinned = look(&books.b, stage.look()).await;
+    assert_eq!((pinned.pinned, pinned.as_of), (Some(Named::new(stage.event.id, "Gala")), seen.as_of + 1));
+    assert_eq!(pinned.authority.unwrap().membership, stage.membership);
+
+    let nobody = look(&books.b, Look { session: Clock.id(), ..stage.look_for("A-1") }).await;
+    assert!(nobody.authority.is_none() && nobody.event.is_none() && nobody.ticket.is_none() && nobody.elsewhere.is_none());
+}
+
+on_both_books!(a_look_tells_the_last_movement);
+async fn a_look_tells_the_last_movement(books: Books) {
+    let stage = Stage::open(&books).await;
+    let ticket = stage.ticket(&books, "A-1", 2).await;
+    let entries = [stage.entry(&ticket), stage.entry(&ticket), ScanEntry { gate: Some("South".into()), ..stage.exit(&ticket, -1) }];
+    for entry in &entries {
+        scan(&books.a, &stage, entry).await;
+    }
+    let (_, last) = look(&books.b, stage.look_for("A-1")).await.ticket.unwrap();
+    let last = last.unwrap();
+    assert_eq!((last.seq, last.direction, last.used, last.inside), (3, Direction::Out, 1, 1));
+    assert_eq!((last.gate.as_deref(), last.device_id, last.device_name.as_str()), (Some("South"), stage.device.id, "Till 1"));
+}
+
+on_both_books!(a_look_finds_what_is_recorded);
+async fn a_look_finds_what_is_recorded(books: Books) {
+    let stage = Stage::open(&books).await;
+    let ticket = stage.ticket(&books, "A-1", 2).await;
+    let (entry, sale) = (stage.entry(&ticket), stage.sale(&[(&stage.seat, 1)]));
+    let asked = Look { scan: Some(entry.id), sale: Some(sale.id), ..stage.look() };
+    let before = look(&books.b, asked.clone()).await;
+    assert!(before.scan.is_none() && before.sale.is_none());
+    scan(&books.a, &stage, &entry).await;
+    sell(&books.a, &stage, &sale).await;
+
+    let seen = look(&books.b, asked.clone()).await;
+    let found = seen.scan.unwrap();
+    assert_eq!((found.id, found.device_id, &found.fingerprint), (entry.id, stage.device.id, &entry.fingerprint));
+    assert_eq!((found.seq, found.direction, found.used, found.entries_allowed), (1, Direction::In, 1, 2));
+    assert_eq!((found.ticket_id, found.holder, found.ticket_type_id), (ticket.id, ticket.holder, stage.seat.id));
+    assert_eq!(found.ticket_type_name, "Seat");
+    let found = seen.sale.unwrap();
+    assert_eq!((found.sale.id, found.sale.receipt_number, found.lines.len(), found.tickets.len()), (sale.id, 1, 1, 1));
+
+    // Another organisation's ids tell nothing, though they are in the book.
+    let neighbour = Stage::open(&books).await;
+    let theirs = look(&books.b, Look { session: neighbour.session.id, event: neighbour.event.id, ..asked }).await;
+    assert!(theirs.event.is_some() && theirs.scan.is_none() && theirs.sale.is_none());
+    assert!(books.b.sale(neighbour.organisation.id, sale.id).await.unwrap().is_none());
+}
+
+on_both_books!(another_organisations_event_is_not_there);
+async fn another_organisations_event_is_not_there(books: Books) {
+    let (stage, neighbour) = (Stage::open(&books).await, Stage::open(&books).await);
+    stage.ticket(&books, "A-1", 1).await;
+    neighbour.ticket(&books, "A-1", 1).await;
+    let seen = look(&books.b, Look { event: neighbour.event.id, ..stage.look_for("A-1") }).await;
+    assert!(seen.authority.is_some());
+    assert!(seen.event.is_none() && seen.ticket.is_none() && seen.elsewhere.is_none(), "{seen:?}");
+}
+
+on_both_books!(elsewhere_is_a_live_event_of_the_same_house);
+async fn elsewhere_is_a_live_event_of_the_same_house(books: Books) {
+    let (stage, neighbour) = (Stage::open(&books).await, Stage::open(&books).await);
+    stage.ticket(&books, "HERE", 1).await;
+    neighbour.ticket(&books, "NEXT-DOOR", 1).await;
+    for (code, status) in [("DRAFT", EventStatus::Draft), ("ENDED", EventStatus::Ended), ("CANCELLED", EventStatus::Cancelled)] {
+        another_event(&books, &stage, code, status).await;
+    }
+    let live = another_event(&books, &stage, "LIVE", EventStatus::Live).await;
+    let at = |code: &str| look(&books.b, stage.look_for(code));
+    for unknown in ["DRAFT", "ENDED", "CANCELLED", "NEXT-DOOR", "nowhere", "live"] {
+        let seen = at(unknown).await;
+        assert!(seen.ticket.is_none() && seen.elsewhere.is_none(), "{unknown}: {:?}", seen.elsewhere);
+    }
+    let seen = at("LIVE").await;
+    assert_eq!((seen.ticket.is_none(), seen.elsewhere), (true, Some(Named::new(live.id, live.name))));
+    let seen = at("HERE").await;
+    assert!(seen.ticket.is_some() && seen.elsewhere.is_none());
+}
+
+/// Puts on another event of the house, with a ticket of this code.
+async fn another_event(books: &Books, stage: &Stage, code: &str, status: EventStatus) -> Event {
+    let event = Event { id: Clock.id(), name: format!("The {code}"), status, ..stage.event.clone() };
+    let seat: TicketType = ticket_type(&event, "Seat", None);
+    books.stored(&stage.change(Images { events: vec![event.clone()], ticket_types: vec![seat.clone()], ..Images::default() })).await;
+    Stage { event: event.clone(), seat, ..stage.clone() }.ticket(books, code, 1).await;
+    event
+}

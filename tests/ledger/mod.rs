@@ -1,0 +1,36 @@
+//! The promises of the book, through the library's own door: one suite, run against both books.
+//!
+//! What the gateways answer is tried elsewhere; here stands what they lean on. Every promise is asked of SQLite and of Postgres by
+//! the same lines, and where two gateways matter there are two: `a` and `b` on one Postgres, the same handle twice on SQLite.
+
+mod books;
+mod entries;
+mod full_tilt;
+mod log;
+mod look;
+mod sales;
+mod scans;
+mod stage;
+mod store;
+mod tickets;
+
+use books::Books;
+use stage::{Part, Stage};
+
+/// Makes two tests of one story: `async fn story(books: Books)` runs on a SQLite file and on a Postgres data base of its own.
+macro_rules! on_both_books {
+    ($story:ident) => {
+        mod $story {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$story($crate::ledger::Books::on_sqlite().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$story($crate::ledger::Books::on_postgres().await).await;
+            }
+        }
+    };
+}
+use on_both_books;

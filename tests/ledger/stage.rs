@@ -1,0 +1,209 @@
+//! What the stories are played with: an organisation, one member at one terminal, one event with two ticket types, all of version 1.
+
+use chrono::TimeDelta;
+use serde_json::json;
+use stagedoor::clock::Clock;
+use stagedoor::ledger::Book;
+use stagedoor::ledger::change::{Change, Guard, Images};
+use stagedoor::ledger::rows::{Device, Event, Membership, Organisation, Session, TicketType, User};
+use stagedoor::ledger::words::{DeviceKind, EndReason, EventStatus, MemberStatus, Permission, Role, SessionKind};
+
+use super::Books;
+use crate::support::new_id;
+
+/// Rows as the book has them.
+#[derive(Clone)]
+pub struct Stage {
+    pub organisation: Organisation,
+    pub user: User,
+    pub membership: Membership,
+    pub device: Device,
+    pub session: Session,
+    pub event: Event,
+    /// Without a quota.
+    pub seat: TicketType,
+    /// Ten of them.
+    pub lounge: TicketType,
+}
+
+/// The four versions that whatever is written at the door rests on.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    Session,
+    Membership,
+    Device,
+    Event,
+}
+
+impl Part {
+    pub const ALL: [Self; 4] = [Self::Session, Self::Membership, Self::Device, Self::Event];
+}
+
+impl Stage {
+    /// Writes it all into the book.
+    pub async fn open(books: &Books) -> Self {
+        let stage = Self::imagined();
+        books.stored(&stage.change(stage.images())).await;
+        stage
+    }
+
+    /// The same, in no book yet.
+    pub fn imagined() -> Self {
+        let at = Clock.now();
+        let organisation =
+            Organisation { id: Clock.id(), slug: format!("house-{}", new_id()), name: "House".into(), version: 1, created_at: at };
+        let user = User {
+            id: Clock.id(),
+            name: "Mia".into(),
+            email: "mia@example.org".into(),
+            password_hash: "$argon2id$".into(),
+            version: 1,
+            created_at: at,
+        };
+        let membership = Membership {
+            id: Clock.id(),
+            organisation_id: organisation.id,
+            user_id: user.id,
+            username: "Mia".into(),
+            username_key: "mia".into(),
+            role: Role::BoxOffice,
+            grants: Permission::SalesView.into(),
+            revokes: Permission::PosCash.into(),
+            events: vec![],
+            status: MemberStatus::Active,
+            version: 1,
+            created_at: at,
+        };
+        let device = Device {
+            id: Clock.id(),
+            organisation_id: organisation.id,
+            name: "Till 1".into(),
+            kind: DeviceKind::Pos,
+            gate: Some("North".into()),
+            enrolment_hash: None,
+            enrolment_expires_at: None,
+            enrolment_id: Some(Clock.id()),
+            enrolled_at: Some(at),
+            revoked_at: None,
+            hardware: Some(json!({"model": "T1"})),
+            version: 1,
+            created_at: at,
+            seen_at: None,
+        };
+        let session = Session {
+            id: Clock.id(),
+            organisation_id: organisation.id,
+            membership_id: membership.id,
+            device_id: Some(device.id),
+            kind: SessionKind::Pos,
+            started_at: at,
+            expires_at: at + TimeDelta::hours(12),
+            idle_seconds: 3_600,
+            ended_at: None,
+            end_reason: None,
+            displaced_by: None,
+            version: 1,
+            seen_at: at,
+        };
+        let event = Event {
+            id: Clock.id(),
+            organisation_id: organisation.id,
+            name: "Gala".into(),
+            venue: Some("Hall".into()),
+            starts_at: at,
+            ends_at: at + TimeDelta::hours(4),
+            timezone: "Europe/Berlin".into(),
+            currency: "EUR".into(),
+            status: EventStatus::Live,
+            version: 1,
+            created_at: at,
+        };
+        let seat = ticket_type(&event, "Seat", None);
+        let lounge = ticket_type(&event, "Lounge", Some(10));
+        Self { organisation, user, membership, device, session, event, seat, lounge }
+    }
+
+    /// Every row of it.
+    pub fn images(&self) -> Images {
+        Images {
+            organisations: vec![self.organisation.clone()],
+            users: vec![self.user.clone()],
+            memberships: vec![self.membership.clone()],
+            devices: vec![self.device.clone()],
+            events: vec![self.event.clone()],
+            ticket_types: vec![self.seat.clone(), self.lounge.clone()],
+            sessions: vec![self.session.clone()],
+        }
+    }
+
+    /// A change of this organisation that rests on nothing else.
+    pub fn change(&self, images: Images) -> Change {
+        self.guarded(vec![], images)
+    }
+
+    pub fn guarded(&self, guards: Vec<Guard>, images: Images) -> Change {
+        Change { images, ..Change::new(self.organisation.id, Clock.now(), guards) }
+    }
+
+    /// The image of this part, one version on.
+    pub fn step(&mut self, part: Part) -> Images {
+        let nothing = Images::default();
+        match part {
+            Part::Session => {
+                self.session.version += 1;
+                Images { sessions: vec![self.session.clone()], ..nothing }
+            }
+            Part::Membership => {
+                self.membership.version += 1;
+                Images { memberships: vec![self.membership.clone()], ..nothing }
+            }
+            Part::Device => {
+                self.device.version += 1;
+                Images { devices: vec![self.device.clone()], ..nothing }
+            }
+            Part::Event => {
+                self.event.version += 1;
+                Images { events: vec![self.event.clone()], ..nothing }
+            }
+        }
+    }
+
+    /// Moves this part in the book, through this gateway.
+    pub async fn move_on(&mut self, book: &Book, part: Part) {
+        let images = self.step(part);
+        book.store(&self.change(images)).await.unwrap();
+    }
+
+    pub fn new_device(&self, name: &str) -> Device {
+        Device { id: Clock.id(), name: name.into(), ..self.device.clone() }
+    }
+
+    pub fn new_session(&self, device: Option<&Device>, kind: SessionKind) -> Session {
+        Session { id: Clock.id(), device_id: device.map(|d| d.id), kind, ..self.session.clone() }
+    }
+
+    /// The member's session, one version on and over.
+    pub fn ended(&self) -> Session {
+        let over = Session { ended_at: Some(Clock.now()), end_reason: Some(EndReason::Displaced), ..self.session.clone() };
+        Session { displaced_by: Some("Till 2".into()), version: self.session.version + 1, ..over }
+    }
+}
+
+/// A type of this event, at 12.50.
+pub fn ticket_type(event: &Event, name: &str, quota: Option<i32>) -> TicketType {
+    TicketType {
+        id: Clock.id(),
+        organisation_id: event.organisation_id,
+        event_id: event.id,
+        name: name.into(),
+        price_minor: 1_250,
+        quota,
+        entries_allowed: 1,
+        reentry: true,
+        gates: vec!["North".into()],
+        valid_from: Some(event.starts_at),
+        valid_until: None,
+        taken: 0,
+        created_at: event.created_at,
+    }
+}
