@@ -35,6 +35,11 @@ impl Clock {
         tokio::time::Instant::now() + limit
     }
 
+    /// Whether a deadline has passed.
+    pub fn is_past(self, deadline: tokio::time::Instant) -> bool {
+        tokio::time::Instant::now() >= deadline
+    }
+
     /// A new id: a UUID of version 7.
     pub fn id<T: From<Uuid>>(self) -> T {
         T::from(Uuid::now_v7())

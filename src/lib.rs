@@ -32,6 +32,7 @@ pub mod limits;
 pub mod may;
 pub mod money;
 pub mod pos;
+mod private;
 pub mod session;
 pub mod team;
 pub mod walk;

@@ -114,7 +114,7 @@ pub const PASSWORD_WAIT: Duration = Duration::from_secs(30);
 /// Failed sign-ins of one user name at one source within [`FAILED_SIGN_INS_SECONDS`]; further ones are not tried.
 pub const FAILED_SIGN_INS: u32 = 100;
 /// Time within which failed sign-ins are counted together, in seconds.
-pub const FAILED_SIGN_INS_SECONDS: i64 = 600;
+pub const FAILED_SIGN_INS_SECONDS: i64 = 60;
 /// User names and sources whose failures are remembered.
 pub const FAILED_SIGN_INS_REMEMBERED: usize = 100_000;
 

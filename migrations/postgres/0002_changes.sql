@@ -10,7 +10,8 @@ create function organisation_lock(organisation uuid) returns bigint language sql
     select hashtextextended(organisation::text, 7431)
 $$;
 
--- The versions that a decision rests on, each as {kind, id, version}. True if all of them still stand.
+-- What a decision rests on, each as {kind, id, version}: versions, and how many sessions of a member or on a device are open.
+-- True if all of it still stands.
 create function versions_stand(guard jsonb) returns boolean language sql stable as $$
     select not exists (
         select 1
@@ -21,6 +22,8 @@ create function versions_stand(guard jsonb) returns boolean language sql stable 
             when 'device'       then (select version from devices where id = g.id)
             when 'session'      then (select version from sessions where id = g.id)
             when 'event'        then (select version from events where id = g.id)
+            when 'open_of_member' then (select count(*) from sessions where membership_id = g.id and ended_at is null)
+            when 'open_of_device' then (select count(*) from sessions where device_id = g.id and ended_at is null)
         end
     )
 $$;

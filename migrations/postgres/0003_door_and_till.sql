@@ -61,15 +61,20 @@ begin
     returning a.id, a.seq, a.used, a.inside;
 end $$;
 
--- A lost race for one number of a ticket while a later number of the same batch was written would leave a gap.
--- It needs the same id sent to two gateways for a ticket with several entries; the whole batch is then written anew.
+-- A movement stands on the one before it. A race between two gateways, lost for one number of a ticket while a later number of the same
+-- batch was written, would leave a gap, or entries counted from a movement that is not the one before; the batch is then written anew.
 create function admissions_without_gaps() returns trigger language plpgsql as $$
 begin
     if exists (
-        select 1 from fresh f
-        where f.seq > 1 and not exists (select 1 from admissions a where a.ticket_id = f.ticket_id and a.seq = f.seq - 1)
+        select 1
+        from fresh f
+        left join admissions b on b.ticket_id = f.ticket_id and b.seq = f.seq - 1
+        where f.seq > 1
+          and (b.seq is null
+               or f.inside <> b.inside + case f.direction when 'in' then 1 else -1 end
+               or f.direction = 'in' and f.used <> b.used + 1)
     ) then
-        raise exception 'a movement would be numbered past a gap' using errcode = 'serialization_failure';
+        raise exception 'a movement would not follow from the one before it' using errcode = 'serialization_failure';
     end if;
     return null;
 end $$;

@@ -93,6 +93,10 @@ pub fn judge(authority: Option<Arc<Authority>>, used: Option<Moment>, now: Momen
     judge_device(authority.device.as_ref())?;
     judge_person(&authority)?;
     judge_session(&authority, used, now)?;
+    // Removing a member ends every session; should one be open all the same, it is good for nothing.
+    if authority.membership.status == MemberStatus::Removed {
+        return Err(NotAuthenticated::UserDeactivated);
+    }
     Ok(Caller { authority })
 }
 

@@ -221,6 +221,12 @@ fn a_removed_member_is_told_that_the_session_was_ended() {
 }
 
 #[test]
+fn a_removed_member_whose_session_was_overlooked_is_out_all_the_same() {
+    let overlooked = altered(|authority| authority.membership.status = MemberStatus::Removed);
+    assert_eq!(verdict(&overlooked), Err(NotAuthenticated::UserDeactivated));
+}
+
+#[test]
 fn a_use_that_this_gateway_noted_counts_though_the_book_has_it_not_yet() {
     let idle = altered(|authority| authority.session.seen_at = ago(100));
     for (used, told) in [

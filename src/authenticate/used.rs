@@ -17,9 +17,16 @@ use crate::{
 
 type Use = (SessionId, Option<DeviceId>);
 
+/// When a session was last used, and when that was last handed on to the book.
+#[derive(Clone, Copy)]
+struct LastUse {
+    used: Moment,
+    written: Moment,
+}
+
 /// Notes uses.
 pub struct Used {
-    noted: DashMap<SessionId, Moment>,
+    noted: DashMap<SessionId, LastUse>,
     queue: mpsc::Sender<Use>,
     writer: JoinHandle<()>,
 }
@@ -39,22 +46,22 @@ impl Used {
 
     /// When this gateway last noted a use of the session.
     pub fn last(&self, session: SessionId) -> Option<Moment> {
-        self.noted.get(&session).map(|at| *at)
+        self.noted.get(&session).map(|last| last.used)
     }
 
-    /// The session is in use. Full queues lose the note: the next use makes another.
+    /// The session is in use. Full queues lose the note to the book: a later use makes another.
     pub fn note(&self, authority: &Authority, now: Moment) {
         let session = &authority.session;
         let every = TimeDelta::milliseconds((session.idle_seconds * 250).min(limits::SEEN_SECONDS * 1_000));
-        let last = self.last(session.id).map_or(session.seen_at, |at| at.max(session.seen_at));
-        if now < last + every {
-            return;
-        }
         if self.noted.len() >= limits::HOT_SESSIONS {
             self.noted.clear();
         }
-        self.noted.insert(session.id, now);
-        let _ = self.queue.try_send((session.id, session.device_id));
+        let mut last = self.noted.entry(session.id).or_insert(LastUse { used: now, written: session.seen_at });
+        last.used = now;
+        if now >= last.written.max(session.seen_at) + every {
+            last.written = now;
+            let _ = self.queue.try_send((session.id, session.device_id));
+        }
     }
 }
 

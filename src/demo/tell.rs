@@ -6,12 +6,16 @@ use anyhow::Context;
 use uuid::Uuid;
 
 use super::{DemoUser, Filled};
-use crate::ledger::words::{DeviceKind, Role};
+use crate::{
+    ledger::words::{DeviceKind, Role},
+    private,
+};
 
 /// Writes `demo.json`, whole or not at all.
 pub fn write(filled: &Filled, folder: &Path) -> anyhow::Result<PathBuf> {
-    std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    private::folder(folder)?;
     let (file, half) = (folder.join("demo.json"), folder.join("demo.json.half"));
+    drop(private::file(&half)?);
     std::fs::write(&half, serde_json::to_vec_pretty(filled)?).with_context(|| format!("{} cannot be written", half.display()))?;
     std::fs::rename(&half, &file).with_context(|| format!("{} cannot be written", file.display()))?;
     Ok(file)

@@ -12,9 +12,13 @@ use crate::{
     authenticate::token::Tokens,
     clock::{Clock, Moment, Stamp},
     faults::Faults,
-    ledger::{Book, LedgerError, change::Change, rows::Device, words::EndReason},
+    ledger::{
+        Book, LedgerError,
+        change::{Change, Guard},
+        rows::Device,
+    },
     limits,
-    session::{end::ended, view::OrganisationRef},
+    session::{end::end_with, view::OrganisationRef},
 };
 
 /// A code that waits to be used.
@@ -130,9 +134,8 @@ async fn attempt(book: &Book, clock: Clock, hash: &str, hardware: Option<&serde_
     device.enrolled_at = Some(now);
     device.hardware = hardware.cloned();
     let mut change = Change::new(device.organisation_id, now, Vec::new());
-    for open in book.open_sessions(None, Some(device.id)).await? {
-        change.images.sessions.push(ended(open.session, EndReason::Ended, now));
-    }
+    let open = book.open_sessions(None, Some(device.id)).await?;
+    end_with(&mut change, open, |version| Guard::OpenOfDevice { id: device.id, version });
     change.images.devices.push(device.clone());
     Ok((change, device))
 }

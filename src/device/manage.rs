@@ -16,12 +16,12 @@ use crate::{
     ids::{DeviceId, Named, OrganisationId},
     ledger::{
         Book, Page,
-        change::Change,
+        change::{Change, Guard},
         rows::Device,
-        words::{DeviceKind, EndReason, Permission},
+        words::{DeviceKind, Permission},
     },
     limits,
-    session::{end::ended, view::OrganisationRef},
+    session::{end::end_with, view::OrganisationRef},
 };
 
 /// A device to be added.
@@ -132,9 +132,8 @@ pub async fn revoke(book: &Book, clock: Clock, clerk: Clerk<'_>, id: DeviceId) -
             device.revoked_at = Some(now);
             device.enrolment_hash = None;
             device.enrolment_expires_at = None;
-            for open in book.open_sessions(None, Some(id)).await? {
-                change.images.sessions.push(ended(open.session, EndReason::Ended, now));
-            }
+            let open = book.open_sessions(None, Some(id)).await?;
+            end_with(&mut change, open, |version| Guard::OpenOfDevice { id, version });
             change.images.devices.push(device);
         }
         Ok((change, ()))

@@ -36,7 +36,7 @@ pub async fn commit(
     uses: i32,
     deadline: Instant,
 ) -> Result<Option<Receipt>, LedgerError> {
-    let gate = request.gate.clone().or_else(|| permit.device().gate.clone());
+    let gate = request.gate_at(permit.device()).map(str::to_owned);
     let entry = ScanEntry {
         ground: permit.ground(),
         id: request.id,
@@ -46,7 +46,7 @@ pub async fn commit(
         allowed: ticket.entries_allowed,
         gate: gate.clone(),
         scanned_at: request.scanned_at,
-        fingerprint: request.fingerprint(),
+        fingerprint: request.fingerprint(permit.device()),
     };
     match sources.book.commit_scan(permit.organisation(), entry, deadline).await? {
         ScanOutcome::NotWritten => Ok(None),

@@ -1,7 +1,5 @@
 //! The verdict on a ticket: a pure function of what was seen, the request and the time.
 
-use serde::Serialize;
-
 use crate::{
     clock::Moment,
     ids::Named,
@@ -71,14 +69,14 @@ pub enum Verdict {
     Refuse(Reason),
 }
 
-/// The spelling of a verdict in the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum VerdictWord {
-    /// Let in (or out).
-    Admit,
-    /// Do not.
-    Refuse,
+words! {
+    /// The spelling of a verdict in the contract.
+    pub enum VerdictWord {
+        /// Let in (or out).
+        Admit = "admit",
+        /// Do not.
+        Refuse = "refuse",
+    }
 }
 
 /// Decides. What concerns the ticket itself comes before when and where, and these before how often.

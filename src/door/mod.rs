@@ -105,8 +105,9 @@ fn consider<'f>(
 }
 
 fn replay<'f>(recorded: &'f RecordedScan, request: &Request, caller: &Caller) -> Result<Step<'f>, DoorError> {
-    let same_device = caller.authority().session.device_id == Some(recorded.device_id);
-    if same_device && recorded.fingerprint == request.fingerprint() { Ok(Step::Replay(recorded)) } else { Err(DoorError::IdReused) }
+    let device = caller.authority().device.as_ref().filter(|device| device.id == recorded.device_id);
+    let same = device.is_some_and(|device| recorded.fingerprint == request.fingerprint(device));
+    if same { Ok(Step::Replay(recorded)) } else { Err(DoorError::IdReused) }
 }
 
 fn question<'q>(request: &'q Request, facts: &'q Facts, permit: &'q Permit, now: Moment) -> Question<'q> {
@@ -117,7 +118,7 @@ fn question<'q>(request: &'q Request, facts: &'q Facts, permit: &'q Permit, now:
         last: facts.last.as_deref(),
         elsewhere: facts.elsewhere.as_ref(),
         direction: request.direction,
-        gate: request.gate.as_deref().or(permit.device().gate.as_deref()),
+        gate: request.gate_at(permit.device()),
         now,
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     event::trim_code,
     faults::Faults,
     ids::{EventId, ScanId},
-    ledger::words::Direction,
+    ledger::{rows::Device, words::Direction},
     limits,
     walk::fingerprint,
 };
@@ -86,13 +86,18 @@ impl Request {
         }
     }
 
+    /// The gate that the scan is made at.
+    pub fn gate_at<'r>(&'r self, device: &'r Device) -> Option<&'r str> {
+        self.gate.as_deref().or(device.gate.as_deref())
+    }
+
     /// The code to look for; none that could not be a ticket's.
     pub fn code(&self) -> Option<&str> {
         self.faults.is_empty().then_some(self.code.as_str())
     }
 
-    /// What is the same when the same scan is sent again.
-    pub fn fingerprint(&self) -> String {
+    /// What is the same when the same scan is sent again. The gate is the one that counts: named, or the device's own.
+    pub fn fingerprint(&self, device: &Device) -> String {
         #[derive(Serialize)]
         struct Meaning<'r> {
             event: EventId,
@@ -102,14 +107,8 @@ impl Request {
             scanned_at: Option<Moment>,
             dry_run: bool,
         }
-        let Self { event, code, direction, gate, scanned_at, dry_run, .. } = self;
-        fingerprint(&Meaning {
-            event: *event,
-            code,
-            direction: *direction,
-            gate: gate.as_deref(),
-            scanned_at: *scanned_at,
-            dry_run: *dry_run,
-        })
+        let Self { event, code, direction, scanned_at, dry_run, .. } = self;
+        let gate = self.gate_at(device);
+        fingerprint(&Meaning { event: *event, code, direction: *direction, gate, scanned_at: *scanned_at, dry_run: *dry_run })
     }
 }

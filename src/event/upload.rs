@@ -191,10 +191,17 @@ pub async fn csv(book: &Book, clock: Clock, clerk: Clerk<'_>, event: EventId, by
             );
             break;
         }
-        let full = match record.map_err(|error| error.to_string()).and_then(CsvRow::into_body) {
+        let parsed = match record {
+            Ok(record) => {
+                let code = record.code.clone();
+                record.into_body().map_err(|detail| (Some(code), detail))
+            }
+            Err(error) => Err((None, error.to_string())),
+        };
+        let full = match parsed {
             Ok(ticket) => intake.take(row, &ticket),
-            Err(detail) => {
-                intake.reject(row, None, detail);
+            Err((code, detail)) => {
+                intake.reject(row, code, detail);
                 false
             }
         };

@@ -44,11 +44,11 @@ impl Tickets {
     /// Keeps the newer of what is known and what was read.
     fn keep(&self, ticket: Ticket, last: Option<Movement>) {
         let last = last.map(Arc::new);
-        if self.count.load(Ordering::Relaxed) >= limits::WARM_TICKETS_PER_EVENT {
-            return;
-        }
         match self.by_code.entry(ticket.code.as_str().into()) {
             Entry::Vacant(place) => {
+                if self.count.load(Ordering::Relaxed) >= limits::WARM_TICKETS_PER_EVENT {
+                    return;
+                }
                 self.count.fetch_add(1, Ordering::Relaxed);
                 place.insert(WarmTicket { ticket: Arc::new(ticket), last });
             }

@@ -3,14 +3,15 @@
 //! The request is worked on in a task of its own. A phone that loses its Wi-Fi drops its connection, not the work: nothing that has
 //! begun on the book is ever cut off in the middle by a client.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, Method},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
+use futures::FutureExt;
 use ipnet::IpNet;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -50,8 +51,13 @@ struct Asked {
     client: Option<IpAddr>,
 }
 
-/// Works on a request.
-pub async fn attend(State(desk): State<Desk>, mut request: Request, next: Next) -> Response {
+/// Works on a request, in a task of its own.
+pub async fn attend(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    // The task catches what goes wrong in the handlers; should it fail all the same, there is nobody left to tell.
+    tokio::spawn(work(desk, request, next)).await.unwrap_or_else(|_| Problem::internal().into_body(""))
+}
+
+async fn work(desk: Desk, mut request: Request, next: Next) -> Response {
     let begun = desk.clock.mark();
     let asked = Asked {
         id: Uuid::new_v4().to_string(),
@@ -62,20 +68,15 @@ pub async fn attend(State(desk): State<Desk>, mut request: Request, next: Next) 
     if let Some(client) = asked.client {
         request.extensions_mut().insert(Client(client));
     }
-    let mut response = match Arc::clone(&desk.places).try_acquire_owned() {
-        Err(_) => axum::response::IntoResponse::into_response(Problem::busy()),
-        Ok(place) => {
+    let mut response = match desk.places.try_acquire() {
+        Err(_) => Problem::busy().into_response(),
+        Ok(_place) => {
             desk.metrics.in_work(1);
-            let work = tokio::spawn(async move {
-                let response = next.run(request).await;
-                drop(place);
-                response
-            });
-            let done = work.await;
+            let done = AssertUnwindSafe(next.run(request)).catch_unwind().await;
             desk.metrics.in_work(-1);
-            done.unwrap_or_else(|error| {
-                tracing::error!(error = %error, "a request ended in a fault of ours");
-                axum::response::IntoResponse::into_response(Problem::internal())
+            done.unwrap_or_else(|_| {
+                tracing::error!(request_id = asked.id, "a request ended in a fault of ours");
+                Problem::internal().into_response()
             })
         }
     };

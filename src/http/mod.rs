@@ -75,8 +75,9 @@ pub fn router(house: House, config: &Config) -> Router {
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "This cannot be done here.")
         })
-        .layer(cors(&config.cors_origins))
         .layer(from_fn_with_state(desk, layers::attend))
+        // Outermost: a till in a browser has to be able to read a refusal as well.
+        .layer(cors(&config.cors_origins))
         .with_state(house)
 }
 

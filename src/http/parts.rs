@@ -13,16 +13,18 @@ use uuid::Uuid;
 use super::problem::Problem;
 use crate::{faults::Faults, ledger::Page, limits};
 
-/// The bearer token of a request, if it has one.
+/// The bearer token of a request, if it has an Authorization header.
 pub struct Bearer(pub Option<String>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Bearer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        Ok(Self(token.map(|(_, token)| token.trim().to_owned()).filter(|token| !token.is_empty())))
+        let Some(header) = parts.headers.get(header::AUTHORIZATION) else { return Ok(Self(None)) };
+        let bearer =
+            header.to_str().ok().and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        // What is there and is no bearer token is an invalid one: it must not pass for a sign-in without a device.
+        Ok(Self(Some(bearer.map_or_else(String::new, |(_, token)| token.trim().to_owned()))))
     }
 }
 

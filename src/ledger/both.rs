@@ -15,7 +15,7 @@ use super::{
         Ticket, TicketType, User,
     },
     sqlite::Sqlite,
-    words::{EventStatus, MemberStatus, Role, SessionKind},
+    words::{MemberStatus, Role, SessionKind},
 };
 use crate::{
     clock::Moment,
@@ -329,17 +329,6 @@ on_both! {
             }
         }
         Ok(())
-    }
-
-    /// The live event of the organisation, other than this one, that has a ticket with this code.
-    pub(super) async fn elsewhere_on(
-        db: &mut <Self as super::Connected>::Connection, organisation: OrganisationId, event: EventId, code: &str,
-    ) -> Result<Option<Named>, sqlx::Error> {
-        let found: Option<(EventId, String)> = query_as(
-            "select e.id, e.name from events e join tickets t on t.event_id = e.id and t.code = $3
-             where e.organisation_id = $1 and e.id <> $2 and e.status = $4 order by e.id limit 1",
-        ).bind(organisation).bind(event).bind(code).bind(EventStatus::Live).fetch_optional(&mut *db).await?;
-        Ok(found.map(|(id, name)| Named::new(id, name)))
     }
 
     /// How many sessions of each kind are open; for the metrics.

@@ -46,6 +46,21 @@ pub enum Guard {
         /// As it was read.
         version: Version,
     },
+    /// The sessions of a member that have not ended. Those that were read are in the images; with so many and no more, none has begun
+    /// since.
+    OpenOfMember {
+        /// Whose.
+        id: MembershipId,
+        /// How many were read.
+        version: i64,
+    },
+    /// The sessions on a device that have not ended, likewise.
+    OpenOfDevice {
+        /// On which.
+        id: DeviceId,
+        /// How many were read.
+        version: i64,
+    },
 }
 
 /// New images of rows. A row that is new has version 1; one that changes has the version after the one that was read.

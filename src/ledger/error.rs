@@ -96,6 +96,12 @@ fn unique(constraint: &str, message: &str) -> LedgerError {
 /// States that pass by themselves: lock and statement timeouts, deadlocks, lost races, a database that is starting or stopping,
 /// too many connections, no disk left; SQLite's busy (5), locked (6), full (13) and I/O (10) codes.
 fn is_passing(code: &str) -> bool {
-    matches!(code, "55P03" | "57014" | "40P01" | "40001" | "25P03" | "25P04" | "5" | "6" | "10" | "13" | "517")
-        || ["08", "53", "57P", "58"].iter().any(|class| code.starts_with(class))
+    match code.parse::<u32>() {
+        // SQLite: up to four digits, the lowest byte is the primary code.
+        Ok(number) if code.len() <= 4 => matches!(number & 0xff, 5 | 6 | 10 | 13),
+        _ => {
+            matches!(code, "55P03" | "57014" | "40P01" | "40001" | "25P03" | "25P04")
+                || ["08", "53", "57P", "58"].iter().any(|class| code.starts_with(class))
+        }
+    }
 }

@@ -33,6 +33,12 @@ async fn catch_up(book: &Postgres, log: &ChangeLog, clock: Clock) -> Result<(), 
     loop {
         let asked = clock.mark();
         let changes = book.changes_after(log.position()).await?;
+        // Numbers have no gaps: one that is missing was pruned while this gateway was away.
+        if let Some((first, _)) = changes.first()
+            && *first > log.position() + 1
+        {
+            log.missed(*first);
+        }
         for (number, altered) in &changes {
             log.note(*number, altered);
         }

@@ -16,7 +16,7 @@ use super::error::LedgerError;
 use crate::limits;
 
 /// Something that is written in a batch.
-pub trait Job: Send + Sync + 'static {
+pub trait Job: Clone + Send + Sync + 'static {
     /// What becomes of it.
     type Done: Send + 'static;
     /// What is in the batch already, as far as it matters.
@@ -28,7 +28,7 @@ pub trait Job: Send + Sync + 'static {
 
 type Reply<J> = oneshot::Sender<Result<<J as Job>::Done, LedgerError>>;
 type Waiting<J> = (J, Reply<J>);
-type Write<K, J> = dyn Fn(K, Vec<J>) -> BoxFuture<'static, Result<Vec<<J as Job>::Done>, LedgerError>> + Send + Sync;
+type Write<K, J> = dyn Fn(K, Arc<Vec<J>>) -> BoxFuture<'static, Result<Vec<<J as Job>::Done>, LedgerError>> + Send + Sync;
 
 /// The lanes of one kind of entry.
 pub struct Lanes<K, J: Job> {
@@ -51,7 +51,7 @@ where
     /// Lanes whose batches of at most `batch` entries are written by `write`, which answers one result per entry, in their order.
     pub fn new(
         batch: usize,
-        write: impl Fn(K, Vec<J>) -> BoxFuture<'static, Result<Vec<J::Done>, LedgerError>> + Send + Sync + 'static,
+        write: impl Fn(K, Arc<Vec<J>>) -> BoxFuture<'static, Result<Vec<J::Done>, LedgerError>> + Send + Sync + 'static,
     ) -> Self {
         Self { open: Arc::default(), write: Arc::new(write), batch }
     }
@@ -112,7 +112,16 @@ where
         if jobs.is_empty() {
             continue;
         }
-        answer::<J>(replies, (lanes.write)(key, jobs).await);
+        let jobs = Arc::new(jobs);
+        match (lanes.write)(key, Arc::clone(&jobs)).await {
+            // One of them cannot be written, and it is not the others' fault: each by itself.
+            Err(LedgerError::Broken) if jobs.len() > 1 => {
+                for (job, reply) in jobs.iter().zip(replies) {
+                    answer::<J>(vec![reply], (lanes.write)(key, Arc::new(vec![job.clone()])).await);
+                }
+            }
+            done => answer::<J>(replies, done),
+        }
     }
 }
 

@@ -33,9 +33,9 @@ impl<M: Manager> Connections<M> {
 
     /// Lends a connection.
     pub async fn lease(&self) -> Result<Lease<M>, LedgerError> {
-        match self.0.get().await {
-            Ok(object) => Ok(Lease { object: Some(object), finished: false }),
-            Err(_) => Err(LedgerError::Unavailable),
+        match timeout(limits::CONNECT, self.0.get()).await {
+            Ok(Ok(object)) => Ok(Lease { object: Some(object), finished: false }),
+            Ok(Err(_)) | Err(_) => Err(LedgerError::Unavailable),
         }
     }
 }

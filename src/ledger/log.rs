@@ -65,6 +65,11 @@ impl ChangeLog {
         }
     }
 
+    /// The changes before this number were pruned before they were heard: no copy from before is trusted.
+    pub fn missed(&self, before: i64) {
+        self.floor.fetch_max(before, Ordering::AcqRel);
+    }
+
     /// The log was heard up to this position, by a look that began at `asked`.
     pub fn heard(&self, position: i64, asked: Instant) {
         self.position.fetch_max(position, Ordering::AcqRel);
@@ -115,6 +120,15 @@ mod tests {
         }
         assert!(!log.trusts(5, &[Uuid::from_u128(3)]));
         assert!(log.changed.len() <= limits::CHANGED_REMEMBERED);
+    }
+
+    #[test]
+    fn what_was_pruned_before_it_was_heard_is_mistrusted() {
+        let log = ChangeLog::new(Clock, 10, true);
+        assert!(log.trusts(10, &[Uuid::from_u128(1)]));
+        log.missed(500);
+        assert!(!log.trusts(499, &[Uuid::from_u128(1)]));
+        assert!(log.trusts(500, &[Uuid::from_u128(1)]));
     }
 
     #[test]

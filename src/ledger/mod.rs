@@ -169,7 +169,7 @@ impl Book {
         Ok(Self {
             scans: scan_lanes(&store, clock),
             sales: sale_lanes(&store, clock),
-            looks: look_lanes(&store),
+            looks: look_lanes(&store, clock),
             turns: Arc::default(),
             store,
             log,
@@ -319,13 +319,15 @@ pass_on! {
     open_session_counts() -> Vec<(SessionKind, i64)>;
 }
 
-/// Tries a batch again when the book lost a race or a connection. That is safe: what was written is known by its id.
+/// Tries a batch again when the book lost a race or a connection, while those who wait for it still do. That is safe: what was written is
+/// known by its id.
 macro_rules! insist {
-    ($call:expr) => {{
+    ($clock:expr, $call:expr) => {{
+        let until = $clock.deadline(limits::WALK);
         let mut tries = 1;
         loop {
             match $call.await {
-                Err(LedgerError::Unavailable | LedgerError::Moved) if tries < limits::BATCH_TRIES => tries += 1,
+                Err(LedgerError::Unavailable | LedgerError::Moved) if tries < limits::BATCH_TRIES && !$clock.is_past(until) => tries += 1,
                 done => break done,
             }
         }
@@ -334,24 +336,24 @@ macro_rules! insist {
 
 fn scan_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, ScanEntry> {
     let store = store.clone();
-    Lanes::new(limits::BATCH, move |organisation, batch: Vec<ScanEntry>| {
+    Lanes::new(limits::BATCH, move |organisation, batch: Arc<Vec<ScanEntry>>| {
         let store = store.clone();
-        async move { insist!(async { on!(&store, book => book.commit_scans(organisation, clock.now(), &batch).await) }) }.boxed()
+        async move { insist!(clock, async { on!(&store, book => book.commit_scans(organisation, clock.now(), &batch).await) }) }.boxed()
     })
 }
 
 fn sale_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, SaleEntry> {
     let store = store.clone();
-    Lanes::new(limits::SALES_BATCH, move |organisation, batch: Vec<SaleEntry>| {
+    Lanes::new(limits::SALES_BATCH, move |organisation, batch: Arc<Vec<SaleEntry>>| {
         let store = store.clone();
-        async move { insist!(async { on!(&store, book => book.commit_sales(organisation, clock.now(), &batch).await) }) }.boxed()
+        async move { insist!(clock, async { on!(&store, book => book.commit_sales(organisation, clock.now(), &batch).await) }) }.boxed()
     })
 }
 
-fn look_lanes(store: &Store) -> Lanes<u8, Look> {
+fn look_lanes(store: &Store, clock: Clock) -> Lanes<u8, Look> {
     let store = store.clone();
-    Lanes::new(limits::BATCH, move |_, batch: Vec<Look>| {
+    Lanes::new(limits::BATCH, move |_, batch: Arc<Vec<Look>>| {
         let store = store.clone();
-        async move { insist!(async { on!(&store, book => book.look(&batch).await) }) }.boxed()
+        async move { insist!(clock, async { on!(&store, book => book.look(&batch).await) }) }.boxed()
     })
 }

@@ -137,12 +137,15 @@ impl Request {
         #[derive(Serialize)]
         struct Meaning<'r> {
             event: EventId,
-            lines: &'r [Line],
+            lines: Vec<&'r Line>,
             expected_total: Option<&'r str>,
             payment: &'r Payment,
             admit: bool,
         }
-        let Self { event, lines, expected_total, payment, admit, .. } = self;
+        let Self { event, expected_total, payment, admit, .. } = self;
+        // The order of the lines means nothing.
+        let mut lines: Vec<&Line> = self.lines.iter().collect();
+        lines.sort_by_key(|line| line.ticket_type);
         fingerprint(&Meaning { event: *event, lines, expected_total: expected_total.as_deref(), payment, admit: *admit })
     }
 }

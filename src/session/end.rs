@@ -7,7 +7,7 @@ use crate::{
     ids::{SessionId, UserId},
     ledger::{
         Book, Page,
-        change::Change,
+        change::{Change, Guard},
         rows::{Authority, Session},
         words::{EndReason, Permission},
     },
@@ -38,9 +38,7 @@ async fn end(
         let other = of_this_organisation(book, &caller, session).await?;
         may_touch(&caller, other.membership.user_id)?;
         let own = session == caller.authority().session.id;
-        // A sign-out rests on the session itself, whose image is in the change; ending another's rests on the caller too.
-        let guards = if own { Vec::new() } else { caller.guards() };
-        let mut change = Change::new(organisation, now, guards);
+        let mut change = Change::new(organisation, now, caller.guards());
         if other.session.ended_at.is_none() {
             let reason = if own { EndReason::SignedOut } else { EndReason::Ended };
             change.images.sessions.push(ended(other.session, reason, now));
@@ -73,8 +71,15 @@ async fn of_this_organisation(book: &Book, caller: &Caller, session: SessionId) 
     Ok(found.ok_or(Refused::NotFound)?)
 }
 
+/// Ends these sessions of a member or on a device with what they stand on, and none that begins meanwhile is overlooked.
+pub fn end_with(change: &mut Change, open: Vec<Authority>, all_of: impl FnOnce(i64) -> Guard) {
+    change.guards.push(all_of(i64::try_from(open.len()).unwrap_or(i64::MAX)));
+    let at = change.at;
+    change.images.sessions.extend(open.into_iter().map(|open| ended(open.session, EndReason::Ended, at)));
+}
+
 /// The image of a session that ends now.
-pub fn ended(mut session: Session, reason: EndReason, now: Moment) -> Session {
+fn ended(mut session: Session, reason: EndReason, now: Moment) -> Session {
     session.version += 1;
     session.ended_at = Some(now);
     session.end_reason = Some(reason);

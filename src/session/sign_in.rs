@@ -78,8 +78,8 @@ pub enum SignInError {
     #[error("the body is invalid")]
     Invalid(Faults),
     /// Too many failures before this one.
-    #[error("There were too many failed sign-ins. Please wait a few minutes.")]
-    Throttled,
+    #[error("There were too many failed sign-ins. Please wait {0} seconds.")]
+    Throttled(i64),
     /// Too many sign-ins wait.
     #[error(transparent)]
     PoolFull(#[from] PoolFull),
@@ -153,9 +153,7 @@ async fn prove(entrance: &Entrance, device: Option<&EnrolledDevice>, request: Si
     faults.none_or(()).map_err(SignInError::Invalid)?;
     let source = device.map_or_else(|| address.to_owned(), |device| device.id().to_string());
     let attempt = Attempt { organisation: slug, username_key: username.to_lowercase(), source };
-    if !entrance.throttle.allows(&attempt, entrance.clock.now()) {
-        return Err(SignInError::Throttled);
-    }
+    entrance.throttle.allows(&attempt, entrance.clock.now()).map_err(SignInError::Throttled)?;
 
     let found = find(&entrance.book, device, &attempt).await?;
     let hash = found.as_ref().map(|proven| proven.user.password_hash.clone());

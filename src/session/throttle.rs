@@ -35,14 +35,19 @@ impl Throttle {
         Self(Cache::new(limits::FAILED_SIGN_INS_REMEMBERED))
     }
 
-    /// Whether this may be tried now.
-    pub fn allows(&self, attempt: &Attempt, now: Moment) -> bool {
-        self.0.get(attempt).is_none_or(|failures| failures.count < limits::FAILED_SIGN_INS || is_past(failures, now))
+    /// Whether this may be tried now; otherwise in how many seconds.
+    pub fn allows(&self, attempt: &Attempt, now: Moment) -> Result<(), i64> {
+        match self.0.get(attempt) {
+            Some(failures) if failures.count >= limits::FAILED_SIGN_INS && now < end(failures) => {
+                Err((end(failures) - now).num_seconds() + 1)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// It failed.
     pub fn failed(&self, attempt: Attempt, now: Moment) {
-        let before = self.0.get(&attempt).filter(|failures| !is_past(*failures, now));
+        let before = self.0.get(&attempt).filter(|failures| now < end(*failures));
         let failures = before.map_or(Failures { count: 1, since: now }, |f| Failures { count: f.count + 1, since: f.since });
         self.0.insert(attempt, failures);
     }
@@ -59,8 +64,8 @@ impl Default for Throttle {
     }
 }
 
-fn is_past(failures: Failures, now: Moment) -> bool {
-    now >= failures.since + TimeDelta::seconds(limits::FAILED_SIGN_INS_SECONDS)
+fn end(failures: Failures) -> Moment {
+    failures.since + TimeDelta::seconds(limits::FAILED_SIGN_INS_SECONDS)
 }
 
 #[cfg(test)]
@@ -76,16 +81,16 @@ mod tests {
     fn failures_hold_up_the_guesser_and_nobody_else() {
         let (throttle, now) = (Throttle::new(), Clock.now());
         for _ in 0..limits::FAILED_SIGN_INS {
-            assert!(throttle.allows(&attempt("ada", "192.0.2.7"), now));
+            assert!(throttle.allows(&attempt("ada", "192.0.2.7"), now).is_ok());
             throttle.failed(attempt("ada", "192.0.2.7"), now);
         }
-        assert!(!throttle.allows(&attempt("ada", "192.0.2.7"), now));
-        assert!(throttle.allows(&attempt("ada", "device 1"), now), "Ada herself, elsewhere");
-        assert!(throttle.allows(&attempt("bob", "192.0.2.7"), now), "her neighbour");
+        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), now).is_err());
+        assert!(throttle.allows(&attempt("ada", "device 1"), now).is_ok(), "Ada herself, elsewhere");
+        assert!(throttle.allows(&attempt("bob", "192.0.2.7"), now).is_ok(), "her neighbour");
         let later = now + TimeDelta::seconds(limits::FAILED_SIGN_INS_SECONDS);
-        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), later));
+        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), later).is_ok());
         throttle.failed(attempt("ada", "192.0.2.7"), later);
-        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), later), "counted anew");
+        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), later).is_ok(), "counted anew");
     }
 
     #[test]
@@ -95,6 +100,6 @@ mod tests {
             throttle.failed(attempt("ada", "192.0.2.7"), now);
         }
         throttle.succeeded(&attempt("ada", "192.0.2.7"));
-        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), now));
+        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), now).is_ok());
     }
 }

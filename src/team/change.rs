@@ -11,12 +11,12 @@ use crate::{
     ids::{EventId, OrganisationId, UserId},
     ledger::{
         Book, LedgerError,
-        change::Change,
+        change::{Change, Guard},
         rows::{Membership, Organisation, User},
-        words::{EndReason, MemberStatus, Permission, Role},
+        words::{MemberStatus, Permission, Role},
     },
     limits,
-    session::{end::ended, password::Passwords},
+    session::{end::end_with, password::Passwords},
 };
 
 /// A member to be added.
@@ -240,9 +240,8 @@ async fn alter(
             change_it(&mandate, &mut after)?;
             keep_an_administrator(book, &before, &after).await?;
             if after.status == MemberStatus::Removed {
-                for open in book.open_sessions(Some(after.id), None).await? {
-                    change.images.sessions.push(ended(open.session, EndReason::Ended, now));
-                }
+                let open = book.open_sessions(Some(after.id), None).await?;
+                end_with(&mut change, open, |version| Guard::OpenOfMember { id: after.id, version });
             }
             after.version += 1;
             change.images.memberships.push(after.clone());

@@ -35,6 +35,22 @@ async fn the_meaning_of_the_body_counts_and_not_its_letters(house: House) {
     assert_eq!(again.text, first.text);
 }
 
+on_both!(the_gate_of_the_device_is_a_default_like_any_other);
+async fn the_gate_of_the_device_is_a_default_like_any_other(house: House) {
+    let door = Door::open(&house).await;
+    door.ticket(&house, "A-1", "valid", 1).await;
+    let made = json!({"name": "Scanner at the gate", "kind": "scanner", "gate": "North"});
+    let made = house.admin.line.post("/v1/devices", &made).await.ok(201);
+    let device = house.admin.enrol(made["enrolment_code"].as_str().unwrap()).await;
+    let phone = house.admin.hire("scanner").await.phone(&device).await;
+    let mut scan = scan_of(&door.event, "A-1");
+    phone.send(&scan).await.ok(200);
+    scan["gate"] = json!("North");
+    assert!(phone.send(&scan).await.replayed());
+    scan["gate"] = json!("South");
+    phone.send(&scan).await.problem(422, "id_reused");
+}
+
 on_both!(an_id_belongs_to_one_scan);
 async fn an_id_belongs_to_one_scan(house: House) {
     let door = Door::open(&house).await;

@@ -150,6 +150,10 @@ async fn known_origins_may_call_from_a_browser(house: House) {
     };
     let known = Answer::to(preflight("https://pos.example.org")).await;
     assert_eq!(known.header("access-control-allow-origin"), Some("https://pos.example.org"));
+    let refused = house.a().request(reqwest::Method::GET, "/v1/events").header("Origin", "https://pos.example.org");
+    let refused = Answer::to(refused).await;
+    refused.problem(401, "token_missing");
+    assert_eq!(refused.header("access-control-allow-origin"), Some("https://pos.example.org"), "a till has to read a refusal");
     let unknown = Answer::to(preflight("https://evil.example.org")).await;
     assert_ne!(unknown.header("access-control-allow-origin"), Some("https://evil.example.org"));
     assert_ne!(unknown.header("access-control-allow-origin"), Some("*"));

@@ -5,10 +5,10 @@
 mod crew;
 mod full_tilt;
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use serde_json::{Value, json};
 
-use crate::support::{Event, House, Phone, on_both};
+use crate::support::{Event, House, Phone, on_both, scan_of};
 
 on_both!(one_ticket_before_sixteen_phones_is_one_green_light);
 async fn one_ticket_before_sixteen_phones_is_one_green_light(house: House) {
@@ -67,6 +67,48 @@ async fn many_tickets_before_many_phones_are_each_let_in_once(house: House) {
     });
     assert_eq!(join_all(walks).await.iter().sum::<usize>(), 100);
     assert_eq!(house.book.admissions(&door.event.id).await, 100);
+}
+
+on_both!(entries_and_exits_of_one_ticket_follow_from_each_other);
+async fn entries_and_exits_of_one_ticket_follow_from_each_other(house: House) {
+    let door = Door::open(&house, 12).await;
+    let pass = json!({"name": "Pass", "price": "0.00", "reentry": true, "entries_allowed": 40});
+    let pass = house.admin.ticket_type_with(&door.event, pass).await;
+    house.admin.tickets(&door.event, &pass, &["PASS"]).await;
+    let walks = door.phones.iter().enumerate().map(|(number, phone)| {
+        let event = &door.event;
+        async move {
+            for turn in 0..12 {
+                let mut scan = scan_of(event, "PASS");
+                scan["direction"] = json!(if (number + turn) % 3 == 0 { "out" } else { "in" });
+                phone.send(&scan).await.ok(200);
+            }
+        }
+    });
+    join_all(walks).await;
+    let broken = "select count(*) from admissions f left join admissions b on b.ticket_id = f.ticket_id and b.seq = f.seq - 1
+        where f.event_id = $1 and f.seq > 1 and (b.seq is null
+            or f.inside <> b.inside + case f.direction when 'in' then 1 else -1 end
+            or f.used <> b.used + case f.direction when 'in' then 1 else -1 end)";
+    assert_eq!(house.book.count(broken, &[&door.event.id]).await, 0, "each movement counts from the one before");
+    assert!(house.book.admissions(&door.event.id).await > 12);
+}
+
+on_both!(a_member_who_is_removed_while_signing_in_is_out);
+async fn a_member_who_is_removed_while_signing_in_is_out(house: House) {
+    let door = Door::open(&house, 0).await;
+    door.ticket(&house, "A-1", 99).await;
+    for round in 0..12 {
+        let member = house.admin.hire("scanner").await;
+        let device = house.admin.device("scanner").await;
+        let line = house.turn(round).with_token(device.line.token());
+        let ((), signed_in) = join(house.admin.at(house.turn(round + 1)).remove(&member), member.try_sign_in(&line)).await;
+        if signed_in.status == 201 {
+            let phone = house.turn(round).with_token(signed_in.json()["session_token"].as_str().unwrap());
+            assert_eq!(phone.post("/v1/scans", &scan_of(&door.event, "A-1")).await.status, 401, "round {round}");
+        }
+    }
+    assert_eq!(house.book.admissions(&door.event.id).await, 0);
 }
 
 /// An event with many phones at its door, taking turns at the gateways.

@@ -130,7 +130,9 @@ impl From<SignInError> for Problem {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::CredentialsInvalid => Self::new(StatusCode::UNAUTHORIZED, Code::CredentialsInvalid, error.to_string()),
-            SignInError::Throttled => Self::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, error.to_string()),
+            SignInError::Throttled(seconds) => {
+                Self { retry_after: seconds, ..Self::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, error.to_string()) }
+            }
             SignInError::NotAuthenticated(error) => error.into(),
             SignInError::Invalid(faults) => Self::invalid(faults),
             SignInError::PoolFull(error) => error.into(),

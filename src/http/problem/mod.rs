@@ -96,6 +96,8 @@ pub struct Problem {
     pub detail: String,
     /// The members that this code adds.
     pub members: Map<String, Value>,
+    /// After how many seconds to try again, with 429 and 503.
+    pub retry_after: i64,
 }
 
 /// The shape of a problem, for the OpenAPI document.
@@ -127,7 +129,7 @@ pub struct ProblemView {
 impl Problem {
     /// A problem without further members.
     pub fn new(status: StatusCode, code: Code, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), members: Map::new() }
+        Self { status, code, detail: detail.into(), members: Map::new(), retry_after: 1 }
     }
 
     /// With a member that its code adds.
@@ -159,7 +161,7 @@ impl Problem {
 
     /// The body, once the request's id is known.
     pub fn into_body(self, request_id: &str) -> Response {
-        let Self { status, code, detail, members } = self;
+        let Self { status, code, detail, members, retry_after } = self;
         let mut body = json!({
             "type": format!("urn:stagedoor:problem:{code}"),
             "title": status.canonical_reason().unwrap_or("Error"),
@@ -175,7 +177,7 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -64,7 +64,7 @@ async fn standing(house: &House) -> Readiness {
 /// Metrics.
 ///
 /// In the OpenMetrics text format, as Prometheus reads it.
-#[utoipa::path(get, path = "/metrics", tag = "operations", security(()), responses((status = 200, description = "Done.", body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/metrics", tag = "operations", security(()), responses((status = 200, description = "Done.", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")))]
 pub async fn metrics(State(house): State<House>) -> Result<impl IntoResponse, Problem> {
     let _readiness = standing(&house).await;
     let text = house.metrics.text().map_err(|_| Problem::internal())?;

@@ -33,7 +33,9 @@ pub async fn sell(State(house): State<House>, bearer: Bearer, sent: Sent<SaleBod
     let mut rooms = Rooms::default();
     match pos::sell(&house.sources, clerk.claims(), &request, &mut rooms).await {
         Ok(answer) => {
-            house.metrics.sale();
+            if !answer.replayed {
+                house.metrics.sale();
+            }
             Ok(walked(StatusCode::CREATED, &answer, answer.replayed, rooms))
         }
         Err(error) => Ok(refused(error.into(), rooms)),

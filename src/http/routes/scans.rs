@@ -7,7 +7,6 @@ use crate::{
     door::{
         self,
         answer::Answer,
-        decide::VerdictWord,
         request::{Request, ScanBody},
     },
     http::{
@@ -32,11 +31,9 @@ pub async fn scan(State(house): State<House>, bearer: Bearer, sent: Sent<ScanBod
     let mut rooms = Rooms::default();
     match door::scan(&house.sources, clerk.claims(), &request, &mut rooms).await {
         Ok(answer) => {
-            let verdict = match answer.verdict {
-                VerdictWord::Admit => "admit",
-                VerdictWord::Refuse => "refuse",
-            };
-            house.metrics.verdict(verdict, answer.reason.map_or("", |reason| reason.as_str()));
+            if !answer.replayed {
+                house.metrics.verdict(answer.verdict.as_str(), answer.reason.map_or("", |reason| reason.as_str()));
+            }
             Ok(walked(StatusCode::OK, &answer, answer.replayed, rooms))
         }
         Err(error) => Ok(refused(error.into(), rooms)),

@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::Postgres;
 use crate::{
-    ids::{EventId, Named, OrganisationId, ScanId, SessionId},
+    ids::{DeviceId, EventId, MembershipId, Named, OrganisationId, ScanId, SessionId},
     ledger::{
         entry::{Look, Seen},
         error::LedgerError,
         lease::within,
-        rows::{Authority, EventFacts, Movement, RecordedScan, Ticket},
+        rows::{Authority, Device, Event, EventFacts, Membership, Movement, RecordedScan, Session, Ticket, TicketType},
     },
     limits,
 };
@@ -33,6 +33,7 @@ async fn snapshot(db: &mut PgConnection, looks: &[Look]) -> Result<Vec<Box<Seen>
     let authorities = authorities(&mut tx, looks).await?;
     let events = events(&mut tx, looks, &authorities).await?;
     let tickets = tickets(&mut tx, looks).await?;
+    let elsewhere = elsewhere(&mut tx, looks, &authorities, &tickets).await?;
     let scans = scans(&mut tx, looks, &authorities).await?;
 
     let mut all = Vec::with_capacity(looks.len());
@@ -45,9 +46,7 @@ async fn snapshot(db: &mut PgConnection, looks: &[Look]) -> Result<Vec<Box<Seen>
             seen.scan = look.scan.and_then(|id| scans.get(&(organisation, id)).cloned());
             if let (Some(code), true) = (&look.code, seen.event.is_some()) {
                 seen.ticket = tickets.get(&(look.event, code.as_str())).cloned();
-                if seen.ticket.is_none() {
-                    seen.elsewhere = Postgres::elsewhere_on(&mut tx, organisation, look.event, code).await?;
-                }
+                seen.elsewhere = elsewhere.get(&(organisation, look.event, code.clone())).cloned();
             }
             if let Some(sale) = look.sale {
                 seen.sale = Postgres::sale_on(&mut tx, organisation, sale).await?;
@@ -69,14 +68,37 @@ fn pinned(authority: &Authority, events: &HashMap<EventId, EventFacts>) -> Optio
 }
 
 async fn authorities(db: &mut PgConnection, looks: &[Look]) -> Result<HashMap<SessionId, Authority>, sqlx::Error> {
-    let distinct: HashSet<SessionId> = looks.iter().map(|look| look.session).collect();
-    let mut found = HashMap::with_capacity(distinct.len());
-    for session in distinct {
-        if let Some(authority) = Postgres::authority_on(&mut *db, session).await? {
-            found.insert(session, authority);
-        }
-    }
-    Ok(found)
+    let ids: HashSet<SessionId> = looks.iter().map(|look| look.session).collect();
+    let ids: Vec<Uuid> = ids.into_iter().map(Uuid::from).collect();
+    let sessions: Vec<Session> = query_as("select * from sessions where id = any($1)").bind(&ids).fetch_all(&mut *db).await?;
+    let members: Vec<Membership> =
+        query_as("select * from memberships where id in (select membership_id from sessions where id = any($1))")
+            .bind(&ids)
+            .fetch_all(&mut *db)
+            .await?;
+    let devices: Vec<Device> = query_as("select * from devices where id in (select device_id from sessions where id = any($1))")
+        .bind(&ids)
+        .fetch_all(&mut *db)
+        .await?;
+    let names: Vec<(MembershipId, String, String, String)> = query_as(
+        "select m.id, u.name, o.slug, o.name from memberships m join users u on u.id = m.user_id join organisations o on o.id = m.organisation_id
+         where m.id in (select membership_id from sessions where id = any($1))",
+    )
+    .bind(&ids)
+    .fetch_all(&mut *db)
+    .await?;
+
+    let members: HashMap<MembershipId, Membership> = members.into_iter().map(|m| (m.id, m)).collect();
+    let devices: HashMap<DeviceId, Device> = devices.into_iter().map(|d| (d.id, d)).collect();
+    let names: HashMap<MembershipId, (String, String, String)> =
+        names.into_iter().map(|(id, user, slug, name)| (id, (user, slug, name))).collect();
+    let whole = |session: Session| {
+        let (user_name, organisation_slug, organisation_name) = names.get(&session.membership_id)?.clone();
+        let membership = members.get(&session.membership_id)?.clone();
+        let device = session.device_id.and_then(|id| devices.get(&id).cloned());
+        Some((session.id, Authority { session, membership, device, user_name, organisation_slug, organisation_name }))
+    };
+    Ok(sessions.into_iter().filter_map(whole).collect())
 }
 
 async fn events(
@@ -88,14 +110,51 @@ async fn events(
         [only] => Some(*only),
         _ => None,
     });
-    let distinct: HashSet<EventId> = looks.iter().map(|look| look.event).chain(pins).collect();
-    let mut found = HashMap::with_capacity(distinct.len());
-    for id in distinct {
-        if let Some(facts) = Postgres::event_on(&mut *db, id).await? {
-            found.insert(id, facts);
+    let ids: HashSet<EventId> = looks.iter().map(|look| look.event).chain(pins).collect();
+    let ids: Vec<Uuid> = ids.into_iter().map(Uuid::from).collect();
+    let events: Vec<Event> = query_as("select * from events where id = any($1)").bind(&ids).fetch_all(&mut *db).await?;
+    let types: Vec<TicketType> =
+        query_as("select * from ticket_types where event_id = any($1) order by id").bind(&ids).fetch_all(&mut *db).await?;
+    let mut found: HashMap<EventId, EventFacts> =
+        events.into_iter().map(|event| (event.id, EventFacts { event, types: Vec::new() })).collect();
+    for ticket_type in types {
+        if let Some(facts) = found.get_mut(&ticket_type.event_id) {
+            facts.types.push(ticket_type);
         }
     }
     Ok(found)
+}
+
+type Elsewhere = HashMap<(OrganisationId, EventId, String), Named>;
+
+/// Live events of the same organisations that have the tickets which the events asked for have not.
+async fn elsewhere(
+    db: &mut PgConnection,
+    looks: &[Look],
+    authorities: &HashMap<SessionId, Authority>,
+    tickets: &Tickets<'_>,
+) -> Result<Elsewhere, sqlx::Error> {
+    let missing = looks.iter().filter_map(|look| {
+        let code = look.code.as_deref().filter(|code| !tickets.contains_key(&(look.event, code)))?;
+        Some((authorities.get(&look.session)?.membership.organisation_id.0, (look.event.0, code)))
+    });
+    let (organisations, (events, codes)): (Vec<Uuid>, (Vec<Uuid>, Vec<&str>)) = missing.unzip();
+    if organisations.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found: Vec<(OrganisationId, EventId, String, Uuid, String)> = query_as(
+        "select w.organisation_id, w.event_id, w.code, e.id, e.name
+         from unnest($1::uuid[], $2::uuid[], $3::text[]) as w (organisation_id, event_id, code)
+         join events e on e.organisation_id = w.organisation_id and e.id <> w.event_id and e.status = 'live'
+         join tickets t on t.event_id = e.id and t.code = w.code collate \"C\"
+         order by e.id desc",
+    )
+    .bind(organisations)
+    .bind(events)
+    .bind(codes)
+    .fetch_all(&mut *db)
+    .await?;
+    Ok(found.into_iter().map(|(organisation, event, code, id, name)| ((organisation, event, code), Named::new(id, name))).collect())
 }
 
 /// A ticket as it is found by event and code, with its last movement beside it.

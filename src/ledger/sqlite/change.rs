@@ -67,6 +67,12 @@ async fn guard(db: &mut SqliteConnection, guards: &[Guard]) -> Result<(), Ledger
             Guard::Membership { id, version } => ("select version = $2 from memberships where id = $1", id.0, version),
             Guard::Device { id, version } => ("select version = $2 from devices where id = $1", id.0, version),
             Guard::Event { id, version } => ("select version = $2 from events where id = $1", id.0, version),
+            Guard::OpenOfMember { id, version } => {
+                ("select count(*) = $2 from sessions where membership_id = $1 and ended_at is null", id.0, version)
+            }
+            Guard::OpenOfDevice { id, version } => {
+                ("select count(*) = $2 from sessions where device_id = $1 and ended_at is null", id.0, version)
+            }
         };
         let stands: Option<bool> = query_scalar(statement).bind(id).bind(version).fetch_optional(&mut *db).await?;
         if stands != Some(true) {

@@ -4,11 +4,12 @@ use sqlx::{Connection, SqliteConnection, query_as, query_scalar};
 
 use super::Sqlite;
 use crate::{
-    ids::{EventId, OrganisationId, ScanId},
+    ids::{EventId, Named, OrganisationId, ScanId},
     ledger::{
         entry::{Look, Seen},
         error::LedgerError,
         rows::{Movement, RecordedScan, Ticket},
+        words::EventStatus,
     },
 };
 
@@ -45,7 +46,7 @@ async fn one(db: &mut SqliteConnection, look: &Look) -> Result<Seen, sqlx::Error
     if let (Some(code), true) = (&look.code, seen.event.is_some()) {
         seen.ticket = ticket(&mut *db, look.event, code).await?;
         if seen.ticket.is_none() {
-            seen.elsewhere = Sqlite::elsewhere_on(&mut *db, organisation, look.event, code).await?;
+            seen.elsewhere = elsewhere(&mut *db, organisation, look.event, code).await?;
         }
     }
     Ok(seen)
@@ -81,4 +82,24 @@ async fn scan(db: &mut SqliteConnection, organisation: OrganisationId, id: ScanI
     .bind(id)
     .fetch_optional(db)
     .await
+}
+
+/// The live event of the organisation, other than this one, that has a ticket with this code.
+async fn elsewhere(
+    db: &mut SqliteConnection,
+    organisation: OrganisationId,
+    event: EventId,
+    code: &str,
+) -> Result<Option<Named>, sqlx::Error> {
+    let found: Option<(EventId, String)> = query_as(
+        "select e.id, e.name from events e join tickets t on t.event_id = e.id and t.code = $3
+         where e.organisation_id = $1 and e.id <> $2 and e.status = $4 order by e.id limit 1",
+    )
+    .bind(organisation)
+    .bind(event)
+    .bind(code)
+    .bind(EventStatus::Live)
+    .fetch_optional(&mut *db)
+    .await?;
+    Ok(found.map(|(id, name)| Named::new(id, name)))
 }

@@ -10,7 +10,6 @@ mod scans;
 
 use std::{collections::HashMap, fs::File, path::Path, sync::Arc};
 
-use anyhow::Context;
 use deadpool::managed::{Manager, Metrics, RecycleResult};
 use sqlx::{
     ConnectOptions, SqliteConnection,
@@ -23,7 +22,7 @@ use super::{
     error::LedgerError,
     lease::{Connections, Lease},
 };
-use crate::{clock::Moment, ids::OrganisationId};
+use crate::{clock::Moment, ids::OrganisationId, private};
 
 /// Begins a transaction that holds the book alone.
 macro_rules! begin {
@@ -61,9 +60,11 @@ impl Sqlite {
     /// Opens the file, or makes it, and brings it up to date. A file that another process has open is refused.
     pub async fn open(path: &Path, readers: usize) -> anyhow::Result<Self> {
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+            private::folder(folder)?;
         }
         let owned = own(path)?;
+        // The signing keys are in it; what SQLite puts beside the file has the file's permissions.
+        private::file(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -99,12 +100,7 @@ impl Sqlite {
 fn own(path: &Path) -> anyhow::Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&name)
-        .with_context(|| format!("{} cannot be opened", path.display()))?;
+    let file = private::file(Path::new(&name))?;
     file.try_lock()
         .map_err(|_| anyhow::anyhow!("{} is in use by another stagedoor process; use Postgres for several gateways", path.display()))?;
     Ok(file)
