@@ -30,6 +30,11 @@ impl Clock {
         Instant::now()
     }
 
+    /// How long ago a mark was made.
+    pub fn since(self, mark: Instant) -> Duration {
+        Instant::now().saturating_duration_since(mark)
+    }
+
     /// The moment after which a request is no longer worked on.
     pub fn deadline(self, limit: Duration) -> tokio::time::Instant {
         tokio::time::Instant::now() + limit

@@ -91,6 +91,11 @@ pub const USED_BATCH: usize = 500;
 /// Time between two rounds of housekeeping in the book.
 pub const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
+/// Time to wait when no further connection can be accepted (too many open files) before the next try.
+pub const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
+/// Time for which last uses of sessions are gathered before they are written together.
+pub const USED_GATHER: Duration = Duration::from_millis(100);
+
 // --- queues and batches --------------------------------------------------------------------------------------------
 /// Entries that may wait for one organisation's committer.
 pub const LANE_QUEUE: usize = 8_192;

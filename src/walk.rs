@@ -73,7 +73,7 @@ impl Rooms {
     pub async fn time<T>(&mut self, room: Room, work: impl Future<Output = T>) -> T {
         let begun = self.clock.mark();
         let done = work.await;
-        self.add(room, begun.elapsed());
+        self.add(room, self.clock.since(begun));
         done
     }
 
@@ -81,7 +81,7 @@ impl Rooms {
     pub fn measure<T>(&mut self, room: Room, work: impl FnOnce() -> T) -> T {
         let begun = self.clock.mark();
         let done = work();
-        self.add(room, begun.elapsed());
+        self.add(room, self.clock.since(begun));
         done
     }
 

@@ -2,7 +2,7 @@
 //!
 //! It is no part of what a decision rests on: losing a note costs nobody a sign-in before its idle time.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use dashmap::DashMap;
@@ -76,6 +76,6 @@ async fn write(book: Book, clock: Clock, mut uses: mpsc::Receiver<Use>) {
         }
         batch.clear();
         // Gathers what comes in meanwhile.
-        sleep(Duration::from_millis(100)).await;
+        sleep(limits::USED_GATHER).await;
     }
 }

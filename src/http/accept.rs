@@ -41,10 +41,6 @@ use crate::limits;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// How long the loop waits after a failure that will not be gone at once, such as too many open
-/// files.
-const BACK_OFF: Duration = Duration::from_millis(50);
-
 /// Serves `routes` on `listener` until `stop` is cancelled, then drains: accepts nothing new, lets
 /// open requests finish within `limits::DRAIN`, and closes.
 ///
@@ -133,7 +129,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 if !std::mem::replace(&mut failing, true) {
                     tracing::error!(%error, "connections cannot be accepted; trying again");
                 }
-                time::sleep(BACK_OFF).await;
+                time::sleep(limits::ACCEPT_BACK_OFF).await;
             }
         }
     }

@@ -94,7 +94,8 @@ async fn work(desk: Desk, mut request: Request, next: Next) -> Response {
     if let Ok(id) = HeaderValue::from_str(&asked.id) {
         response.headers_mut().insert("x-request-id", id);
     }
-    tell(&desk, asked, &response, code, begun.elapsed(), rooms.as_ref());
+    let time = desk.clock.since(begun);
+    tell(&desk, asked, &response, code, time, rooms.as_ref());
     response
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use super::{error::LedgerError, log::ChangeLog, postgres::Postgres};
 use crate::{clock::Clock, limits};
@@ -14,7 +14,7 @@ pub(super) async fn follow(book: Arc<Postgres>, log: Arc<ChangeLog>, clock: Cloc
         match book.listen().await {
             Ok(mut listener) => {
                 while catch_up(&book, &log, clock).await.is_ok() {
-                    let woken = timeout_at(Instant::now() + limits::POLL, listener.recv()).await;
+                    let woken = timeout(limits::POLL, listener.recv()).await;
                     if matches!(woken, Ok(Err(_))) {
                         break;
                     }
@@ -24,7 +24,7 @@ pub(super) async fn follow(book: Arc<Postgres>, log: Arc<ChangeLog>, clock: Cloc
                 let _ = catch_up(&book, &log, clock).await;
             }
         }
-        sleep_until(Instant::now() + limits::POLL).await;
+        sleep(limits::POLL).await;
     }
 }
 

@@ -69,6 +69,50 @@ async fn what_changed_while_redis_was_away_stays_changed_when_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_gateway_finds_in_redis_what_another_put_there() {
+    let mut evening = Evening::begin().await;
+    let url = evening.house.redis().url();
+    let (house, event) = (&evening.house, &evening.event);
+    let scanner = house.admin.hire("scanner").await;
+    let first = house.admin.phone(&scanner).await;
+    until("the session is in Redis", || async {
+        redis(&url, &["KEYS", &format!("*:session:{}", first.session_id())]).await.contains("session")
+    })
+    .await;
+    let before = hits(&url).await;
+    until("the other gateway has found a session there", || async {
+        // Signed in here, and first seen there: what is not in that gateway's memory is in Redis.
+        let phone = house.admin.phone(&scanner).await;
+        let code = new_id();
+        house.admin.tickets(event, &evening.seat, &[&code]).await;
+        let there = phone.at(house.b());
+        there.refuses(event, "warms the event", "unknown_ticket").await;
+        there.admits(event, &code).await;
+        evening.till.at(house.b()).learns("sell_cash", event, None).await;
+        let other = house.admin.phone(&scanner).await;
+        other.at(house.b()).learns("scan", event, None).await;
+        hits(&url).await > before
+    })
+    .await;
+}
+
+/// What Redis answers to a command, as text.
+async fn redis(url: &str, command: &[&str]) -> String {
+    let client = redis::Client::open(url).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let (name, arguments) = command.split_first().unwrap();
+    let answer: redis::Value = redis::cmd(name).arg(arguments).query_async(&mut connection).await.unwrap();
+    format!("{answer:?}")
+}
+
+/// How often Redis had what it was asked for.
+async fn hits(url: &str) -> u64 {
+    let stats = redis(url, &["INFO", "stats"]).await;
+    let count = stats.split("keyspace_hits:").nth(1).unwrap();
+    count.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gateways_open_without_redis() {
     let mut evening = Evening::begin().await;
     evening.house.redis().kill();

@@ -4,9 +4,10 @@ mod displacement;
 mod lifetimes;
 mod tokens;
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{House, Member, ids_of, on_both};
+use crate::support::{House, Member, Plan, ids_of, on_both};
 
 on_both!(the_kind_of_a_session_follows_from_the_device);
 async fn the_kind_of_a_session_follows_from_the_device(house: House) {
@@ -132,6 +133,29 @@ async fn only_failed_sign_ins_are_throttled_and_only_for_whom_they_failed(house:
     for _ in 0..10 {
         other.desk(house.a()).await.sign_out().await;
     }
+}
+
+/// On one set-up only: the queue is in front of the book, and filling it takes a core for ten seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_sign_ins_than_can_wait_are_told_so_at_once() {
+    let house = Plan::embedded().open().await;
+    let strangers = (0..600).map(|number| {
+        let (body, line) = (json!({"organisation": "nowhere", "username": format!("n{number}"), "password": "not known"}), house.a());
+        async move { line.post("/v1/sessions", &body).await }
+    });
+    let answers = join_all(strangers).await;
+    let busy: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
+    assert!(!busy.is_empty() && busy.len() < 536, "at least 64 may wait, and not all: {}", busy.len());
+    for answer in &answers {
+        match answer.status {
+            503 => {
+                answer.problem(503, "busy");
+                assert!(answer.header("retry-after").is_some(), "{answer}");
+            }
+            _ => drop(answer.problem(401, "credentials_invalid")),
+        }
+    }
+    house.admin.line.get("/v1/sessions/current").await.ok(200);
 }
 
 on_both!(a_removed_or_suspended_member_is_out_at_once);

@@ -14,7 +14,7 @@ fn written(minor: i64, digits: u32) -> String {
     }
 }
 
-/// Digits, and after a point exactly as many more as the currency has; below a trillion.
+/// Digits without a zero in front, and after a point exactly as many more as the currency has; below a trillion.
 fn is_amount(text: &str, digits: u32) -> bool {
     let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let (whole, rest) = match digits {
@@ -22,7 +22,8 @@ fn is_amount(text: &str, digits: u32) -> bool {
         _ => text.split_once('.').map_or(("", None), |(whole, rest)| (whole, Some(rest))),
     };
     let has_its_digits = rest.is_none_or(|rest| all_digits(rest) && rest.len() == usize::try_from(digits).unwrap());
-    all_digits(whole) && has_its_digits && whole.parse::<u64>().is_ok_and(|whole| whole < 1_000_000_000_000)
+    let plain = whole == "0" || !whole.starts_with('0');
+    all_digits(whole) && plain && has_its_digits && whole.parse::<u64>().is_ok_and(|whole| whole < 1_000_000_000_000)
 }
 
 /// A currency and how many digits it has.
