@@ -11,7 +11,7 @@ pub mod request;
 
 use self::{
     answer::Answer,
-    decide::{Question, Verdict},
+    decide::{Question, Reason, Verdict},
     facts::Facts,
     request::Request,
 };
@@ -20,7 +20,10 @@ use crate::{
     authorise::{self, Act, Permit, Refused},
     clock::Moment,
     faults::Faults,
-    ledger::{LedgerError, rows::RecordedScan},
+    ledger::{
+        LedgerError,
+        rows::{RecordedScan, Ticket},
+    },
     limits,
     walk::{Room, Rooms, Sight, Sources},
 };
@@ -54,8 +57,8 @@ pub async fn scan(sources: &Sources, claims: SessionClaims, request: &Request, r
         let facts = rooms.time(Room::Facts, facts::gather(sources, claims, request, sight, deadline)).await?;
         match consider(sources, claims, request, &facts, rooms) {
             Ok(Step::Replay(recorded)) => return Ok(answer::replayed(recorded)),
-            Ok(Step::Answer(Verdict::Admit { uses }, permit)) if !request.dry_run => {
-                let Some(ticket) = facts.ticket.as_deref() else { return Err(LedgerError::Broken.into()) };
+            Ok(Step::Admit(..)) if request.dry_run => return Ok(answer::would_admit(request, &facts)),
+            Ok(Step::Admit(ticket, uses, permit)) => {
                 match rooms.time(Room::Commit, commit::commit(sources, permit, request, ticket, uses, deadline)).await {
                     Ok(Some(receipt)) => return Ok(answer::admitted(request, &facts, &receipt)),
                     // Moved, known, or unknown because the answer was lost: the next look tells.
@@ -63,13 +66,10 @@ pub async fn scan(sources: &Sources, claims: SessionClaims, request: &Request, r
                     Err(error) => return Err(error.into()),
                 }
             }
-            outcome if facts.sight == Sight::Fresh => {
-                return match outcome? {
-                    Step::Answer(Verdict::Refuse(reason), _) => Ok(answer::refused(request, &facts, reason)),
-                    Step::Answer(Verdict::Admit { .. }, _) | Step::Replay(_) => Ok(answer::would_admit(request, &facts)),
-                };
-            }
-            _ => {}
+            Ok(Step::Refuse(reason)) if facts.sight == Sight::Fresh => return Ok(answer::refused(request, &facts, reason)),
+            Err(refusal) if facts.sight == Sight::Fresh => return Err(refusal),
+            // Found on a copy: one fresh look confirms it, or does not.
+            Ok(Step::Refuse(_)) | Err(_) => {}
         }
         sight = Sight::Fresh;
     }
@@ -80,8 +80,10 @@ pub async fn scan(sources: &Sources, claims: SessionClaims, request: &Request, r
 enum Step<'f> {
     /// The scan is in the book already.
     Replay(&'f RecordedScan),
-    /// A verdict, and the right to write it.
-    Answer(Verdict, Permit),
+    /// Green, if this ticket's movement that uses so many entries gets into the book; and the right to write it.
+    Admit(&'f Ticket, i32, Permit),
+    /// Red.
+    Refuse(Reason),
 }
 
 /// Authenticate, authorise, decide: no waiting, on one set of facts.
@@ -101,7 +103,11 @@ fn consider<'f>(
         return Err(DoorError::Invalid(request.faults.clone()));
     }
     let verdict = rooms.measure(Room::Decide, || decide::decide(&question(request, facts, &permit, sources.gate.clock.now())));
-    Ok(Step::Answer(verdict, permit))
+    Ok(match (verdict, facts.ticket.as_deref()) {
+        (Verdict::Admit { uses }, Some(ticket)) => Step::Admit(ticket, uses, permit),
+        (Verdict::Admit { .. }, None) => Step::Refuse(Reason::UnknownTicket),
+        (Verdict::Refuse(reason), _) => Step::Refuse(reason),
+    })
 }
 
 fn replay<'f>(recorded: &'f RecordedScan, request: &Request, caller: &Caller) -> Result<Step<'f>, DoorError> {
