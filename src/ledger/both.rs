@@ -15,7 +15,7 @@ use super::{
         Ticket, TicketType, User,
     },
     sqlite::Sqlite,
-    words::{MemberStatus, Role, SessionKind},
+    words::{MemberStatus, Role},
 };
 use crate::{
     clock::Moment,
@@ -329,10 +329,5 @@ on_both! {
             }
         }
         Ok(())
-    }
-
-    /// How many sessions of each kind are open; for the metrics.
-    pub async fn open_session_counts(&self) -> Result<Vec<(SessionKind, i64)>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_as("select kind, count(*) from sessions where ended_at is null group by kind").fetch_all(db))
     }
 }

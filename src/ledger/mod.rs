@@ -40,7 +40,7 @@ use self::{
     postgres::Postgres,
     rows::{Authority, Device, EventFacts, Membership, Organisation, RecordedSale, SigningKey, Ticket, User},
     sqlite::Sqlite,
-    words::{Role, SessionKind, TicketStatus},
+    words::{Role, TicketStatus},
 };
 use crate::{
     clock::{Clock, Moment},
@@ -138,7 +138,8 @@ pub struct Book {
     sales: Lanes<OrganisationId, SaleEntry>,
     looks: Lanes<u8, Look>,
     turns: Arc<DashMap<OrganisationId, Arc<Mutex<()>>>>,
-    follower: Option<Arc<Follower>>,
+    /// Held so that it ends with the last handle.
+    _follower: Option<Arc<Follower>>,
 }
 
 /// The task that follows the log; it ends with the last handle on the book.
@@ -173,18 +174,13 @@ impl Book {
             turns: Arc::default(),
             store,
             log,
-            follower,
+            _follower: follower,
         })
     }
 
     /// The log of changes, as this gateway has followed it.
     pub fn log(&self) -> &Arc<ChangeLog> {
         &self.log
-    }
-
-    /// Whether this is the embedded default.
-    pub fn is_embedded(&self) -> bool {
-        self.follower.is_none()
     }
 
     /// Writes a movement; answers when it is on disk, or was not written.
@@ -315,8 +311,6 @@ pass_on! {
     tickets_with_use(event: EventId) -> Vec<(Ticket, bool)>;
     /// A sale of this organisation.
     sale(organisation: OrganisationId, id: SaleId) -> Option<RecordedSale>;
-    /// How many sessions of each kind are open.
-    open_session_counts() -> Vec<(SessionKind, i64)>;
 }
 
 /// Tries a batch again when the book lost a race or a connection, while those who wait for it still do. That is safe: what was written is
