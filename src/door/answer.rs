@@ -82,8 +82,8 @@ pub struct PreviousView {
     pub direction: Direction,
     /// At which gate.
     pub gate: Option<String>,
-    /// On which device.
-    pub device: Named,
+    /// On which device; null where another system made it, before this one took over.
+    pub device: Option<Named>,
     /// Whether that is the asking device.
     pub same_device: bool,
 }
@@ -156,8 +156,8 @@ fn previous(last: &Movement, device: Option<DeviceId>) -> PreviousView {
         recorded_at: last.recorded_at.into(),
         direction: last.direction,
         gate: last.gate.clone(),
-        device: Named::new(last.device_id, &last.device_name),
-        same_device: device == Some(last.device_id),
+        device: last.device(),
+        same_device: device.is_some() && device == last.device_id,
     }
 }
 

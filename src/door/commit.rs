@@ -47,6 +47,7 @@ pub async fn commit(
         gate: gate.clone(),
         scanned_at: request.scanned_at,
         fingerprint: request.fingerprint(permit.device()),
+        undoes: None,
     };
     match sources.book.commit_scan(permit.organisation(), entry, deadline).await? {
         ScanOutcome::NotWritten => Ok(None),
@@ -59,8 +60,8 @@ pub async fn commit(
                 inside,
                 gate,
                 recorded_at,
-                device_id: device.id,
-                device_name: device.name.clone(),
+                device_id: Some(device.id),
+                device_name: Some(device.name.clone()),
             };
             sources.warm.moved(request.event, &request.code, movement.clone());
             Ok(Some(Receipt { movement }))

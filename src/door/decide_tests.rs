@@ -128,8 +128,8 @@ fn movement(used: i32, inside: i32) -> Movement {
         inside,
         gate: None,
         recorded_at: now() - minutes(5),
-        device_id: Uuid::from_u128(5).into(),
-        device_name: "Phone 5".to_owned(),
+        device_id: Some(Uuid::from_u128(5).into()),
+        device_name: Some("Phone 5".to_owned()),
     }
 }
 

@@ -111,7 +111,7 @@ fn consider<'f>(
 }
 
 fn replay<'f>(recorded: &'f RecordedScan, request: &Request, caller: &Caller) -> Result<Step<'f>, DoorError> {
-    let device = caller.authority().device.as_ref().filter(|device| device.id == recorded.device_id);
+    let device = caller.authority().device.as_ref().filter(|device| Some(device.id) == recorded.device_id);
     let same = device.is_some_and(|device| recorded.fingerprint == request.fingerprint(device));
     if same { Ok(Step::Replay(recorded)) } else { Err(DoorError::IdReused) }
 }

@@ -36,7 +36,7 @@ pub struct ScanEntry {
     pub ticket: TicketId,
     /// Which way.
     pub direction: Direction,
-    /// Entries that it uses: 1 in, 0 or -1 out.
+    /// Entries that it uses: 1 in, 0 or -1 out; the other way round where it takes a movement back.
     pub uses: i32,
     /// Entries that the ticket allows.
     pub allowed: i32,
@@ -46,6 +46,8 @@ pub struct ScanEntry {
     pub scanned_at: Option<Moment>,
     /// What the request meant.
     pub fingerprint: String,
+    /// The movement that this one takes back.
+    pub undoes: Option<ScanId>,
 }
 
 impl ScanEntry {
@@ -80,25 +82,27 @@ pub enum ScanOutcome {
 #[derive(Default)]
 pub struct ScansSeen {
     ids: HashSet<ScanId>,
-    exits: HashMap<TicketId, bool>,
+    /// The tickets, and whether the movement of each has to be its only one.
+    alone: HashMap<TicketId, bool>,
 }
 
 impl Job for ScanEntry {
     type Done = ScanOutcome;
     type Seen = ScansSeen;
 
-    /// An id once; of one ticket any number of entries, or a single exit: the batch counts entries by their place in it.
+    /// An id once; of one ticket any number of entries, or a single movement of another kind: the batch counts entries by their place
+    /// in it.
     fn joins(&self, seen: &mut ScansSeen) -> bool {
-        let exit = self.direction == Direction::Out;
-        let alone = match seen.exits.get(&self.ticket) {
+        let alone = self.direction == Direction::Out || self.undoes.is_some();
+        let fits = match seen.alone.get(&self.ticket) {
             None => true,
-            Some(exit_before) => !exit && !exit_before,
+            Some(alone_before) => !alone && !alone_before,
         };
-        if !alone || seen.ids.contains(&self.id) {
+        if !fits || seen.ids.contains(&self.id) {
             return false;
         }
         seen.ids.insert(self.id);
-        seen.exits.insert(self.ticket, exit);
+        seen.alone.insert(self.ticket, alone);
         true
     }
 }

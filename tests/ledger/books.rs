@@ -64,6 +64,11 @@ impl Books {
         self.rows.count(query, &[]).await
     }
 
+    /// Runs a statement past both gateways.
+    pub async fn execute(&self, statement: &str) -> Result<(), sqlx::Error> {
+        self.rows.execute(statement).await
+    }
+
     /// Stores a change that must be stored.
     pub async fn stored(&self, change: &Change) {
         self.a.store(change).await.unwrap();

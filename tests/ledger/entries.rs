@@ -67,12 +67,22 @@ impl Stage {
             gate: Some("North".into()),
             scanned_at: Some(Clock.now()),
             fingerprint: format!("in {}", ticket.code),
+            undoes: None,
         }
     }
 
     /// One exit; `uses` is -1 where it gives the entry back.
     pub fn exit(&self, ticket: &UploadTicket, uses: i32) -> ScanEntry {
         ScanEntry { direction: Direction::Out, uses, ..self.entry(ticket) }
+    }
+
+    /// Takes back a movement that used so many entries.
+    pub fn back(&self, movement: &ScanEntry) -> ScanEntry {
+        let direction = match movement.direction {
+            Direction::In => Direction::Out,
+            Direction::Out => Direction::In,
+        };
+        ScanEntry { id: Clock.id(), direction, uses: -movement.uses, undoes: Some(movement.id), ..movement.clone() }
     }
 
     /// A sale paid in cash; its first ticket is let in at once.

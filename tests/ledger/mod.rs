@@ -12,6 +12,7 @@ mod sales;
 mod scans;
 mod stage;
 mod store;
+mod taken_back;
 mod tickets;
 
 use books::Books;

@@ -182,8 +182,8 @@ impl FoundTicket {
             inside: self.last_inside?,
             gate: self.last_gate.clone(),
             recorded_at: self.last_recorded_at?,
-            device_id: self.last_device_id?,
-            device_name: self.last_device_name.clone().unwrap_or_default(),
+            device_id: self.last_device_id,
+            device_name: self.last_device_name.clone(),
         })
     }
 }

@@ -68,7 +68,7 @@ impl Postgres {
         }
         let mut lease = self.commits.lease().await?;
         let statement = query_as(
-            "select written, seq, used, inside from commit_scans($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+            "select written, seq, used, inside from commit_scans($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         )
         .bind(organisation)
         .bind(at)
@@ -85,7 +85,8 @@ impl Postgres {
         .bind(column!(e => e.ground.device.0.0))
         .bind(column!(e => e.gate.as_deref()))
         .bind(column!(e => e.scanned_at))
-        .bind(column!(e => e.fingerprint.as_str()));
+        .bind(column!(e => e.fingerprint.as_str()))
+        .bind(column!(e => e.undoes.map(|id| id.0)));
         let written: Vec<(Uuid, i32, i32, i32)> = within(limits::WALK, statement.fetch_all(&mut *lease)).await?;
         lease.finish();
 

@@ -24,10 +24,17 @@ pub struct Movement {
     pub gate: Option<String>,
     /// When it was recorded.
     pub recorded_at: Moment,
-    /// On which device.
-    pub device_id: DeviceId,
+    /// On which device; none where another system made it.
+    pub device_id: Option<DeviceId>,
     /// That device's name.
-    pub device_name: String,
+    pub device_name: Option<String>,
+}
+
+impl Movement {
+    /// The device that it was made on, unless another system made it.
+    pub fn device(&self) -> Option<Named> {
+        Some(Named::new(self.device_id?, self.device_name.as_deref().unwrap_or_default()))
+    }
 }
 
 /// A scan that the book has under this id, with all that its answer told.
@@ -35,8 +42,8 @@ pub struct Movement {
 pub struct RecordedScan {
     /// Its id.
     pub id: ScanId,
-    /// On which device.
-    pub device_id: DeviceId,
+    /// On which device; none where another system made it.
+    pub device_id: Option<DeviceId>,
     /// What the request meant.
     pub fingerprint: String,
     /// Its number.

@@ -63,7 +63,7 @@ async fn ticket(db: &mut SqliteConnection, event: EventId, code: &str) -> Result
     let Some(ticket) = found else { return Ok(None) };
     let last = query_as(
         "select a.seq, a.direction, a.used, a.inside, a.gate, a.recorded_at, a.device_id, d.name as device_name
-         from admissions a join devices d on d.id = a.device_id where a.ticket_id = $1 order by a.seq desc limit 1",
+         from admissions a left join devices d on d.id = a.device_id where a.ticket_id = $1 order by a.seq desc limit 1",
     )
     .bind(ticket.id)
     .fetch_optional(&mut *db)

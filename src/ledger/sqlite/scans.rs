@@ -33,11 +33,15 @@ impl Entry for ScanEntry {
     }
 
     async fn write(&self, db: &mut SqliteConnection, organisation: OrganisationId, at: Moment) -> Result<ScanOutcome, sqlx::Error> {
-        let known: bool = query_scalar("select exists (select 1 from admissions where organisation_id = $1 and id = $2)")
-            .bind(organisation)
-            .bind(self.id)
-            .fetch_one(&mut *db)
-            .await?;
+        let known: bool = query_scalar(
+            "select exists (select 1 from admissions where organisation_id = $1 and id = $2)
+                 or exists (select 1 from admissions where organisation_id = $1 and undoes = $3)",
+        )
+        .bind(organisation)
+        .bind(self.id)
+        .bind(self.undoes)
+        .fetch_one(&mut *db)
+        .await?;
         let last: Option<(i32, i32, i32)> =
             query_as("select seq, used, inside from admissions where ticket_id = $1 order by seq desc limit 1")
                 .bind(self.ticket)
@@ -50,8 +54,8 @@ impl Entry for ScanEntry {
             return Ok(ScanOutcome::NotWritten);
         }
         query(
-            "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, session_id, device_id, gate, scanned_at, recorded_at, fingerprint)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, session_id, device_id, gate, scanned_at, recorded_at, fingerprint, undoes)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         )
         .bind(organisation)
         .bind(self.id)
@@ -67,6 +71,7 @@ impl Entry for ScanEntry {
         .bind(self.scanned_at)
         .bind(at)
         .bind(&self.fingerprint)
+        .bind(self.undoes)
         .execute(&mut *db)
         .await?;
         Ok(ScanOutcome::Recorded { seq, used, inside, recorded_at: at })
