@@ -13,6 +13,7 @@ use crate::{
     event::warm::Warm,
     http::{
         accept,
+        examples::Given,
         metrics::Metrics,
         router,
         state::{House, Rooms},
@@ -37,14 +38,15 @@ impl Gateway {
     /// Opens the stores and serves.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         let listener = bind(config).await?;
-        Self::serve(config, open(config).await?, listener)
+        Self::serve(config, open(config).await?, listener, &Given::default())
     }
 
-    /// Serves, with stores that are open, on a listener that is bound.
-    pub fn serve(config: &Config, house: House, listener: TcpListener) -> anyhow::Result<Self> {
+    /// Serves, with stores that are open, on a listener that is bound. The examples of the documentation are made of what is given.
+    pub fn serve(config: &Config, house: House, listener: TcpListener, examples: &Given) -> anyhow::Result<Self> {
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(accept::serve(listener, router(house.clone(), config), stop.clone()));
+        let router = router(house.clone(), config, examples)?;
+        let serving = tokio::spawn(accept::serve(listener, router, stop.clone()));
         let housekeeping = tokio::spawn(keep_house(house.book.clone()));
         Ok(Self { address, house, stop, serving, housekeeping })
     }

@@ -137,9 +137,9 @@ async fn run_demo(config: &Config) -> anyhow::Result<()> {
     let listener = gateway::bind(config).await?;
     let house = gateway::open(config).await?;
     let base_url = format!("http://{}", listener.local_addr()?);
-    let filled = demo::fill(&house.book, &house.office, house.clock, &base_url).await?;
+    let filled = demo::fill(&house, &base_url).await?;
     let written = demo::write(&filled, &config.data_dir)?;
-    let gateway = Gateway::serve(config, house, listener)?;
+    let gateway = Gateway::serve(config, house, listener, &filled.examples)?;
     println!("listening on {base_url}");
     println!("{}", demo::what_to_try(&filled, &written));
     until_told_to_stop().await?;

@@ -7,7 +7,7 @@ use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{DemoDevice, DemoEvent, DemoType, DemoUser, Filled, OddTicket};
+use super::{DemoDevice, DemoEvent, DemoType, DemoUser, Filled, OddTicket, examples};
 use crate::{
     clock::{Clock, Moment},
     device::{enrol::make_code, manage::waiting},
@@ -18,6 +18,7 @@ use crate::{
         upload::{Intake, TicketBody},
     },
     faults::Faults,
+    http::{examples::Given, state::Rooms},
     ids::{EventId, OrganisationId},
     ledger::{
         Book, Page,
@@ -60,12 +61,13 @@ const USERS: [(&str, Role); 7] = [
     ("door", Role::DoorOperator),
 ];
 
-fn password(username: &str) -> String {
+pub fn password(username: &str) -> String {
     format!("demo-{username}-password")
 }
 
 /// Fills the organisation, and tells what is in it.
-pub async fn fill(book: &Book, office: &Office, clock: Clock, base_url: &str) -> anyhow::Result<Filled> {
+pub async fn fill(rooms: &Rooms, base_url: &str) -> anyhow::Result<Filled> {
+    let (book, office, clock) = (&rooms.book, &rooms.office, rooms.clock);
     let organisation = ensure_organisation(book, office, clock).await?;
     let mut events = Vec::new();
     for (name, status) in EVENTS {
@@ -82,7 +84,9 @@ pub async fn fill(book: &Book, office: &Office, clock: Clock, base_url: &str) ->
     for event in events {
         told.push(tell(book, event).await?);
     }
-    Ok(Filled { base_url: base_url.to_owned(), organisation: SLUG, events: told, users, devices })
+    let mut filled = Filled { base_url: base_url.to_owned(), organisation: SLUG, events: told, users, devices, examples: Given::default() };
+    filled.examples = examples::given(rooms, organisation, &filled).await?;
+    Ok(filled)
 }
 
 async fn ensure_organisation(book: &Book, office: &Office, clock: Clock) -> anyhow::Result<OrganisationId> {
@@ -190,7 +194,7 @@ async fn ensure_tickets(book: &Book, clock: Clock, mut facts: EventFacts) -> any
 }
 
 /// The ticket at this place: its code follows from the event's id, so that filling can be repeated.
-fn ticket(event: EventId, place: usize) -> TicketBody {
+pub fn ticket(event: EventId, place: usize) -> TicketBody {
     let digest = Sha256::digest(format!("{event} {place}").as_bytes());
     let code = BASE32_NOPAD.encode(digest.get(..15).unwrap_or_default()).to_lowercase();
     let (ticket_type, _) = TYPES.get(place % TYPES.len()).copied().unwrap_or_default();

@@ -2,6 +2,7 @@
 //!
 //! Filling is safe to repeat: what is there stays, what lacks is made, live events move to now, and every device gets a new code.
 
+mod examples;
 mod fill;
 mod tell;
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
+    http::examples::Given,
     ledger::words::{DeviceKind, EventStatus, Role},
     money::Money,
 };
@@ -29,6 +31,9 @@ pub struct Filled {
     pub users: Vec<DemoUser>,
     /// Ten scanners and four tills.
     pub devices: Vec<DemoDevice>,
+    /// What the examples of the OpenAPI document stand for here.
+    #[serde(skip)]
+    pub examples: Given,
 }
 
 /// An event.

@@ -2,6 +2,7 @@
 
 pub mod accept;
 mod body;
+pub mod examples;
 mod layers;
 pub mod metrics;
 mod openapi;
@@ -23,6 +24,7 @@ use utoipa_swagger_ui::SwaggerUi;
 pub use self::accept::Peer;
 use self::routes::{devices, events, may, operations, sales, scans, sessions, team};
 use self::{
+    examples::Given,
     layers::Desk,
     problem::{Code, Problem},
     state::House,
@@ -65,12 +67,13 @@ fn calls() -> OpenApiRouter<House> {
 }
 
 /// The calls with what every request passes, and the documents that are made from them.
-pub fn router(house: House, config: &Config) -> Router {
+pub fn router(house: House, config: &Config, examples: &Given) -> anyhow::Result<Router> {
     let desk = Desk::new(house.metrics.clone(), &config.trusted_proxies, house.clock);
     let (calls, document) = calls().split_for_parts();
-    calls
+    let document = operations::Document::new(&document, examples)?;
+    let router = calls
         .merge(SwaggerUi::new(operations::VIEWER).config(utoipa_swagger_ui::Config::from("/openapi.json")))
-        .layer(Extension(operations::Document::new(&document)))
+        .layer(Extension(document))
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "This cannot be done here.")
@@ -78,7 +81,8 @@ pub fn router(house: House, config: &Config) -> Router {
         .layer(from_fn_with_state(desk, layers::attend))
         // Outermost: a till in a browser has to be able to read a refusal as well.
         .layer(cors(&config.cors_origins))
-        .with_state(house)
+        .with_state(house);
+    Ok(router)
 }
 
 fn cors(origins: &[HeaderValue]) -> CorsLayer {

@@ -89,14 +89,14 @@ async fn a_gateway_beside_the_demo_is_a_second_gateway() {
 }
 
 /// A running demo and what it wrote down about itself.
-struct Demo {
-    gateway: Gateway,
+pub struct Demo {
+    pub gateway: Gateway,
     facts: Value,
 }
 
 impl Demo {
     /// On the stores of a house; an embedded book belongs to one process, so its gateway goes first.
-    fn start(house: &mut House) -> Self {
+    pub fn start(house: &mut House) -> Self {
         if house.setup == Setup::Embedded {
             house.close();
         }
@@ -123,7 +123,7 @@ impl Demo {
         words(&self.live()["ticket_codes"])
     }
 
-    fn member(&self, role: &str) -> Member {
+    pub fn member(&self, role: &str) -> Member {
         let users = self.facts["users"].as_array().unwrap();
         let user = users.iter().find(|user| user["role"] == role).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();

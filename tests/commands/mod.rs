@@ -1,6 +1,7 @@
 //! The commands as an operator meets them: their help, their settings, and what stops a start.
 
 mod demo;
+mod examples;
 mod import;
 
 use std::process::Command;

@@ -10,7 +10,11 @@ use bytes::Bytes;
 use serde::Serialize;
 use utoipa::openapi::OpenApi;
 
-use crate::http::{problem::Problem, state::House};
+use crate::http::{
+    examples::{self, Given},
+    problem::Problem,
+    state::House,
+};
 
 /// Alive.
 #[utoipa::path(get, path = "/healthz", tag = "operations", security(()), responses((status = 200, description = "The process lives.", body = String)))]
@@ -79,9 +83,11 @@ pub const VIEWER: &str = "/docs/ui";
 pub struct Document(Bytes);
 
 impl Document {
-    /// Writes it.
-    pub fn new(document: &OpenApi) -> Self {
-        Self(serde_json::to_vec(document).unwrap_or_default().into())
+    /// Writes it, with an example of every call.
+    pub fn new(document: &OpenApi, given: &Given) -> anyhow::Result<Self> {
+        let mut document = serde_json::to_value(document)?;
+        examples::write_into(&mut document, given)?;
+        Ok(Self(serde_json::to_vec(&document)?.into()))
     }
 }
 

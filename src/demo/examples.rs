@@ -1,0 +1,58 @@
+//! What the examples of the OpenAPI document stand for in the demo, so that each of them works as it is.
+
+use uuid::Uuid;
+
+use super::{
+    Filled,
+    fill::{password, ticket},
+};
+use crate::{
+    http::{examples::Given, state::Rooms},
+    ids::{EventId, OrganisationId},
+    ledger::{Page, words::DeviceKind},
+    limits,
+    session::sign_in::{SignInRequest, sign_in},
+};
+
+/// Somebody who is signed in, so that a list of sessions is not empty.
+const SIGNED_IN: &str = "finance";
+
+/// Finds it.
+pub async fn given(rooms: &Rooms, organisation: OrganisationId, filled: &Filled) -> anyhow::Result<Given> {
+    let event = |place: usize| filled.events.get(place).map(|event| event.id).unwrap_or_default();
+    let first_type = filled.events.first().and_then(|event| event.ticket_types.first());
+    let till = filled.devices.iter().rfind(|device| device.kind == DeviceKind::Pos);
+    let devices = rooms.book.devices(organisation, Page { limit: limits::PAGE_MAX, after: Uuid::nil() }).await?;
+    let scanner = devices.iter().rfind(|device| device.kind == DeviceKind::Scanner && device.revoked_at.is_none());
+    Ok(Given::from([
+        ("organisation", filled.organisation.to_owned()),
+        ("event", event(0).to_string()),
+        ("other_event", event(1).to_string()),
+        ("ticket_type", first_type.map(|t| t.id).unwrap_or_default().to_string()),
+        // The second ticket: the first of forty is an odd one.
+        ("ticket_code", ticket(EventId(event(0)), 1).code),
+        ("pos_code", till.map(|device| device.enrolment_code.clone()).unwrap_or_default()),
+        ("device", scanner.map(|device| device.id.0).unwrap_or_default().to_string()),
+        ("member", user(rooms, organisation, "door").await?.to_string()),
+        ("member_to_go", user(rooms, organisation, "viewer").await?.to_string()),
+        ("session", session(rooms, organisation, filled).await?.to_string()),
+        ("admin_password", password("admin")),
+        ("seller_password", password("box-office")),
+    ]))
+}
+
+async fn user(rooms: &Rooms, organisation: OrganisationId, username: &str) -> anyhow::Result<Uuid> {
+    let member = rooms.book.member_by_username(organisation, username).await?;
+    Ok(member.map(|(_, user)| user.id.0).unwrap_or_default())
+}
+
+/// A session that is open; nobody is displaced for it.
+async fn session(rooms: &Rooms, organisation: OrganisationId, filled: &Filled) -> anyhow::Result<Uuid> {
+    let Some((membership, _)) = rooms.book.member_by_username(organisation, SIGNED_IN).await? else { return Ok(Uuid::nil()) };
+    if let Some(open) = rooms.book.open_sessions(Some(membership.id), None).await?.first() {
+        return Ok(open.session.id.0);
+    }
+    let request =
+        SignInRequest { organisation: filled.organisation.to_owned(), username: SIGNED_IN.to_owned(), password: password(SIGNED_IN) };
+    Ok(sign_in(&rooms.entrance, None, request, "demo").await?.session.id.0)
+}
