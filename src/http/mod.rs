@@ -45,7 +45,7 @@ fn calls() -> OpenApiRouter<House> {
         .routes(routes!(devices::one, devices::revoke))
         .routes(routes!(devices::renew))
         // sessions
-        .routes(routes!(sessions::sign_in, sessions::list))
+        .routes(routes!(sessions::sign_in, sessions::list, sessions::end_many))
         .routes(routes!(sessions::current, sessions::sign_out))
         .routes(routes!(sessions::end))
         // the team

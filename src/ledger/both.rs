@@ -3,6 +3,8 @@
 //! Each function stands for both: [`on_both`] puts the same body into the Postgres and the SQLite book. Only what the door path
 //! writes in batches, and the looks that it takes, differ (see `postgres/` and `sqlite/`).
 
+use std::collections::HashMap;
+
 use sqlx::{query, query_as, query_scalar};
 use uuid::Uuid;
 
@@ -15,7 +17,7 @@ use super::{
         Ticket, TicketType, User,
     },
     sqlite::Sqlite,
-    words::{MemberStatus, Role},
+    words::{MemberStatus, Role, SessionKind},
 };
 use crate::{
     clock::Moment,
@@ -30,6 +32,38 @@ pub struct Page {
     pub limit: u32,
     /// The id after which the page begins.
     pub after: Uuid,
+}
+
+/// Which sessions of an organisation are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionFilter {
+    /// Of this user only.
+    pub user: Option<UserId>,
+    /// On this device only.
+    pub device: Option<DeviceId>,
+    /// Of this kind only.
+    pub kind: Option<SessionKind>,
+    /// Those that are live at `at`, or those that are over.
+    pub live: bool,
+    /// The moment by which that is judged.
+    pub at: Moment,
+}
+
+/// A member with the person's name.
+#[derive(sqlx::FromRow)]
+struct NamedMember {
+    #[sqlx(flatten)]
+    membership: Membership,
+    user_name: String,
+}
+
+/// What the databases say differently: whether a session `s` was used within its idle time before `$9`.
+impl Postgres {
+    const IN_USE: &str = "s.seen_at + s.idle_seconds * interval '1 second' > $9";
+}
+
+impl Sqlite {
+    const IN_USE: &str = "unixepoch(s.seen_at, 'subsec') + s.idle_seconds > unixepoch($9, 'subsec')";
 }
 
 /// A small write that no decision rests on: it has no version, takes no lock, and is no change.
@@ -164,7 +198,7 @@ on_both! {
         let users: Result<Vec<User>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => query_as(
             "select u.* from users u join memberships m on m.user_id = u.id where m.organisation_id = $1 and m.id > $2 and m.id <= $3",
         ).bind(organisation).bind(page.after).bind(memberships.last().map_or(page.after, |m| m.id.0)).fetch_all(db));
-        let mut users: std::collections::HashMap<UserId, User> = users?.into_iter().map(|u| (u.id, u)).collect();
+        let mut users: HashMap<UserId, User> = users?.into_iter().map(|u| (u.id, u)).collect();
         Ok(memberships.into_iter().filter_map(|m| users.remove(&m.user_id).map(|u| (m, u))).collect())
     }
 
@@ -182,13 +216,50 @@ on_both! {
         self.authorities(open?).await
     }
 
-    /// The open sessions of an organisation, or of one of its users, oldest first.
-    pub async fn sessions(&self, organisation: OrganisationId, user: Option<UserId>, page: Page) -> Result<Vec<Authority>, LedgerError> {
-        let found: Result<Vec<SessionId>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => query_scalar(
-            "select s.id from sessions s join memberships m on m.id = s.membership_id
-             where m.organisation_id = $1 and (m.user_id = $2 or $3) and s.ended_at is null and s.id > $4 order by s.id limit $5",
-        ).bind(organisation).bind(user).bind(user.is_none()).bind(page.after).bind(i64::from(page.limit)).fetch_all(db));
-        self.authorities(found?).await
+    /// The sessions of an organisation that pass the filter, oldest first; each with its member and device, read page by page and not
+    /// one by one.
+    pub async fn sessions(&self, organisation: OrganisationId, filter: SessionFilter, page: Page) -> Result<Vec<Authority>, LedgerError> {
+        let statement = format!(
+            "select s.* from sessions s join memberships m on m.id = s.membership_id
+             where s.organisation_id = $1 and s.id > $2 and ($3 or m.user_id = $4) and ($5 or s.device_id = $6) and ($7 = '' or s.kind = $7)
+               and (s.ended_at is null and s.expires_at > $9 and {}) = $8 order by s.id limit $10",
+            Self::IN_USE,
+        );
+        ask!(self, limits::LEDGER_BULK, db => async {
+            let sessions: Vec<Session> = query_as(sqlx::AssertSqlSafe(statement))
+                .bind(organisation).bind(page.after).bind(filter.user.is_none()).bind(filter.user).bind(filter.device.is_none()).bind(filter.device)
+                .bind(filter.kind.map_or("", SessionKind::as_str)).bind(filter.live).bind(filter.at).bind(i64::from(page.limit))
+                .fetch_all(&mut *db).await?;
+            Self::with_members_on(db, organisation, page.after, sessions).await
+        })
+    }
+
+    /// These sessions, all of one organisation and all after this id, with their members and devices.
+    async fn with_members_on(
+        db: &mut <Self as super::Connected>::Connection, organisation: OrganisationId, after: Uuid, sessions: Vec<Session>,
+    ) -> Result<Vec<Authority>, sqlx::Error> {
+        let Some(last) = sessions.last().map(|session| session.id) else { return Ok(Vec::new()) };
+        let Organisation { slug, name, .. } = query_as("select * from organisations where id = $1").bind(organisation).fetch_one(&mut *db).await?;
+        let members: Vec<NamedMember> = query_as(
+            "select m.*, u.name as user_name from memberships m join users u on u.id = m.user_id
+             where m.id in (select membership_id from sessions where organisation_id = $1 and id > $2 and id <= $3)",
+        ).bind(organisation).bind(after).bind(last).fetch_all(&mut *db).await?;
+        let devices: Vec<Device> = query_as(
+            "select * from devices where id in (select device_id from sessions where organisation_id = $1 and id > $2 and id <= $3)",
+        ).bind(organisation).bind(after).bind(last).fetch_all(&mut *db).await?;
+        let members: HashMap<MembershipId, NamedMember> = members.into_iter().map(|member| (member.membership.id, member)).collect();
+        let devices: HashMap<DeviceId, Device> = devices.into_iter().map(|device| (device.id, device)).collect();
+        Ok(sessions.into_iter().filter_map(|session| {
+            let NamedMember { membership, user_name } = members.get(&session.membership_id)?;
+            Some(Authority {
+                membership: membership.clone(),
+                device: session.device_id.and_then(|id| devices.get(&id).cloned()),
+                user_name: user_name.clone(),
+                organisation_slug: slug.clone(),
+                organisation_name: name.clone(),
+                session,
+            })
+        }).collect())
     }
 
     async fn authorities(&self, sessions: Vec<SessionId>) -> Result<Vec<Authority>, LedgerError> {

@@ -63,6 +63,23 @@ pub enum Guard {
     },
 }
 
+/// Open sessions that are to end together, however many there are: of a member, on a device, or of the whole organisation.
+#[derive(Debug)]
+pub struct Ending {
+    /// Whose.
+    pub organisation: OrganisationId,
+    /// When.
+    pub at: Moment,
+    /// What it rests on.
+    pub guards: Vec<Guard>,
+    /// Of this member only.
+    pub member: Option<MembershipId>,
+    /// On this device only.
+    pub device: Option<DeviceId>,
+    /// But for this one.
+    pub keep: Option<SessionId>,
+}
+
 /// New images of rows. A row that is new has version 1; one that changes has the version after the one that was read.
 #[derive(Debug, Default, Serialize)]
 pub struct Images {

@@ -29,12 +29,12 @@ use tokio::{sync::Mutex, task::JoinHandle, time::Instant};
 use uuid::Uuid;
 
 pub use self::{
-    both::{Note, Page},
+    both::{Note, Page, SessionFilter},
     error::{LedgerError, Name},
     log::ChangeLog,
 };
 use self::{
-    change::{Change, Guard},
+    change::{Change, Ending, Guard},
     entry::{Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen},
     lane::Lanes,
     postgres::Postgres,
@@ -230,6 +230,15 @@ impl Book {
         Ok(())
     }
 
+    /// Ends open sessions, all or none. Answers how many.
+    pub async fn end_sessions(&self, ending: &Ending) -> Result<usize, LedgerError> {
+        let (ended, number) = on!(&self.store, book => book.end_sessions(ending).await)?;
+        if number > 0 {
+            self.log.note(number, &ended);
+        }
+        Ok(ended.len())
+    }
+
     /// Stores a chunk of an upload.
     pub async fn store_tickets(&self, chunk: &UploadChunk) -> Result<UploadCount, LedgerError> {
         let count = on!(&self.store, book => book.store_tickets(chunk).await)?;
@@ -287,8 +296,8 @@ pass_on! {
     active_administrators(organisation: OrganisationId) -> i64;
     /// The sessions of this member or on this device that have not ended.
     open_sessions(member: Option<MembershipId>, device: Option<DeviceId>) -> Vec<Authority>;
-    /// The open sessions of an organisation, or of one of its users.
-    sessions(organisation: OrganisationId, user: Option<UserId>, page: Page) -> Vec<Authority>;
+    /// The sessions of an organisation that pass the filter, oldest first.
+    sessions(organisation: OrganisationId, filter: SessionFilter, page: Page) -> Vec<Authority>;
     /// A device, of whichever organisation.
     device(id: DeviceId) -> Option<Device>;
     /// The device whose enrolment code hashes to this.

@@ -1,16 +1,20 @@
-//! Sessions in the back office: who is signed in, and signing them out.
+//! Sessions in the back office: who is signed in, and signing them out, one by one or all at once.
+
+use serde::Serialize;
 
 use crate::{
     authenticate::Caller,
     authorise::{self, Clerk, Denied, Refused},
     clock::{Clock, Moment},
-    ids::{SessionId, UserId},
+    faults::Faults,
+    ids::{DeviceId, MembershipId, OrganisationId, SessionId, UserId},
     ledger::{
-        Book, Page,
-        change::{Change, Guard},
+        Book, LedgerError, Page, SessionFilter,
+        change::{Change, Ending, Guard},
         rows::{Authority, Session},
         words::{EndReason, Permission},
     },
+    limits,
 };
 
 /// Signs the caller out.
@@ -25,18 +29,12 @@ pub async fn end_one(book: &Book, clock: Clock, clerk: Clerk<'_>, session: Sessi
     end(book, clock, clerk, caller.organisation(), session).await
 }
 
-async fn end(
-    book: &Book,
-    clock: Clock,
-    clerk: Clerk<'_>,
-    organisation: crate::ids::OrganisationId,
-    session: SessionId,
-) -> Result<(), Denied> {
+async fn end(book: &Book, clock: Clock, clerk: Clerk<'_>, organisation: OrganisationId, session: SessionId) -> Result<(), Denied> {
     book.change(organisation, || async {
         let now = clock.now();
         let caller = clerk.caller().await?;
         let other = of_this_organisation(book, &caller, session).await?;
-        may_touch(&caller, other.membership.user_id)?;
+        may_touch(&caller, Whose::User(other.membership.user_id))?;
         let own = session == caller.authority().session.id;
         let mut change = Change::new(organisation, now, caller.guards());
         if other.session.ended_at.is_none() {
@@ -48,22 +46,96 @@ async fn end(
     .await
 }
 
-/// The open sessions of the organisation, or of one user. One's own need no permission.
-pub async fn list(book: &Book, clerk: Clerk<'_>, user: Option<UserId>, page: Page) -> Result<Vec<Authority>, Denied> {
-    let caller = clerk.caller().await?;
-    let organisation = caller.organisation();
-    match user {
-        Some(user) => may_touch(&caller, user)?,
-        None => drop(authorise::mandate(caller, Permission::TeamManage)?),
-    }
-    Ok(book.sessions(organisation, user, page).await?)
+/// Whose sessions somebody wants to see or to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// A user's.
+    User(UserId),
+    /// Those on a device.
+    Device(DeviceId),
+    /// Everybody's.
+    Everybody,
 }
 
-fn may_touch(caller: &Caller, user: UserId) -> Result<(), Refused> {
-    if user == caller.authority().membership.user_id {
-        return Ok(());
+impl Whose {
+    /// What a request names: exactly one of the three.
+    pub fn of(user: Option<UserId>, device: Option<DeviceId>, all: bool) -> Result<Self, Faults> {
+        match (user, device, all) {
+            (Some(user), None, false) => Ok(Self::User(user)),
+            (None, Some(device), false) => Ok(Self::Device(device)),
+            (None, None, true) => Ok(Self::Everybody),
+            _ => Err(Faults::one("", "must name one of user, device and all=true, and only one")),
+        }
     }
-    authorise::mandate(caller.clone(), Permission::TeamManage).map(drop)
+}
+
+/// How many sessions were ended.
+#[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = ended_sessions)]
+pub struct Ended {
+    /// Sessions that had not ended before.
+    #[schema(example = 12)]
+    pub ended: usize,
+}
+
+/// Ends every open session of a user, on a device or of the organisation, all in one step; the caller's own too, unless it is kept.
+/// A sign-in beside it is either among them, or begins after it.
+pub async fn end_many(book: &Book, clock: Clock, clerk: Clerk<'_>, whose: Whose, keep_current: bool) -> Result<Ended, Denied> {
+    for _ in 0..limits::CHANGE_TRIES {
+        let caller = clerk.caller().await?;
+        may_touch(&caller, whose)?;
+        let (member, device) = find(book, &caller, whose).await?;
+        let ending = Ending {
+            organisation: caller.organisation(),
+            at: clock.now(),
+            guards: caller.guards(),
+            member,
+            device,
+            keep: keep_current.then_some(caller.authority().session.id),
+        };
+        match book.end_sessions(&ending).await {
+            Err(LedgerError::Moved) => {}
+            done => return Ok(Ended { ended: done? }),
+        }
+    }
+    Err(LedgerError::Busy.into())
+}
+
+async fn find(book: &Book, caller: &Caller, whose: Whose) -> Result<(Option<MembershipId>, Option<DeviceId>), Denied> {
+    let organisation = caller.organisation();
+    match whose {
+        Whose::User(user) => {
+            let (membership, _) = book.member(organisation, user).await?.ok_or(Refused::NotFound)?;
+            Ok((Some(membership.id), None))
+        }
+        Whose::Device(device) => {
+            let found = book.device(device).await?.filter(|found| found.organisation_id == organisation);
+            Ok((None, Some(found.ok_or(Refused::NotFound)?.id)))
+        }
+        Whose::Everybody => Ok((None, None)),
+    }
+}
+
+/// The sessions of the organisation, of one user or on one device. One's own need no permission.
+pub async fn list(book: &Book, clerk: Clerk<'_>, filter: SessionFilter, page: Page) -> Result<Vec<Authority>, Denied> {
+    let caller = clerk.caller().await?;
+    let whose = match filter {
+        SessionFilter { user: Some(user), .. } => Whose::User(user),
+        SessionFilter { device: Some(device), .. } => Whose::Device(device),
+        _ => Whose::Everybody,
+    };
+    may_touch(&caller, whose)?;
+    Ok(book.sessions(caller.organisation(), filter, page).await?)
+}
+
+/// `team:manage` sees and ends all sessions, `devices:manage` those on a device, and everybody their own.
+fn may_touch(caller: &Caller, whose: Whose) -> Result<(), Refused> {
+    let may = |permission| authorise::mandate(caller.clone(), permission).map(drop);
+    match whose {
+        Whose::User(user) if user == caller.authority().membership.user_id => Ok(()),
+        Whose::Device(_) if may(Permission::DevicesManage).is_ok() => Ok(()),
+        Whose::User(_) | Whose::Device(_) | Whose::Everybody => may(Permission::TeamManage),
+    }
 }
 
 async fn of_this_organisation(book: &Book, caller: &Caller, session: SessionId) -> Result<Authority, Denied> {

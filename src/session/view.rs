@@ -11,7 +11,7 @@ use crate::{
     ledger::{
         Book, LedgerError,
         rows::Authority,
-        words::{Permission, Role, SessionKind},
+        words::{EndReason, Permission, Role, SessionKind},
     },
 };
 
@@ -51,6 +51,37 @@ pub struct SessionView {
     pub started_at: Stamp,
     /// When it ends at the latest.
     pub expires_at: Stamp,
+}
+
+/// A session in a list, with what has become of it.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = listed_session)]
+pub struct ListedSession {
+    /// The session.
+    #[serde(flatten)]
+    pub session: SessionView,
+    /// When it was last used, to the minute.
+    pub last_seen_at: Stamp,
+    /// When it ended before its time.
+    pub ended_at: Option<Stamp>,
+    /// Why it ended. A session whose time ran out by itself has no reason until a newer sign-in finds it.
+    pub end_reason: Option<EndReason>,
+    /// The device that took over, or `backstage`.
+    pub displaced_by: Option<String>,
+}
+
+impl ListedSession {
+    /// Shows this session.
+    pub async fn of(book: &Book, authority: &Authority) -> Result<Self, LedgerError> {
+        let session = &authority.session;
+        Ok(Self {
+            last_seen_at: session.seen_at.into(),
+            ended_at: session.ended_at.map(Stamp),
+            end_reason: session.end_reason,
+            displaced_by: session.displaced_by.clone(),
+            session: SessionView::of(book, authority).await?,
+        })
+    }
 }
 
 impl SessionView {

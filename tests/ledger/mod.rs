@@ -4,6 +4,7 @@
 //! the same lines, and where two gateways matter there are two: `a` and `b` on one Postgres, the same handle twice on SQLite.
 
 mod books;
+mod endings;
 mod entries;
 mod full_tilt;
 mod log;

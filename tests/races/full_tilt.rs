@@ -110,6 +110,19 @@ async fn an_ended_session_stops(house: House) {
     }
 }
 
+on_both!(all_sessions_ended_at_once_stop);
+async fn all_sessions_ended_at_once_stop(house: House) {
+    let stage = Stage::open(&house).await;
+    let (seller, scanner) = (house.admin.hire("box_office").await, house.admin.hire("scanner").await);
+    let (pos, device) = (house.admin.device("pos").await, house.admin.device("scanner").await);
+    for round in 0..ROUNDS {
+        let (till, phone) = (seller.till(&pos).await, scanner.phone(&device).await);
+        let crew = stage.sellers(&house, &till, 3).joined_by(stage.scanners(&house, std::slice::from_ref(&phone), 3));
+        let admin = house.admin.at(house.turn(round));
+        crew.nothing_more_after(&house, async { admin.line.delete("/v1/sessions?all=true&keep_current=true").await.ok(200) }).await;
+    }
+}
+
 on_both!(an_ended_event_stops_for_everybody);
 async fn an_ended_event_stops_for_everybody(house: House) {
     let stage = Stage::open(&house).await;

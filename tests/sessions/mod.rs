@@ -1,6 +1,7 @@
 //! D2, S2, S3: who is signed in where, for how long, and what ends it.
 
 mod displacement;
+mod ended;
 mod lifetimes;
 mod tokens;
 

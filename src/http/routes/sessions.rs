@@ -11,11 +11,12 @@ use crate::{
         problem::{Problem, ProblemView},
         state::House,
     },
-    ids::{SessionId, UserId},
+    ids::{DeviceId, SessionId, UserId},
+    ledger::{SessionFilter, words::SessionKind},
     session::{
-        end,
+        end::{self, Ended, Whose},
         sign_in::{self, SignInRequest, SignedIn},
-        view::SessionView,
+        view::{ListedSession, SessionView},
     },
 };
 
@@ -65,13 +66,21 @@ pub async fn sign_out(State(house): State<House>, bearer: Bearer) -> Result<Stat
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whose sessions.
+/// Which sessions.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SessionQuery {
-    /// The user; all of the organisation if absent.
+    /// Of this user only.
     user: Option<uuid::Uuid>,
+    /// On this device only.
+    device: Option<uuid::Uuid>,
+    /// Of this kind only.
+    kind: Option<SessionKind>,
+    /// `true`: those that are signed in now. `false`: those that are over, signed out or ended.
+    #[param(default = true)]
+    live: Option<bool>,
     /// Items at the most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -79,19 +88,60 @@ pub struct SessionQuery {
 
 /// Who is signed in?
 ///
-/// Needs `team:manage`, or asks for one's own sessions.
+/// Needs `team:manage`; `devices:manage` is enough to ask for a device's, and one's own (`user` is oneself) need no permission. Live
+/// sessions unless `live=false` asks for those that are over; oldest first.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "sessions", params(SessionQuery),
-    responses((status = 200, description = "Done.", body = List<SessionView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = List<ListedSession>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<SessionQuery>) -> Result<Json<List<SessionView>>, Problem> {
+pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<SessionQuery>) -> Result<Json<List<ListedSession>>, Problem> {
     let (clerk, query) = house.clerk_with(&bearer, asked.read()).await?;
     let page = PageQuery { limit: query.limit, cursor: query.cursor }.page()?;
+    let filter = SessionFilter {
+        user: query.user.map(UserId),
+        device: query.device.map(DeviceId),
+        kind: query.kind,
+        live: query.live.unwrap_or(true),
+        at: house.clock.now(),
+    };
     let mut views = Vec::new();
-    for authority in end::list(&house.book, clerk, query.user.map(UserId), page).await? {
-        views.push(SessionView::of(&house.book, &authority).await?);
+    for authority in end::list(&house.book, clerk, filter, page).await? {
+        views.push(ListedSession::of(&house.book, &authority).await?);
     }
-    Ok(Json(List::of(views, page, |view| view.id.0)))
+    Ok(Json(List::of(views, page, |view| view.session.id.0)))
+}
+
+/// Whose sessions are to end. One of the three is named.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EndQuery {
+    /// Those of this user.
+    user: Option<uuid::Uuid>,
+    /// Those on this device.
+    device: Option<uuid::Uuid>,
+    /// `true`: those of the whole organisation.
+    all: Option<bool>,
+    /// `true`: all of them but the one that asks.
+    #[param(default = false)]
+    keep_current: Option<bool>,
+}
+
+/// End all sessions of a user, of a device or of the organisation.
+///
+/// Needs `team:manage`; `devices:manage` is enough for a device's, and one's own (`user` is oneself) need no permission. Ends them in one
+/// step on every gateway, the one that asks included unless `keep_current=true`; each answers `session_ended` from then on.
+#[utoipa::path(
+    delete, path = "/v1/sessions", tag = "sessions", params(EndQuery),
+    responses((status = 200, description = "Done.", body = Ended), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn end_many(State(house): State<House>, bearer: Bearer, asked: Asked<EndQuery>) -> Result<Json<Ended>, Problem> {
+    let sent = asked.read().and_then(|query| {
+        let whose = Whose::of(query.user.map(UserId), query.device.map(DeviceId), query.all.unwrap_or(false)).map_err(Problem::invalid)?;
+        Ok((whose, query.keep_current.unwrap_or(false)))
+    });
+    let (clerk, (whose, keep_current)) = house.clerk_with(&bearer, sent).await?;
+    Ok(Json(end::end_many(&house.book, house.clock, clerk, whose, keep_current).await?))
 }
 
 /// End a session.

@@ -2,10 +2,16 @@
 
 use serde_json::json;
 use sqlx::{query_as, query_scalar, types::Json};
+use uuid::Uuid;
 
 use super::Postgres;
 use crate::{
-    ledger::{Note, UploadChunk, UploadCount, change::Change, error::LedgerError, lease::within},
+    ledger::{
+        Note, UploadChunk, UploadCount,
+        change::{Change, Ending},
+        error::LedgerError,
+        lease::within,
+    },
     limits,
 };
 
@@ -23,6 +29,21 @@ impl Postgres {
         let number = within(limits::LEDGER_CALL, statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok(number)
+    }
+
+    /// Ends open sessions. Answers which, and the change's number.
+    pub async fn end_sessions(&self, ending: &Ending) -> Result<(Vec<Uuid>, i64), LedgerError> {
+        let mut lease = self.lease().await?;
+        let statement = query_as("select ended, number from end_sessions($1, $2, $3, $4, $5, $6)")
+            .bind(ending.organisation)
+            .bind(Json(&ending.guards))
+            .bind(ending.member)
+            .bind(ending.device)
+            .bind(ending.keep)
+            .bind(ending.at);
+        let (Json(ended), number) = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
+        lease.finish();
+        Ok((ended, number))
     }
 
     /// Stores a chunk of an upload.

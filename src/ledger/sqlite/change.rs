@@ -11,7 +11,7 @@ use crate::{
     ids::{OrganisationId, TicketId, TicketTypeId},
     ledger::{
         Note, UploadChunk, UploadCount, UploadTicket,
-        change::{Change, Guard, Images},
+        change::{Change, Ending, Guard, Images},
         error::LedgerError,
         words::TicketStatus,
     },
@@ -27,6 +27,29 @@ impl Sqlite {
         let number = log(&mut tx, change.organisation, change.at, &change.altered()).await?;
         tx.commit().await?;
         Ok(number)
+    }
+
+    /// Ends open sessions. Answers which, and the change's number.
+    pub async fn end_sessions(&self, ending: &Ending) -> Result<(Vec<Uuid>, i64), LedgerError> {
+        let mut writer = self.writer().await;
+        let mut tx = begin!(writer)?;
+        guard(&mut tx, &ending.guards).await?;
+        let ended: Vec<Uuid> = query_scalar(
+            "update sessions set ended_at = $2, end_reason = 'ended', version = version + 1
+             where organisation_id = $1 and ended_at is null and ($3 is null or membership_id = $3)
+               and ($4 is null or device_id = $4) and id is not $5
+             returning id",
+        )
+        .bind(ending.organisation)
+        .bind(ending.at)
+        .bind(ending.member)
+        .bind(ending.device)
+        .bind(ending.keep)
+        .fetch_all(&mut *tx)
+        .await?;
+        let number = log(&mut tx, ending.organisation, ending.at, &ended).await?;
+        tx.commit().await?;
+        Ok((ended, number))
     }
 
     /// Stores a chunk of an upload.
