@@ -178,6 +178,8 @@ pub const REJECTED_NAMED: usize = 10_000;
 pub const YEAR_MIN: i32 = 1970;
 /// The last year that a body may name.
 pub const YEAR_MAX: i32 = 2999;
+/// Minutes after a scan within which its device may take it back.
+pub const TAKE_BACK_MINUTES: i64 = 15;
 /// Minutes that an enrolment code works.
 pub const ENROLMENT_MINUTES: i64 = 15;
 /// Days that a device token works before the device has to be enrolled again.

@@ -60,6 +60,19 @@ pub struct TicketView {
     pub entries_allowed: i32,
 }
 
+impl TicketView {
+    /// The ticket of a recorded scan, with so many entries used.
+    pub fn recorded(recorded: &RecordedScan, entries_used: i32) -> Self {
+        Self {
+            id: recorded.ticket_id,
+            ticket_type: Named::new(recorded.ticket_type_id, &recorded.ticket_type_name),
+            holder: recorded.holder.clone(),
+            entries_used,
+            entries_allowed: recorded.entries_allowed,
+        }
+    }
+}
+
 /// A movement that was recorded.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = admission)]
@@ -118,13 +131,7 @@ pub fn refused(request: &Request, facts: &Facts, reason: Reason) -> Answer {
 /// The first answer, told again.
 pub fn replayed(recorded: &RecordedScan) -> Answer {
     Answer {
-        ticket: Some(TicketView {
-            id: recorded.ticket_id,
-            ticket_type: Named::new(recorded.ticket_type_id, &recorded.ticket_type_name),
-            holder: recorded.holder.clone(),
-            entries_used: recorded.used,
-            entries_allowed: recorded.entries_allowed,
-        }),
+        ticket: Some(TicketView::recorded(recorded, recorded.used)),
         admission: Some(AdmissionView { seq: recorded.seq, direction: recorded.direction, recorded_at: recorded.recorded_at.into() }),
         replayed: true,
         ..blank(recorded.id, VerdictWord::Admit, yes(recorded.direction))

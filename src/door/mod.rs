@@ -8,12 +8,14 @@ mod commit;
 pub mod decide;
 pub mod facts;
 pub mod request;
+pub mod take_back;
 
 use self::{
     answer::Answer,
     decide::{Question, Reason, Verdict},
     facts::Facts,
     request::Request,
+    take_back::decide::Objection,
 };
 use crate::{
     authenticate::{Caller, NotAuthenticated, token::SessionClaims},
@@ -43,6 +45,9 @@ pub enum DoorError {
     /// The id was used for something else, or by another device.
     #[error("This id was used for another request.")]
     IdReused,
+    /// What was scanned is not taken back.
+    #[error(transparent)]
+    NotTakenBack(#[from] Objection),
     /// The book.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

@@ -36,6 +36,7 @@ fn calls() -> OpenApiRouter<House> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         // the door path
         .routes(routes!(scans::scan))
+        .routes(routes!(scans::take_back))
         .routes(routes!(sales::sell))
         .routes(routes!(sales::one))
         .routes(routes!(may::may))

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     clock::Moment,
-    ids::{DeviceId, EventId, MembershipId, Named, OrganisationId, SaleId, SessionId, UserId},
+    ids::{DeviceId, EventId, MembershipId, Named, OrganisationId, SaleId, ScanId, SessionId, UserId},
     limits,
 };
 
@@ -359,6 +359,16 @@ on_both! {
         ask!(self, limits::LEDGER_BULK, db => query_as(
             "select id, ticket_type_id, code, holder, status, entries_allowed, version from tickets where event_id = $1 and version > $2 and version > 0",
         ).bind(event).bind(since).fetch_all(db))
+    }
+
+    /// Where a scan of the session's organisation was made: the event, and the ticket's code. A movement that takes another back is no scan.
+    pub async fn scanned(&self, session: SessionId, scan: ScanId) -> Result<Option<(EventId, String)>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => query_as(
+            "select a.event_id, t.code from sessions s
+             join admissions a on a.organisation_id = s.organisation_id and a.id = $2 and a.undoes is null
+             join tickets t on t.id = a.ticket_id
+             where s.id = $1",
+        ).bind(session).bind(scan).fetch_optional(db))
     }
 
     /// A sale of this organisation.

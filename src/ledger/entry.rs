@@ -53,10 +53,7 @@ pub struct ScanEntry {
 impl ScanEntry {
     /// People that it moves inside: 1 in, -1 out.
     pub fn moves(&self) -> i32 {
-        match self.direction {
-            Direction::In => 1,
-            Direction::Out => -1,
-        }
+        self.direction.moves()
     }
 }
 

@@ -45,7 +45,7 @@ use self::{
 use crate::{
     clock::{Clock, Moment},
     config::Database,
-    ids::{DeviceId, EventId, MembershipId, Named, OrganisationId, SaleId, SessionId, TicketId, TicketTypeId, UserId},
+    ids::{DeviceId, EventId, MembershipId, Named, OrganisationId, SaleId, ScanId, SessionId, TicketId, TicketTypeId, UserId},
     limits,
 };
 
@@ -318,6 +318,8 @@ pass_on! {
     tickets_changed(event: EventId, since: i64) -> Vec<Ticket>;
     /// Every ticket of an event, and whether it was ever scanned.
     tickets_with_use(event: EventId) -> Vec<(Ticket, bool)>;
+    /// Where a scan of the session's organisation was made: the event, and the ticket's code.
+    scanned(session: SessionId, scan: ScanId) -> Option<(EventId, String)>;
     /// A sale of this organisation.
     sale(organisation: OrganisationId, id: SaleId) -> Option<RecordedSale>;
 }

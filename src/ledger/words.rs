@@ -197,6 +197,24 @@ words! {
     }
 }
 
+impl Direction {
+    /// The other way.
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::In => Self::Out,
+            Self::Out => Self::In,
+        }
+    }
+
+    /// People that a movement of this direction brings inside.
+    pub const fn moves(self) -> i32 {
+        match self {
+            Self::In => 1,
+            Self::Out => -1,
+        }
+    }
+}
+
 words! {
     /// How a sale is paid.
     pub enum PaymentMethod {

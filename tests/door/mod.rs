@@ -1,12 +1,13 @@
 //! D3, D5: what a scan answers, and what it leaves in the book.
 
 mod repeated;
+mod taken_back;
 mod when_and_where;
 mod who_may;
 
 use serde_json::{Value, json};
 
-use crate::support::{Event, House, Phone, TicketType, new_id, on_both, scan_of};
+use crate::support::{Admin, Event, House, Phone, TicketType, new_id, on_both, scan_of};
 
 /// An event with one ticket type and somebody at its door.
 pub struct Door {
@@ -17,10 +18,14 @@ pub struct Door {
 
 impl Door {
     pub async fn open(house: &House) -> Self {
-        let event = house.admin.event("Gala").await;
-        let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
-        let scanner = house.admin.hire("scanner").await;
-        let phone = house.admin.phone(&scanner).await;
+        Self::open_for(&house.admin).await
+    }
+
+    pub async fn open_for(admin: &Admin) -> Self {
+        let event = admin.event("Gala").await;
+        let seat = admin.ticket_type(&event, "Seat", "12.50").await;
+        let scanner = admin.hire("scanner").await;
+        let phone = admin.phone(&scanner).await;
         Self { event, seat, phone }
     }
 

@@ -9,7 +9,7 @@ const LONG_AGO: &str = "2020-01-01T00:00:00.000Z";
 const FAR_AHEAD: &str = "2090-01-01T00:00:00.000Z";
 
 /// A ticket of a type of its own.
-async fn ticket_of(house: &House, door: &Door, code: &str, kind: Value) -> TicketType {
+pub async fn ticket_of(house: &House, door: &Door, code: &str, kind: Value) -> TicketType {
     let mut body = json!({"name": code, "price": "10.00"});
     body.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
     let kind = house.admin.ticket_type_with(&door.event, body).await;
@@ -54,7 +54,9 @@ async fn who_goes_out_comes_in_again_only_with_re_entry(house: House) {
     for code in ["once", "again"] {
         let mut out = scan_of(&door.event, code);
         out["direction"] = json!("out");
-        assert_eq!(door.phone.send(&out).await.ok(200)["reason"], "not_inside", "nobody goes out who is not inside");
+        let refused = door.phone.send(&out).await.ok(200);
+        assert_eq!(refused["reason"], "not_inside", "nobody goes out who is not inside");
+        assert_eq!((&refused["admission"], &refused["previous"]), (&Value::Null, &Value::Null));
         door.phone.admits(&door.event, code).await;
         let left = door.phone.at(house.b()).send(&out).await.ok(200);
         assert_eq!(
@@ -62,7 +64,12 @@ async fn who_goes_out_comes_in_again_only_with_re_entry(house: House) {
             (&json!("admit"), &json!(2), &json!("out"))
         );
     }
-    door.phone.refuses(&door.event, "once", "already_admitted").await;
+    let refused = door.phone.refuses(&door.event, "once", "already_admitted").await;
+    assert_eq!((&refused["ticket"]["entries_used"], &refused["previous"]["direction"]), (&json!(1), &json!("out")));
+    let mut out = scan_of(&door.event, "once");
+    out["direction"] = json!("out");
+    let refused = door.phone.at(house.b()).send(&out).await.ok(200);
+    assert_eq!((&refused["reason"], &refused["previous"]["direction"]), (&json!("not_inside"), &json!("out")), "nobody goes out twice");
     let back = door.phone.admits(&door.event, "again").await;
     assert_eq!((&back["admission"]["seq"], &back["ticket"]["entries_used"]), (&json!(3), &json!(1)));
 }

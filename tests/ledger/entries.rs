@@ -78,10 +78,7 @@ impl Stage {
 
     /// Takes back a movement that used so many entries.
     pub fn back(&self, movement: &ScanEntry) -> ScanEntry {
-        let direction = match movement.direction {
-            Direction::In => Direction::Out,
-            Direction::Out => Direction::In,
-        };
+        let direction = movement.direction.reversed();
         ScanEntry { id: Clock.id(), direction, uses: -movement.uses, undoes: Some(movement.id), ..movement.clone() }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     authorise::{Denied, Refused},
     clock::Stamp,
     device::DeviceError,
-    door::DoorError,
+    door::{DoorError, take_back::decide::Objection},
     event::EventError,
     ledger::LedgerError,
     may::MayError,
@@ -99,10 +99,23 @@ fn id_reused(error: &impl ToString) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Code::IdReused, error.to_string())
 }
 
+impl From<Objection> for Problem {
+    fn from(error: Objection) -> Self {
+        match error {
+            Objection::OtherDevice => Self::new(StatusCode::FORBIDDEN, Code::OtherDevice, error.to_string()),
+            Objection::TooLate(until) => {
+                Self::new(StatusCode::CONFLICT, Code::TakeBackTooLate, error.to_string()).with("until", Stamp(until))
+            }
+            Objection::MovedSince => Self::new(StatusCode::CONFLICT, Code::MovedSince, error.to_string()),
+        }
+    }
+}
+
 impl From<DoorError> for Problem {
     fn from(error: DoorError) -> Self {
         match error {
             DoorError::IdReused => id_reused(&error),
+            DoorError::NotTakenBack(objection) => objection.into(),
             DoorError::NotAuthenticated(error) => error.into(),
             DoorError::Refused(error) => error.into(),
             DoorError::Invalid(faults) => Self::invalid(faults),

@@ -56,6 +56,12 @@ words! {
         MethodNotAllowed = "method_not_allowed",
         /// The body took too long to arrive.
         RequestTimeout = "request_timeout",
+        /// The scan was made on another device.
+        OtherDevice = "other_device",
+        /// The scan is too old to be taken back.
+        TakeBackTooLate = "take_back_too_late",
+        /// The ticket has moved on since the scan that should be taken back.
+        MovedSince = "moved_since",
         /// The quota does not hold the sale.
         SoldOut = "sold_out",
         /// The terminal showed another total.

@@ -8,13 +8,15 @@ use crate::{
         self,
         answer::Answer,
         request::{Request, ScanBody},
+        take_back,
     },
     http::{
         body::Sent,
-        parts::Bearer,
+        parts::{Bearer, Id},
         problem::{Problem, ProblemView},
         state::House,
     },
+    ids::ScanId,
     walk::Rooms,
 };
 
@@ -36,6 +38,28 @@ pub async fn scan(State(house): State<House>, bearer: Bearer, sent: Sent<ScanBod
             }
             Ok(walked(StatusCode::OK, &answer, answer.replayed, rooms))
         }
+        Err(error) => Ok(refused(error.into(), rooms)),
+    }
+}
+
+/// Take a scan back.
+///
+/// Needs `entry:scan` and a session on the device that made the scan, within 15 minutes by the server's clock. A mistaken movement is
+/// reversed by a new one: an entry that is taken back gives back what it used whether or not the ticket type allows re-entry, and its
+/// ticket may be admitted again under a new id; an exit that is taken back counts the person in again. A scan that was refused left
+/// nothing to take back (404). Again, it finds the first answer, with `Idempotent-Replayed: true`.
+///
+/// `other_device` (403): it was made on another device. `take_back_too_late` (409, with `until`): it is too old. `moved_since` (409): who
+/// came in has left since, or the entry that an exit gave back is used again.
+#[utoipa::path(
+    delete, path = "/v1/scans/{id}", tag = "door", params(("id" = uuid::Uuid, Path, description = "The scan.")),
+    responses((status = 200, description = "Done.", body = take_back::answer::Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn take_back(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<Response, Problem> {
+    let clerk = house.clerk(&bearer).await?;
+    let mut rooms = Rooms::default();
+    match take_back::take_back(&house.sources, clerk.claims(), ScanId(id), &mut rooms).await {
+        Ok(answer) => Ok(walked(StatusCode::OK, &answer, answer.replayed, rooms)),
         Err(error) => Ok(refused(error.into(), rooms)),
     }
 }

@@ -236,10 +236,13 @@ async fn scans(
         return Ok(HashMap::new());
     }
     let found: Vec<FoundScan> = query_as(
-        "select a.organisation_id, a.id, a.device_id, a.fingerprint, a.seq, a.direction, a.used, a.recorded_at, a.ticket_id,
+        "select a.organisation_id, a.id, a.device_id, a.fingerprint, a.seq, a.direction, a.used - coalesce(p.used, 0) as uses, a.used, a.gate,
+                a.recorded_at, b.seq as back_seq, b.used as back_used, b.recorded_at as back_recorded_at, a.ticket_id,
                 t.holder, t.entries_allowed, t.ticket_type_id, y.name as ticket_type_name
          from unnest($1::uuid[], $2::uuid[]) as w (organisation_id, id)
          join admissions a on a.organisation_id = w.organisation_id and a.id = w.id
+         left join admissions p on p.ticket_id = a.ticket_id and p.seq = a.seq - 1
+         left join admissions b on b.organisation_id = a.organisation_id and b.undoes = a.id
          join tickets t on t.id = a.ticket_id
          join ticket_types y on y.id = t.ticket_type_id",
     )

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::FromRow;
 
-pub use self::recorded::{Movement, RecordedSale, RecordedScan, Sale, SaleLine, SoldTicket};
+pub use self::recorded::{Movement, RecordedSale, RecordedScan, Reversal, Sale, SaleLine, SoldTicket};
 use super::words::{DeviceKind, EndReason, EventStatus, MemberStatus, Permission, Role, SessionKind, TicketStatus};
 use crate::{
     clock::Moment,

@@ -50,10 +50,20 @@ pub struct RecordedScan {
     pub seq: i32,
     /// Which way.
     pub direction: Direction,
+    /// Entries that it used: 1 in, 0 or -1 out.
+    pub uses: i32,
     /// Entries used after it.
     pub used: i32,
+    /// Where.
+    pub gate: Option<String>,
     /// When it was recorded.
     pub recorded_at: Moment,
+    /// The number of the movement that took it back.
+    pub back_seq: Option<i32>,
+    /// Entries used after that one.
+    pub back_used: Option<i32>,
+    /// When that one was recorded.
+    pub back_recorded_at: Option<Moment>,
     /// The ticket.
     pub ticket_id: TicketId,
     /// Its holder.
@@ -64,6 +74,27 @@ pub struct RecordedScan {
     pub ticket_type_id: TicketTypeId,
     /// Its type's name.
     pub ticket_type_name: String,
+}
+
+/// A movement that took another one back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reversal {
+    /// Its number.
+    pub seq: i32,
+    /// Which way: the other one.
+    pub direction: Direction,
+    /// Entries used after it.
+    pub used: i32,
+    /// When it was recorded.
+    pub recorded_at: Moment,
+}
+
+impl RecordedScan {
+    /// The movement that took it back, if there is one.
+    pub fn reversal(&self) -> Option<Reversal> {
+        let (seq, used, recorded_at) = (self.back_seq?, self.back_used?, self.back_recorded_at?);
+        Some(Reversal { seq, direction: self.direction.reversed(), used, recorded_at })
+    }
 }
 
 /// A sale that the book has under this id.

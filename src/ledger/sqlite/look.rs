@@ -73,9 +73,13 @@ async fn ticket(db: &mut SqliteConnection, event: EventId, code: &str) -> Result
 
 async fn scan(db: &mut SqliteConnection, organisation: OrganisationId, id: ScanId) -> Result<Option<RecordedScan>, sqlx::Error> {
     query_as(
-        "select a.id, a.device_id, a.fingerprint, a.seq, a.direction, a.used, a.recorded_at, a.ticket_id,
+        "select a.id, a.device_id, a.fingerprint, a.seq, a.direction, a.used - coalesce(p.used, 0) as uses, a.used, a.gate,
+                a.recorded_at, b.seq as back_seq, b.used as back_used, b.recorded_at as back_recorded_at, a.ticket_id,
                 t.holder, t.entries_allowed, t.ticket_type_id, y.name as ticket_type_name
-         from admissions a join tickets t on t.id = a.ticket_id join ticket_types y on y.id = t.ticket_type_id
+         from admissions a
+         left join admissions p on p.ticket_id = a.ticket_id and p.seq = a.seq - 1
+         left join admissions b on b.organisation_id = a.organisation_id and b.undoes = a.id
+         join tickets t on t.id = a.ticket_id join ticket_types y on y.id = t.ticket_type_id
          where a.organisation_id = $1 and a.id = $2",
     )
     .bind(organisation)

@@ -41,6 +41,20 @@ impl Phone {
         self.send(&scan_of(event, code)).await
     }
 
+    /// Asks to take back the scan with this id.
+    pub async fn take_back(&self, id: &Value) -> Answer {
+        self.line.delete(&format!("/v1/scans/{}", id.as_str().unwrap())).await
+    }
+
+    /// Scans a code on its way out; that must be let through.
+    pub async fn lets_out(&self, event: &Event, code: &str) -> Value {
+        let mut out = scan_of(event, code);
+        out["direction"] = json!("out");
+        let answer = self.send(&out).await.ok(200);
+        assert_eq!((&answer["verdict"], &answer["admission"]["direction"]), (&json!("admit"), &json!("out")), "{code}: {answer}");
+        answer
+    }
+
     /// Scans a code; the caller must be allowed to.
     pub async fn scan(&self, event: &Event, code: &str) -> Value {
         self.try_scan(event, code).await.ok(200)

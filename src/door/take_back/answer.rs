@@ -1,0 +1,47 @@
+//! The answer when a scan is taken back, the same when it is told again.
+
+use serde::Serialize;
+
+use crate::{
+    door::answer::{AdmissionView, TicketView},
+    ids::ScanId,
+    ledger::{
+        rows::{RecordedScan, Reversal},
+        words::Direction,
+    },
+};
+
+/// A scan that was taken back.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = taken_back)]
+pub struct Answer {
+    /// The scan's id.
+    pub id: ScanId,
+    /// A sentence for the person at the door.
+    #[schema(example = "Taken back: this ticket was not admitted.")]
+    pub message: String,
+    /// The ticket, with the entries that are used now.
+    pub ticket: TicketView,
+    /// The new movement, which takes the scan back.
+    pub admission: AdmissionView,
+    /// The movement that it takes back.
+    pub taken_back: AdmissionView,
+    /// Whether this is the first answer told again; a header, not a part of the body.
+    #[serde(skip)]
+    pub replayed: bool,
+}
+
+/// Tells it.
+pub fn tell(recorded: &RecordedScan, reversal: Reversal, replayed: bool) -> Answer {
+    Answer {
+        id: recorded.id,
+        message: match recorded.direction {
+            Direction::In => "Taken back: this ticket was not admitted.".to_owned(),
+            Direction::Out => "Taken back: this ticket has not left.".to_owned(),
+        },
+        ticket: TicketView::recorded(recorded, reversal.used),
+        admission: AdmissionView { seq: reversal.seq, direction: reversal.direction, recorded_at: reversal.recorded_at.into() },
+        taken_back: AdmissionView { seq: recorded.seq, direction: recorded.direction, recorded_at: recorded.recorded_at.into() },
+        replayed,
+    }
+}
