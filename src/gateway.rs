@@ -20,6 +20,7 @@ use crate::{
     },
     ledger::{Book, Note},
     limits,
+    push::Push,
     session::{hot::Hot, password::Passwords, redis::RedisStore, sign_in::Entrance},
     team::change::Office,
     walk::Sources,
@@ -58,6 +59,8 @@ impl Gateway {
 
     /// Takes nothing new in, finishes what was begun, and closes the book.
     pub async fn stop(self) {
+        // A stream has no end of its own: nobody is to wait for one.
+        self.house.push.close();
         self.stop.cancel();
         if let Err(error) = self.serving.await {
             tracing::error!(error = %error, "the accept loop ended in a fault of ours");
@@ -88,6 +91,7 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
     let used = Used::new(book.clone(), clock);
     let hot = Arc::new(Hot::new(redis, Arc::clone(book.log()), clock));
     let passwords = Passwords::new();
+    let push = Push::open(book.clone(), Arc::clone(&used), clock).await.context("the log of changes cannot be read")?;
     let gate = Gate { book: book.clone(), tokens: Arc::clone(&tokens), used: Arc::clone(&used), clock };
     let rooms = Rooms {
         sources: Sources { gate: gate.clone(), book: book.clone(), hot: Arc::clone(&hot), warm: Warm::new(book.clone()) },
@@ -102,7 +106,8 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
             clock,
         },
         office: Office { book: book.clone(), passwords, clock },
-        metrics: Arc::new(Metrics::new()),
+        metrics: Arc::new(Metrics::new(push.figures())),
+        push,
         uploads: Semaphore::new(limits::UPLOADS_AT_ONCE),
         book,
         gate,

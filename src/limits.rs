@@ -184,3 +184,33 @@ pub const TAKE_BACK_MINUTES: i64 = 15;
 pub const ENROLMENT_MINUTES: i64 = 15;
 /// Days that a device token works before the device has to be enrolled again.
 pub const DEVICE_TOKEN_DAYS: i64 = 400;
+
+// --- streams -------------------------------------------------------------------------------------------------------
+/// Streams that a gateway holds open; past it the answer is `busy`.
+pub const STREAMS: usize = 5_000;
+/// Streams that one session holds open; past it the answer is `too_many_requests`.
+pub const STREAMS_OF_SESSION: usize = 3;
+/// Things that may wait to be read on one stream; whose reader leaves more than that is cut off.
+pub const STREAM_QUEUE: usize = 64;
+/// Calls that may wait for one stream's teller; who has missed one is told everything anew.
+pub const STREAM_NEWS: usize = 256;
+/// Tellers of streams that read the book at once.
+pub const STREAM_READS: usize = 2;
+/// Events that a stream may name, and events whose stock one stream tells.
+pub const STREAM_EVENTS: usize = 100;
+/// Live events among which those that a stream's caller may see are looked for.
+pub const STREAM_LIVE_EVENTS: u32 = 1_000;
+/// Time after which a quiet stream says that it is still there.
+pub const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Time after which a client is asked to come back when its stream has ended.
+pub const STREAM_RETRY: Duration = Duration::from_secs(1);
+/// Time that a client gets to read the rest of a stream that has ended.
+pub const STREAM_FAREWELL: Duration = Duration::from_secs(2);
+/// Time between two looks at the stock of events that somebody watches, at the most.
+pub const STOCK_POLL: Duration = Duration::from_millis(250);
+/// Time between two looks at the stock, at the least.
+pub const STOCK_REST: Duration = Duration::from_millis(50);
+/// The samplers rest so many times as long as their last look took.
+pub const SAMPLER_REST: u32 = 20;
+/// Time for which what was sent to a client may go unacknowledged before its connection is given up.
+pub const UNACKNOWLEDGED: Duration = Duration::from_secs(30);

@@ -27,5 +27,6 @@ mod precedence;
 mod races;
 mod redis_faults;
 mod sessions;
+mod stream;
 mod team;
 mod tenants;

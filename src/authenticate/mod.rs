@@ -132,9 +132,14 @@ fn judge_session(authority: &Authority, used: Option<Moment>, now: Moment) -> Re
 
 /// Whether a session's time is over, though nobody has ended it.
 pub fn is_over(authority: &Authority, used: Option<Moment>, now: Moment) -> bool {
+    now >= over_at(authority, used)
+}
+
+/// When a session's time is over, if nobody uses it until then.
+pub fn over_at(authority: &Authority, used: Option<Moment>) -> Moment {
     let session = &authority.session;
     let last_use = used.map_or(session.seen_at, |used| used.max(session.seen_at));
-    now >= session.expires_at || now >= last_use + TimeDelta::seconds(session.idle_seconds)
+    session.expires_at.min(last_use + TimeDelta::seconds(session.idle_seconds))
 }
 
 /// The name by which a session is known to the person whose other session it displaces.

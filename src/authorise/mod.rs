@@ -224,16 +224,43 @@ pub fn mandate(caller: Caller, permission: Permission) -> Result<Mandate, Refuse
     Ok(Mandate { caller })
 }
 
+/// The events that somebody may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Visible {
+    /// Every event of the organisation.
+    All,
+    /// These.
+    Only(Vec<EventId>),
+}
+
+impl Visible {
+    /// Whether this event of the organisation is among them.
+    pub fn shows(&self, event: EventId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(events) => events.contains(&event),
+        }
+    }
+}
+
+/// The events that this member may see in a session of this kind.
+pub fn visible(kind: SessionKind, member: &Membership) -> Visible {
+    if !session_permissions(kind, member).contains(Permission::EventsView) {
+        return Visible::Only(Vec::new());
+    }
+    match pin(member) {
+        Pin::Nowhere => Visible::Only(Vec::new()),
+        Pin::At(only) => Visible::Only(vec![only]),
+        Pin::Unbound if member.role.sees_listed_events_only() => Visible::Only(member.events.clone()),
+        Pin::Unbound => Visible::All,
+    }
+}
+
 /// May this caller see this event?
 pub fn may_see(caller: &Caller, event: EventId) -> Result<(), Refused> {
     need(permissions(caller), Permission::EventsView)?;
-    let member = &caller.authority().membership;
-    match pin(member) {
-        Pin::Nowhere => Err(Refused::NotFound),
-        Pin::At(only) if only != event => Err(Refused::NotFound),
-        Pin::Unbound if member.role.sees_listed_events_only() && !member.events.contains(&event) => Err(Refused::NotFound),
-        Pin::At(_) | Pin::Unbound => Ok(()),
-    }
+    let authority = caller.authority();
+    if visible(authority.session.kind, &authority.membership).shows(event) { Ok(()) } else { Err(Refused::NotFound) }
 }
 
 /// Why somebody is turned away in the back office: they are not who they say, they may not, or the book does not tell.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{EventError, EventView, TicketTypeView, nullable, view, view_type};
 use crate::{
-    authorise::{self, Clerk, Mandate, Pin, Refused, pin},
+    authorise::{self, Clerk, Mandate, Refused, Visible},
     clock::{Clock, Moment},
     faults::{Faults, present},
     ids::{EventId, OrganisationId, TicketTypeId},
@@ -136,16 +136,10 @@ pub struct TicketTypeChange {
 /// The events that the caller may see: all, or those in the member's list, or the pinned one.
 pub async fn list(book: &Book, clerk: Clerk<'_>, page: Page) -> Result<Vec<EventView>, EventError> {
     let mandate = clerk.mandate(Permission::EventsView).await?;
-    let member = &mandate.caller().authority().membership;
-    let listed = match pin(member) {
-        Pin::Nowhere => Some(Vec::new()),
-        Pin::At(only) => Some(vec![only]),
-        Pin::Unbound if member.role.sees_listed_events_only() => Some(member.events.clone()),
-        Pin::Unbound => None,
-    };
-    let facts = match listed {
-        None => book.events(mandate.organisation(), page).await?,
-        Some(mut ids) => {
+    let authority = mandate.caller().authority();
+    let facts = match authorise::visible(authority.session.kind, &authority.membership) {
+        Visible::All => book.events(mandate.organisation(), page).await?,
+        Visible::Only(mut ids) => {
             ids.retain(|id| id.0 > page.after);
             ids.sort_unstable();
             ids.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));

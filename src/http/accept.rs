@@ -2,7 +2,7 @@
 //!
 //! It promises that a client which dawdles is closed: in the middle of a request's head after
 //! `limits::HEADER_READ`, between two requests after `limits::IDLE`, and after `limits::IDLE`
-//! in which it takes nothing of an answer. How long a body may take is not seen here; the layer
+//! in which it takes nothing of an answer. An answer that has no end may be quiet for as long as it likes. How long a body may take is not seen here; the layer
 //! that reads it says so. It never ends because accepting failed, and when it has returned, no
 //! connection is left.
 //!
@@ -40,6 +40,11 @@ use crate::limits;
 /// is one even when it came in on an IPv6 socket, so that it can be compared with a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
+
+/// Closes the connection that a request came in on, in the extensions of every request: for an answer that has no end, when its reader
+/// does not keep up.
+#[derive(Debug, Clone)]
+pub struct HangUp(pub CancellationToken);
 
 /// Serves `routes` on `listener` until `stop` is cancelled, then drains: accepts nothing new, lets
 /// open requests finish within `limits::DRAIN`, and closes.
@@ -88,9 +93,10 @@ impl House {
         // An answer is one small packet; waiting to fill it would only cost the phone time. If the
         // option cannot be set, the connection is gone already, and reading will say so.
         let _ = stream.set_nodelay(true);
+        give_up_if_unacknowledged(&stream);
         let peer = Peer(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
-        let connection = converse(stream, peer, self.routes.clone(), self.graceful.watcher());
-        let cut = self.cut.clone();
+        let cut = self.cut.child_token();
+        let connection = converse(stream, peer, HangUp(cut.clone()), self.routes.clone(), self.graceful.watcher());
         self.open.spawn(async move {
             cut.run_until_cancelled(connection).await;
             drop(seat);
@@ -140,10 +146,10 @@ fn is_of_one_client(error: &io::Error) -> bool {
 }
 
 /// One connection, from its first request to its last.
-async fn converse(stream: TcpStream, peer: Peer, routes: Router, watcher: Watcher) {
+async fn converse(stream: TcpStream, peer: Peer, hang_up: HangUp, routes: Router, watcher: Watcher) {
     let line = Line::new(stream);
     let patience = Patience { heard: Arc::clone(&line.heard) };
-    let service = service_fn(|request| answer(routes.clone(), peer, request));
+    let service = service_fn(|request| answer(routes.clone(), peer, hang_up.clone(), request));
     let connection = Builder::new()
         .timer(patience)
         .header_read_timeout(limits::IDLE)
@@ -157,8 +163,18 @@ async fn converse(stream: TcpStream, peer: Peer, routes: Router, watcher: Watche
     }
 }
 
-async fn answer(mut routes: Router, peer: Peer, mut request: Request<Incoming>) -> Result<Response, Infallible> {
+/// A phone that has left the Wi-Fi says no goodbye. What is sent to it on a stream is too little to fill a buffer, so that nothing would
+/// ever be stuck; but it is never acknowledged. Where the system does not know this limit, it has one of its own, of some minutes.
+fn give_up_if_unacknowledged(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(limits::UNACKNOWLEDGED));
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
+}
+
+async fn answer(mut routes: Router, peer: Peer, hang_up: HangUp, mut request: Request<Incoming>) -> Result<Response, Infallible> {
     request.extensions_mut().insert(peer);
+    request.extensions_mut().insert(hang_up);
     routes.call(request).await
 }
 

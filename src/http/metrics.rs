@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::walk::Rooms;
+use crate::{push, walk::Rooms};
 
 /// A request by what was asked and what was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -72,8 +72,8 @@ fn seconds() -> Histogram {
 }
 
 impl Metrics {
-    /// Counters that stand at nothing.
-    pub fn new() -> Self {
+    /// Counters that stand at nothing, beside those of the streams.
+    pub fn new(streams: &push::Figures) -> Self {
         let mut registry = Registry::with_prefix("stagedoor");
         let requests = Family::<Answered, Counter<u64, AtomicU64>>::default();
         let make: fn() -> Histogram = seconds;
@@ -97,6 +97,8 @@ impl Metrics {
         registry.register("up", "Whether the ledger and the hot store answer", up.clone());
         registry.register("degraded", "1 while the gateway works without its hot store or behind the log of changes", degraded.clone());
         registry.register("requests_in_work", "Requests that are being worked on", in_work.clone());
+        registry.register("streams_open", "Streams that are open", streams.open.clone());
+        registry.register("streams_dropped", "Streams cut off because their reader did not keep up", streams.dropped.clone());
         Self { registry, requests, seconds: durations, rooms, verdicts, sales, up, degraded, in_work }
     }
 
@@ -137,11 +139,5 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
-    }
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
     }
 }

@@ -22,7 +22,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
 pub use self::accept::Peer;
-use self::routes::{devices, events, may, operations, sales, scans, sessions, team};
+use self::routes::{devices, events, may, operations, sales, scans, sessions, stream, team};
 use self::{
     examples::Given,
     layers::Desk,
@@ -59,6 +59,8 @@ fn calls() -> OpenApiRouter<House> {
         .routes(routes!(events::create_type))
         .routes(routes!(events::patch_type))
         .routes(routes!(events::upload))
+        // push instead of poll
+        .routes(routes!(stream::stream))
         // operations
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
@@ -90,7 +92,7 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins.to_vec())
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("last-event-id")])
         .expose_headers([HeaderName::from_static("idempotent-replayed"), HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
         .max_age(limits::CORS_AGE)
 }

@@ -27,6 +27,7 @@ use utoipa::{
         (name = "sessions", description = "Signing in and out."),
         (name = "team", description = "Who may do what."),
         (name = "events", description = "Events, ticket types and tickets."),
+        (name = "stream", description = "Being told instead of asking."),
         (name = "operations", description = "For operators and their tools.")
     )
 )]

@@ -12,6 +12,7 @@ use crate::{
     event::catalogue::manageable,
     ids::EventId,
     ledger::{Book, words::Permission},
+    push::Push,
     session::{hot::Hot, sign_in::Entrance},
     team::change::Office,
     walk::Sources,
@@ -37,6 +38,8 @@ pub struct Rooms {
     pub entrance: Entrance,
     /// Where the team is managed.
     pub office: Office,
+    /// Where streams are opened.
+    pub push: Push,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Places for uploads, each of which is held in memory.

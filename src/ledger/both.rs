@@ -13,11 +13,11 @@ use super::{
     lease::within,
     postgres::Postgres,
     rows::{
-        Authority, Device, Event, EventFacts, Membership, Organisation, RecordedSale, Sale, SaleLine, Session, SigningKey, SoldTicket,
-        Ticket, TicketType, User,
+        Altered, Authority, Device, Event, EventFacts, Membership, Organisation, RecordedSale, Sale, SaleLine, Session, SigningKey,
+        SoldTicket, Ticket, TicketType, User,
     },
     sqlite::Sqlite,
-    words::{MemberStatus, Role, SessionKind},
+    words::{EventStatus, MemberStatus, Role, SessionKind},
 };
 use crate::{
     clock::Moment,
@@ -120,6 +120,17 @@ on_both! {
     /// The position of the log of changes.
     pub async fn position(&self) -> Result<i64, LedgerError> {
         ask!(self, limits::LEDGER_CALL, db => query_scalar("select change_seq from book").fetch_one(db))
+    }
+
+    /// Changes after this position, oldest first, of every organisation.
+    pub async fn changes_after(&self, position: i64) -> Result<Vec<Altered>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => query_as("select seq, organisation_id, ids from changes where seq > $1 order by seq limit $2")
+            .bind(position).bind(limits::CHANGES_AT_ONCE).fetch_all(db))
+    }
+
+    /// The oldest change that the log still holds.
+    pub async fn oldest_change(&self) -> Result<Option<i64>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => query_scalar("select min(seq) from changes").fetch_one(db))
     }
 
     /// Every signing key, retired ones included.
@@ -313,6 +324,12 @@ on_both! {
             query_scalar("select id from events where organisation_id = $1 and id > $2 order by id limit $3")
                 .bind(organisation).bind(page.after).bind(i64::from(page.limit)).fetch_all(db));
         self.events_by_id(ids?).await
+    }
+
+    /// The live events of an organisation, newest first.
+    pub async fn live_events(&self, organisation: OrganisationId, most: u32) -> Result<Vec<EventId>, LedgerError> {
+        ask!(self, limits::LEDGER_BULK, db => query_scalar("select id from events where organisation_id = $1 and status = $2 order by id desc limit $3")
+            .bind(organisation).bind(EventStatus::Live).bind(i64::from(most)).fetch_all(db))
     }
 
     /// These events with their ticket types.

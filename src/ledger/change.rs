@@ -126,19 +126,26 @@ impl Change {
         Self { organisation, at, guards, images: Images::default() }
     }
 
-    /// The things that others may hold copies of, and that this change gives a new version.
+    /// What the log tells of this change: the things that others may hold copies of and that it gives a new version, and the events
+    /// that are new, for those who watch what is on.
     pub fn altered(&self) -> Vec<Uuid> {
+        let new_events = self.images.events.iter().filter(|event| event.version == 1).map(|event| event.id.0);
+        self.moved().chain(new_events).collect()
+    }
+
+    /// Whether it must have the organisation's lock alone. What only adds (a scanner's sign-in, a new device) shares it with the door.
+    pub fn alone(&self) -> bool {
+        self.moved().next().is_some() || self.images.organisations.iter().any(|o| o.version > 1) || !self.images.ticket_types.is_empty()
+    }
+
+    /// The things that get a new version.
+    fn moved(&self) -> impl Iterator<Item = Uuid> {
         let images = &self.images;
         let sessions = images.sessions.iter().map(|r| (r.id.0, r.version));
         let memberships = images.memberships.iter().map(|r| (r.id.0, r.version));
         let devices = images.devices.iter().map(|r| (r.id.0, r.version));
         let events = images.events.iter().map(|r| (r.id.0, r.version));
         let all = sessions.chain(memberships).chain(devices).chain(events);
-        all.filter(|(_, version)| *version > 1).map(|(id, _)| id).collect()
-    }
-
-    /// Whether it must have the organisation's lock alone. What only adds (a scanner's sign-in, a new device) shares it with the door.
-    pub fn alone(&self) -> bool {
-        !self.altered().is_empty() || self.images.organisations.iter().any(|o| o.version > 1) || !self.images.ticket_types.is_empty()
+        all.filter(|(_, version)| *version > 1).map(|(id, _)| id)
     }
 }

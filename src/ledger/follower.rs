@@ -34,15 +34,15 @@ async fn catch_up(book: &Postgres, log: &ChangeLog, clock: Clock) -> Result<(), 
         let asked = clock.mark();
         let changes = book.changes_after(log.position()).await?;
         // Numbers have no gaps: one that is missing was pruned while this gateway was away.
-        if let Some((first, _)) = changes.first()
-            && *first > log.position() + 1
+        if let Some(first) = changes.first()
+            && first.seq > log.position() + 1
         {
-            log.missed(*first);
+            log.missed(first.seq);
         }
-        for (number, altered) in &changes {
-            log.note(*number, altered);
+        for change in &changes {
+            log.note(change.seq, &change.ids);
         }
-        let last = changes.last().map_or(log.position(), |(number, _)| *number);
+        let last = changes.last().map_or(log.position(), |change| change.seq);
         let more = i64::try_from(changes.len()).unwrap_or(0) >= limits::CHANGES_AT_ONCE;
         log.heard(last, asked);
         if !more {

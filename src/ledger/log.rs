@@ -11,6 +11,7 @@ use std::{
 };
 
 use dashmap::DashMap;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{clock::Clock, limits};
@@ -29,6 +30,8 @@ pub struct ChangeLog {
     changed: DashMap<Uuid, i64>,
     /// Milliseconds since `begun` at which the log was last heard to its end.
     heard: AtomicU64,
+    /// Wakes who wants to read on; what has changed, they read in the book.
+    stirred: watch::Sender<()>,
 }
 
 impl ChangeLog {
@@ -42,6 +45,7 @@ impl ChangeLog {
             floor: AtomicI64::new(position),
             changed: DashMap::new(),
             heard: AtomicU64::new(0),
+            stirred: watch::Sender::new(()),
         }
     }
 
@@ -63,6 +67,12 @@ impl ChangeLog {
         for id in altered {
             self.changed.entry(*id).and_modify(|last| *last = number.max(*last)).or_insert(number);
         }
+        self.stirred.send_replace(());
+    }
+
+    /// Wakes whenever something has changed.
+    pub fn stirred(&self) -> watch::Receiver<()> {
+        self.stirred.subscribe()
     }
 
     /// The changes before this number were pruned before they were heard: no copy from before is trusted.

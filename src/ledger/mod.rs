@@ -25,7 +25,11 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use futures::FutureExt;
 use serde::Serialize;
-use tokio::{sync::Mutex, task::JoinHandle, time::Instant};
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinHandle,
+    time::Instant,
+};
 use uuid::Uuid;
 
 pub use self::{
@@ -38,7 +42,7 @@ use self::{
     entry::{Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen},
     lane::Lanes,
     postgres::Postgres,
-    rows::{Authority, Device, EventFacts, Membership, Organisation, RecordedSale, SigningKey, Ticket, User},
+    rows::{Altered, Authority, Device, EventFacts, Membership, Organisation, RecordedSale, SigningKey, Ticket, User},
     sqlite::Sqlite,
     words::{Role, TicketStatus},
 };
@@ -138,6 +142,8 @@ pub struct Book {
     sales: Lanes<OrganisationId, SaleEntry>,
     looks: Lanes<u8, Look>,
     turns: Arc<DashMap<OrganisationId, Arc<Mutex<()>>>>,
+    /// Wakes who watches the stock when this gateway has written something that it rests on.
+    stock: Arc<watch::Sender<()>>,
     /// Held so that it ends with the last handle.
     _follower: Option<Arc<Follower>>,
 }
@@ -172,10 +178,16 @@ impl Book {
             sales: sale_lanes(&store, clock),
             looks: look_lanes(&store, clock),
             turns: Arc::default(),
+            stock: Arc::default(),
             store,
             log,
             _follower: follower,
         })
+    }
+
+    /// Wakes whenever this gateway may have moved the stock of an event. What another one sells, only the book tells.
+    pub fn stock_stirred(&self) -> watch::Receiver<()> {
+        self.stock.subscribe()
     }
 
     /// The log of changes, as this gateway has followed it.
@@ -190,7 +202,9 @@ impl Book {
 
     /// Writes a sale; answers when it is on disk, or was not written.
     pub async fn commit_sale(&self, organisation: OrganisationId, entry: SaleEntry, deadline: Instant) -> Result<SaleOutcome, LedgerError> {
-        self.sales.submit(organisation, entry, deadline).await
+        let sold = self.sales.submit(organisation, entry, deadline).await;
+        self.stock.send_replace(());
+        sold
     }
 
     /// Takes a fresh look.
@@ -242,6 +256,7 @@ impl Book {
     /// Stores a chunk of an upload.
     pub async fn store_tickets(&self, chunk: &UploadChunk) -> Result<UploadCount, LedgerError> {
         let count = on!(&self.store, book => book.store_tickets(chunk).await)?;
+        self.stock.send_replace(());
         if count.seq > 0 {
             self.log.note(count.seq, &[chunk.event.0]);
         }
@@ -276,6 +291,12 @@ macro_rules! pass_on {
 pass_on! {
     /// The book's own id.
     id() -> Uuid;
+    /// The number of the last change.
+    position() -> i64;
+    /// Changes after this position, oldest first, of every organisation; so many at once as [`limits::CHANGES_AT_ONCE`] says.
+    changes_after(position: i64) -> Vec<Altered>;
+    /// The oldest change that the log still holds.
+    oldest_change() -> Option<i64>;
     /// Writes a note.
     note(note: Note<'_>) -> ();
     /// Every signing key, retired ones included.
@@ -308,6 +329,8 @@ pass_on! {
     event(id: EventId) -> Option<EventFacts>;
     /// The events of an organisation.
     events(organisation: OrganisationId, page: Page) -> Vec<EventFacts>;
+    /// The live events of an organisation, newest first.
+    live_events(organisation: OrganisationId, most: u32) -> Vec<EventId>;
     /// These events.
     events_by_id(ids: Vec<EventId>) -> Vec<EventFacts>;
     /// The id and name of an event.

@@ -26,6 +26,17 @@ pub struct OrganisationRef {
     pub slug: String,
 }
 
+impl OrganisationRef {
+    /// The organisation that a session is in.
+    pub fn of(authority: &Authority) -> Self {
+        Self {
+            id: authority.membership.organisation_id.0,
+            name: authority.organisation_name.clone(),
+            slug: authority.organisation_slug.clone(),
+        }
+    }
+}
+
 /// A session.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = session)]
@@ -91,16 +102,12 @@ impl SessionView {
             Pin::At(event) => book.event_named(event).await?,
             Pin::Nowhere | Pin::Unbound => None,
         };
-        let Authority { session, membership, device, user_name, organisation_slug, organisation_name } = authority;
+        let Authority { session, membership, device, user_name, .. } = authority;
         Ok(Self {
             id: session.id,
             kind: session.kind,
             user: Named::new(membership.user_id, user_name),
-            organisation: OrganisationRef {
-                id: membership.organisation_id.0,
-                name: organisation_name.clone(),
-                slug: organisation_slug.clone(),
-            },
+            organisation: OrganisationRef::of(authority),
             device: device.as_ref().map(|d| Named::new(d.id, &d.name)),
             role: membership.role,
             permissions: session_permissions(session.kind, membership),

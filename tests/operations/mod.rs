@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{Answer, House, Setup, on_both};
 
 /// Every route of the contract that this build serves, with the names of path parameters left out.
-const ROUTES: [(&str, &str); 32] = [
+const ROUTES: [(&str, &str); 33] = [
     ("post", "/v1/devices"),
     ("get", "/v1/devices"),
     ("get", "/v1/devices/{}"),
@@ -37,6 +37,7 @@ const ROUTES: [(&str, &str); 32] = [
     ("post", "/v1/events/{}/ticket-types"),
     ("patch", "/v1/events/{}/ticket-types/{}"),
     ("post", "/v1/events/{}/tickets"),
+    ("get", "/v1/stream"),
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),

@@ -11,6 +11,7 @@ mod gateway;
 mod house;
 mod redis;
 mod show;
+mod stream;
 mod wire;
 
 pub use actors::{Admin, Desk, Device, Member, Phone, Till, new_event, sale_of, scan_of, words};
@@ -20,6 +21,7 @@ pub use gateway::Gateway;
 pub use house::{House, Plan, Setup};
 pub use redis::RedisServer;
 pub use show::{Event, TicketType, basket, card, cash};
+pub use stream::Listener;
 pub use wire::{Answer, Line, ids_of, new_id, ref_id};
 
 use std::time::{Duration, Instant};

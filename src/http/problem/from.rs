@@ -13,6 +13,7 @@ use crate::{
     ledger::LedgerError,
     may::MayError,
     pos::PosError,
+    push::NoSeat,
     session::{password::PoolFull, sign_in::SignInError},
     team::TeamError,
 };
@@ -135,6 +136,15 @@ impl From<PosError> for Problem {
             PosError::Refused(error) => error.clone().into(),
             PosError::Invalid(faults) => Self::invalid(faults.clone()),
             PosError::Ledger(error) => error.clone().into(),
+        }
+    }
+}
+
+impl From<NoSeat> for Problem {
+    fn from(error: NoSeat) -> Self {
+        match error {
+            NoSeat::OfSession => Self::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, error.to_string()),
+            NoSeat::OfGateway => Self::busy(),
         }
     }
 }

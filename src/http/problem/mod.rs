@@ -165,20 +165,23 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::InternalError, "Something went wrong here. Please try again.")
     }
 
+    /// All that it says but the request's id.
+    pub fn members(&self) -> Map<String, Value> {
+        let Self { status, code, detail, members, .. } = self;
+        let mut all = members.clone();
+        all.insert("type".to_owned(), json!(format!("urn:stagedoor:problem:{code}")));
+        all.insert("title".to_owned(), json!(status.canonical_reason().unwrap_or("Error")));
+        all.insert("status".to_owned(), json!(status.as_u16()));
+        all.insert("detail".to_owned(), json!(detail));
+        all.insert("code".to_owned(), json!(code));
+        all
+    }
+
     /// The body, once the request's id is known.
     pub fn into_body(self, request_id: &str) -> Response {
-        let Self { status, code, detail, members, retry_after } = self;
-        let mut body = json!({
-            "type": format!("urn:stagedoor:problem:{code}"),
-            "title": status.canonical_reason().unwrap_or("Error"),
-            "status": status.as_u16(),
-            "detail": detail,
-            "code": code,
-            "request_id": request_id,
-        });
-        if let Some(body) = body.as_object_mut() {
-            body.extend(members);
-        }
+        let mut body = self.members();
+        body.insert("request_id".to_owned(), json!(request_id));
+        let Self { status, retry_after, .. } = self;
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -7,6 +7,7 @@ pub mod operations;
 pub mod sales;
 pub mod scans;
 pub mod sessions;
+pub mod stream;
 pub mod team;
 
 use axum::{

@@ -13,10 +13,8 @@ use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use sqlx::{
     ConnectOptions, Connection, Executor, PgConnection,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
-    types::Json,
 };
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use super::{
     error::LedgerError,
@@ -81,17 +79,6 @@ impl Postgres {
 
     pub(super) async fn lease(&self) -> Result<Lease<Dial>, LedgerError> {
         self.calls.lease().await
-    }
-
-    /// Changes after this position, oldest first: their numbers and the things that they altered.
-    pub(super) async fn changes_after(&self, position: i64) -> Result<Vec<(i64, Json<Vec<Uuid>>)>, LedgerError> {
-        let mut lease = self.lease().await?;
-        let statement = sqlx::query_as("select seq, ids from changes where seq > $1 order by seq limit $2")
-            .bind(position)
-            .bind(limits::CHANGES_AT_ONCE);
-        let changes = within(limits::LEDGER_CALL, statement.fetch_all(&mut *lease)).await?;
-        lease.finish();
-        Ok(changes)
     }
 
     /// A connection that hears of changes as they are committed.

@@ -8,6 +8,7 @@ use enumset::EnumSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::FromRow;
+use uuid::Uuid;
 
 pub use self::recorded::{Movement, RecordedSale, RecordedScan, Reversal, Sale, SaleLine, SoldTicket};
 use super::words::{DeviceKind, EndReason, EventStatus, MemberStatus, Permission, Role, SessionKind, TicketStatus};
@@ -251,6 +252,18 @@ pub struct SigningKey {
     pub created_at: Moment,
     /// When it stopped signing; it still verifies.
     pub retired_at: Option<Moment>,
+}
+
+/// A row of `changes`: which things have changed.
+#[derive(Clone, Debug, FromRow)]
+pub struct Altered {
+    /// Its number; without gaps, over all organisations.
+    pub seq: i64,
+    /// Whose.
+    pub organisation_id: OrganisationId,
+    /// The things.
+    #[sqlx(json)]
+    pub ids: Vec<Uuid>,
 }
 
 /// Who may act: a session, its member, its device and their names, as the book had them at one moment.

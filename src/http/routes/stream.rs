@@ -1,0 +1,120 @@
+//! `/v1/stream`
+
+use axum::{
+    Extension,
+    extract::State,
+    http::{HeaderMap, HeaderName},
+    response::{
+        IntoResponse,
+        sse::{self, KeepAlive, Sse},
+    },
+};
+use futures::{Stream, StreamExt, stream};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    authorise,
+    event::{self, catalogue},
+    faults::Faults,
+    http::{
+        accept::HangUp,
+        parts::{Asked, Bearer},
+        problem::{Problem, ProblemView},
+        state::House,
+    },
+    ids::EventId,
+    limits,
+    push::{Listening, Tale, Told, Wishes},
+};
+
+/// Be told what changes.
+///
+/// Server-sent events for a terminal of any kind of session, instead of asking again and again. Each has a name, an `id` and one line of
+/// JSON. The stream begins with `state`, and then tells what differs from it:
+///
+/// | event | data | when |
+/// |---|---|---|
+/// | `state` | `{session, device, events: [...]}` | at the beginning, and whenever other events than before may be seen: takes the place of all that was told before. `events` are those named in `?events=`, or the live ones that the caller may see (the newest 100) |
+/// | `permissions` | a `session` | the role, single permissions or events of the member changed, and with them perhaps `pinned_event` |
+/// | `device` | a `device` | the device that the session was begun on was renamed, or stands at another gate |
+/// | `event` | an `event`, ticket types and prices included | an event that the caller may see is new, or has changed in any way |
+/// | `stock` | `{event, ticket_types: [{id, left}]}` | something was sold, held, given back or uploaded; for the events of `state`, and those that have come live since |
+/// | `session` | the problem that the next call would be answered with (`code`, `detail`, `displaced_by`…) | the session is over: displaced, ended, expired, its device revoked or its member suspended. The stream ends |
+///
+/// What a session may see and do is read anew with each change of it. Listening is no use of a session: its idle time runs on.
+///
+/// Come back with the last `id` as `Last-Event-ID` (a browser's `EventSource` does so by itself) and the same query: what has changed since
+/// is told, and the stock as it is. An id that is ill-formed, too old, or of another session or query begins anew with `state`, so that
+/// nothing is ever missed in silence; on every gateway alike. A quiet stream sends a comment every 15 seconds. Who does not read what is
+/// sent is cut off, and may come back. 429 `too_many_requests`: this session has three streams open. 503 `busy`: the gateway has as
+/// many as it takes, or stops.
+#[utoipa::path(
+    get, path = "/v1/stream", tag = "stream",
+    params(
+        ("events" = Option<Vec<uuid::Uuid>>, Query, description = "Only these events, at most 100; repeated, or with commas. All that the caller may see if absent.", style = Form, explode),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of what was heard last. One that means nothing here is ignored."),
+    ),
+    responses(
+        (status = 200, description = "The stream.", content_type = "text/event-stream", body = String, example = "retry: 1000\n\nid: 4711-0f343b0931126a20f133d67c2b018a3b\nevent: stock\ndata: {\"event\":{\"id\":\"0192f0c1-7f3b-7c80-b3a4-2f4a2f1c7e11\",\"name\":\"Winter Ball\"},\"ticket_types\":[{\"id\":\"0192f0c1-8a55-7d10-9f0e-4c1d2b3a4f5e\",\"left\":41}]}\n\n"),
+        (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json")
+    )
+)]
+pub async fn stream(
+    State(house): State<House>,
+    bearer: Bearer,
+    hang_up: Option<Extension<HangUp>>,
+    headers: HeaderMap,
+    asked: Asked<Vec<(String, String)>>,
+) -> Result<impl IntoResponse, Problem> {
+    let (clerk, query) = house.clerk_with(&bearer, asked.read()).await?;
+    let caller = clerk.caller().await?;
+    let wishes = wishes(&query)?;
+    for event in wishes.events.iter().flatten() {
+        catalogue::find(&house.book, caller.organisation(), *event).await?;
+        authorise::may_see(&caller, *event)?;
+    }
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let hang_up = hang_up.map_or_else(CancellationToken::new, |Extension(HangUp(token))| token);
+    let listening = house.push.listen(&caller, wishes, last, hang_up)?;
+    let keep_alive = KeepAlive::new().interval(limits::STREAM_KEEP_ALIVE);
+    // Some proxies gather what they pass on, unless they are asked not to.
+    Ok(([(HeaderName::from_static("x-accel-buffering"), "no")], Sse::new(said(listening)).keep_alive(keep_alive)))
+}
+
+fn wishes(query: &[(String, String)]) -> Result<Wishes, Problem> {
+    let mut faults = Faults::default();
+    let events = ids("events", query, limits::STREAM_EVENTS, &mut faults);
+    faults.none_or(Wishes { events }).map_err(Problem::invalid)
+}
+
+/// The ids under this name, repeated or with commas; none if the name is not there. One that is no UUID is nobody's.
+fn ids(name: &str, query: &[(String, String)], most: usize, faults: &mut Faults) -> Option<Vec<EventId>> {
+    let mut values = query.iter().filter(|(key, _)| key == name).map(|(_, value)| value).peekable();
+    values.peek()?;
+    let mut ids: Vec<_> = values.flat_map(|value| value.split(',')).map(|id| EventId(id.trim().parse().unwrap_or_default())).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() > most {
+        faults.add(format!("/{name}"), format!("names more than {most} events"));
+    }
+    Some(ids)
+}
+
+fn said(listening: Listening) -> impl Stream<Item = Result<sse::Event, axum::Error>> {
+    let greeting = sse::Event::default().retry(limits::STREAM_RETRY);
+    let told = stream::unfold(listening, async |mut listening| listening.next().await.map(|told| (written(told), listening)));
+    stream::iter([Ok(greeting)]).chain(told)
+}
+
+fn written(told: Told) -> Result<sse::Event, axum::Error> {
+    let Told { tale, id } = told;
+    let event = sse::Event::default().id(id);
+    match tale {
+        Tale::State(state) => event.event("state").json_data(state),
+        Tale::Permissions(session) => event.event("permissions").json_data(session),
+        Tale::Device(device) => event.event("device").json_data(device),
+        Tale::Event(facts) => event.event("event").json_data(event::view(&facts).map_err(axum::Error::new)?),
+        Tale::Stock(stock) => event.event("stock").json_data(stock),
+        Tale::Over(why) => event.event("session").json_data(Problem::from(why).members()),
+    }
+}

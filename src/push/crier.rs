@@ -1,0 +1,89 @@
+//! Follows the log of changes, and calls out what has changed.
+//!
+//! The log in the book is the truth: its numbers have no gaps and are seen in their order, on every gateway alike. What wakes the crier
+//! only makes it faster.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::{Room, seats::News};
+use crate::{
+    ids::{EventId, OrganisationId},
+    ledger::{
+        LedgerError,
+        rows::{Altered, EventFacts},
+    },
+    limits,
+};
+
+/// What has changed in an organisation, and the events among it as they stand now.
+pub(super) struct Changed {
+    /// The number of the last change.
+    pub number: i64,
+    /// The things.
+    pub ids: Vec<Uuid>,
+    /// The events among them.
+    pub events: Vec<Arc<EventFacts>>,
+}
+
+impl Changed {
+    /// Whether it touches this thing.
+    pub fn touches(&self, id: impl Into<Uuid>) -> bool {
+        self.ids.contains(&id.into())
+    }
+}
+
+/// Calls out every change after this position.
+pub(super) async fn cry(room: Arc<Room>, mut position: i64) {
+    let mut stirred = room.book.log().stirred();
+    loop {
+        match next(&room, position).await {
+            Ok(heard) if heard > position => position = heard,
+            // The log is as long as the book, which keeps it.
+            Ok(_) if stirred.changed().await.is_err() => return,
+            Ok(_) => {}
+            Err(_) => sleep(limits::POLL).await,
+        }
+    }
+}
+
+/// Calls out the next changes, and answers up to where it came.
+async fn next(room: &Room, position: i64) -> Result<i64, LedgerError> {
+    let changes = room.book.changes_after(position).await?;
+    let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return Ok(position) };
+    let (missed, last) = (first.seq > position + 1, last.seq);
+    let mut calls = Vec::new();
+    for (organisation, changed) in by_organisation(changes) {
+        if room.seats.any_of(organisation) {
+            calls.push((organisation, read(room, changed).await?));
+        }
+    }
+    if missed {
+        room.seats.call_all(&News::Missed);
+    }
+    for (organisation, changed) in calls {
+        room.seats.call(organisation, News::Changed(Arc::new(changed)));
+    }
+    Ok(last)
+}
+
+fn by_organisation(changes: Vec<Altered>) -> BTreeMap<OrganisationId, Changed> {
+    let mut all = BTreeMap::new();
+    for Altered { seq, organisation_id, ids } in changes {
+        let changed = all.entry(organisation_id).or_insert_with(|| Changed { number: seq, ids: Vec::new(), events: Vec::new() });
+        changed.number = seq;
+        changed.ids.extend(ids);
+    }
+    all
+}
+
+/// Reads the events among what has changed: once, for all who listen.
+async fn read(room: &Room, mut changed: Changed) -> Result<Changed, LedgerError> {
+    changed.ids.sort_unstable();
+    changed.ids.dedup();
+    let events = room.book.events_by_id(changed.ids.iter().copied().map(EventId).collect()).await?;
+    changed.events = events.into_iter().map(Arc::new).collect();
+    Ok(changed)
+}

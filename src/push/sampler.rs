@@ -1,0 +1,57 @@
+//! Looks at what sales move while somebody watches it, and calls out when it differs.
+//!
+//! Sales are no changes: they stand in no log, and telling the database to notify others in their commit would make them wait for each
+//! other. So each gateway looks by itself, once for all who watch, never for more than a small part of its time, and not at all
+//! while nobody watches.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::time::{sleep, timeout};
+
+use super::{Room, seats::News, tale::StockView};
+use crate::{
+    ids::{EventId, OrganisationId},
+    limits,
+};
+
+/// Watches the stock: at once after a sale of this gateway, else every [`limits::STOCK_POLL`].
+pub(super) async fn watch_stock(room: Arc<Room>) {
+    let (mut stirred, mut moved) = (room.book.stock_stirred(), room.seats.moved());
+    let mut last: BTreeMap<EventId, Arc<StockView>> = BTreeMap::new();
+    loop {
+        let watched = room.seats.stock();
+        if watched.is_empty() {
+            last.clear();
+            if moved.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        last.retain(|event, _| watched.contains_key(event));
+        stirred.mark_unchanged();
+        let begun = room.clock.mark();
+        look(&room, &watched, &mut last).await;
+        let rest = rest(room.clock.since(begun), limits::STOCK_REST);
+        sleep(rest).await;
+        // Time out or not: it is time for the next look.
+        let _ = timeout(limits::STOCK_POLL.saturating_sub(rest), stirred.changed()).await;
+    }
+}
+
+async fn look(room: &Room, watched: &BTreeMap<EventId, OrganisationId>, last: &mut BTreeMap<EventId, Arc<StockView>>) {
+    // A book that does not answer is asked again next time.
+    let Ok(all) = room.book.events_by_id(watched.keys().copied().collect()).await else { return };
+    for facts in &all {
+        let stock = StockView::of(facts);
+        if last.get(&facts.event.id).is_none_or(|last| **last != stock) {
+            let stock = Arc::new(stock);
+            last.insert(facts.event.id, Arc::clone(&stock));
+            room.seats.call(facts.event.organisation_id, News::Stock(stock));
+        }
+    }
+}
+
+/// How long to rest after a look that cost so much.
+fn rest(cost: Duration, least: Duration) -> Duration {
+    (cost * limits::SAMPLER_REST).max(least)
+}

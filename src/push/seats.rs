@@ -1,0 +1,206 @@
+//! Who listens, what they watch, and the channels on which they are called.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
+use tokio::sync::{broadcast, watch};
+
+use super::{crier::Changed, tale::StockView};
+use crate::{
+    ids::{EventId, OrganisationId, SessionId},
+    limits,
+};
+
+/// Something that is called out to an organisation's listeners.
+#[derive(Clone)]
+pub(super) enum News {
+    /// Things have changed.
+    Changed(Arc<Changed>),
+    /// Changes went by unheard.
+    Missed,
+    /// The stock of an event is not what it was.
+    Stock(Arc<StockView>),
+}
+
+/// Why no stream is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoSeat {
+    /// The session has as many as it may.
+    #[error("This session has too many streams open.")]
+    OfSession,
+    /// The gateway has, or it stops.
+    #[error("Too many streams are open.")]
+    OfGateway,
+}
+
+/// What is counted.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// Streams that are open.
+    pub open: Gauge,
+    /// Streams that were cut off because their reader did not keep up.
+    pub dropped: Counter,
+}
+
+/// Who listens.
+#[derive(Default)]
+pub(super) struct Seats {
+    taken: Mutex<Taken>,
+    /// Wakes the samplers when somebody begins or ceases to watch.
+    moved: watch::Sender<()>,
+    figures: Figures,
+}
+
+#[derive(Default)]
+struct Taken {
+    closed: bool,
+    last: u64,
+    seats: HashMap<u64, Place>,
+    channels: HashMap<OrganisationId, broadcast::Sender<News>>,
+}
+
+struct Place {
+    organisation: OrganisationId,
+    session: SessionId,
+    stock: Vec<EventId>,
+}
+
+/// One listener's place; free again when it is dropped.
+pub(super) struct Seat {
+    seats: Arc<Seats>,
+    number: u64,
+}
+
+impl Seats {
+    /// A place on an organisation's channel.
+    pub fn take(self: &Arc<Self>, organisation: OrganisationId, session: SessionId) -> Result<(Seat, broadcast::Receiver<News>), NoSeat> {
+        let mut taken = self.taken();
+        if taken.closed || taken.seats.len() >= limits::STREAMS {
+            return Err(NoSeat::OfGateway);
+        }
+        if taken.seats.values().filter(|place| place.session == session).count() >= limits::STREAMS_OF_SESSION {
+            return Err(NoSeat::OfSession);
+        }
+        taken.last += 1;
+        let number = taken.last;
+        taken.seats.insert(number, Place { organisation, session, stock: Vec::new() });
+        let channel = taken.channels.entry(organisation).or_insert_with(|| broadcast::Sender::new(limits::STREAM_NEWS));
+        self.figures.open.inc();
+        Ok((Seat { seats: Arc::clone(self), number }, channel.subscribe()))
+    }
+
+    /// Calls out to an organisation's listeners, if there are any.
+    pub fn call(&self, organisation: OrganisationId, news: News) {
+        if let Some(channel) = self.taken().channels.get(&organisation) {
+            // Nobody may be left to hear it.
+            let _ = channel.send(news);
+        }
+    }
+
+    /// Calls out to everybody.
+    pub fn call_all(&self, news: &News) {
+        for channel in self.taken().channels.values() {
+            let _ = channel.send(news.clone());
+        }
+    }
+
+    /// Whether anybody of this organisation listens.
+    pub fn any_of(&self, organisation: OrganisationId) -> bool {
+        self.taken().channels.contains_key(&organisation)
+    }
+
+    /// The events whose stock somebody watches, each with its organisation.
+    pub fn stock(&self) -> BTreeMap<EventId, OrganisationId> {
+        let taken = self.taken();
+        taken.seats.values().flat_map(|place| place.stock.iter().map(|event| (*event, place.organisation))).collect()
+    }
+
+    /// Wakes when somebody begins or ceases to watch.
+    pub fn moved(&self) -> watch::Receiver<()> {
+        self.moved.subscribe()
+    }
+
+    /// What is counted.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// Gives no further place.
+    pub fn close(&self) {
+        self.taken().closed = true;
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        // What is done under this lock cannot be left half done.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    /// The listener watches the stock of these events from now on, and of no others.
+    pub fn watch(&self, stock: Vec<EventId>) {
+        if let Some(place) = self.seats.taken().seats.get_mut(&self.number) {
+            place.stock = stock;
+        }
+        self.seats.moved.send_replace(());
+    }
+
+    /// The listener did not keep up.
+    pub fn dropped(&self) {
+        self.seats.figures.dropped.inc();
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.taken();
+        let Some(left) = taken.seats.remove(&self.number) else { return };
+        if !taken.seats.values().any(|place| place.organisation == left.organisation) {
+            taken.channels.remove(&left.organisation);
+        }
+        self.seats.figures.open.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn session(number: u128) -> SessionId {
+        SessionId(Uuid::from_u128(number))
+    }
+
+    #[test]
+    fn a_session_has_so_many_places_and_a_gateway_no_more_than_its_own() {
+        let (seats, organisation) = (Arc::new(Seats::default()), OrganisationId(Uuid::from_u128(1)));
+        let mut held: Vec<_> = (0..limits::STREAMS_OF_SESSION).map(|_| seats.take(organisation, session(0)).unwrap()).collect();
+        assert_eq!(seats.take(organisation, session(0)).err(), Some(NoSeat::OfSession));
+        held.pop();
+        assert!(seats.take(organisation, session(0)).is_ok(), "a place that was left is free again");
+        held.extend((1..).take(limits::STREAMS - held.len()).map(|n| seats.take(organisation, session(n)).unwrap()));
+        assert_eq!(seats.take(organisation, session(0)).err(), Some(NoSeat::OfGateway));
+        drop(held);
+        assert_eq!(seats.figures().open.get(), 0);
+        seats.close();
+        assert_eq!(seats.take(organisation, session(0)).err(), Some(NoSeat::OfGateway));
+    }
+
+    #[test]
+    fn what_is_called_in_one_organisation_is_not_heard_in_another() {
+        let seats = Arc::new(Seats::default());
+        let [ours, theirs] = [1, 2].map(|n| OrganisationId(Uuid::from_u128(n)));
+        let ((_here, mut hears), (there, mut hears_not)) = (seats.take(ours, session(1)).unwrap(), seats.take(theirs, session(2)).unwrap());
+        seats.call(ours, News::Missed);
+        assert!(matches!(hears.try_recv(), Ok(News::Missed)));
+        assert!(hears_not.try_recv().is_err());
+        there.watch(vec![EventId(Uuid::from_u128(3))]);
+        assert_eq!(seats.stock().into_values().collect::<Vec<_>>(), [theirs]);
+        drop(there);
+        assert!(!seats.any_of(theirs) && seats.any_of(ours) && seats.stock().is_empty());
+    }
+}

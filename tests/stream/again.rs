@@ -1,0 +1,104 @@
+//! Coming back: what has changed since is told, and nothing is missed in silence.
+
+use serde_json::json;
+
+use super::listen;
+use crate::support::{House, basket, card, on_both};
+
+on_both!(what_changed_while_nobody_listened_is_told_afterwards);
+async fn what_changed_while_nobody_listened_is_told_afterwards(house: House) {
+    let event = house.admin.event("Gala").await;
+    let seat = house.admin.ticket_type_with(&event, json!({"name": "Seat", "price": "12.50", "quota": 10})).await;
+    let quiet = house.admin.event("Quiet").await;
+    let seller = house.admin.hire("box_office").await;
+    let till = house.admin.till(&seller).await;
+    let mut stream = listen(&till.line).await;
+    house.admin.set_status(&quiet, "ended").await;
+    stream.hears_next("event").await;
+    let last = stream.last_id.clone();
+    drop(stream);
+
+    till.sell(&event, basket(&[(&seat, 4)]), card()).await;
+    house.admin.line.patch(&format!("/v1/events/{}", event.id), &json!({"name": "Grand gala"})).await.ok(200);
+    let new = house.admin.event("New").await;
+    // At the other gateway, which may not have heard of it yet.
+    let mut again = till.at(house.b()).line.listen_since("", Some(&last)).await;
+    let told = [again.hears_next("event").await, again.hears_next("event").await].map(|heard| heard.data);
+    let gala = told.iter().find(|told| told["id"] == json!(event.id)).unwrap();
+    assert_eq!((&gala["name"], &gala["ticket_types"][0]["left"]), (&json!("Grand gala"), &json!(6)));
+    assert!(told.iter().any(|told| told["id"] == json!(new.id)), "{told:?}");
+
+    // Nothing twice: what comes next is what changes next.
+    let last = again.last_id.clone();
+    drop(again);
+    let mut again = till.line.listen_since("", Some(&last)).await;
+    for _ in 0..2 {
+        again.hears_next("stock").await;
+    }
+    house.admin.set_status(&new, "ended").await;
+    assert_eq!(again.hears_next("event").await.data["id"], new.id);
+}
+
+on_both!(a_stream_that_is_cut_all_the_time_misses_nothing);
+async fn a_stream_that_is_cut_all_the_time_misses_nothing(house: House) {
+    let scanner = house.admin.hire("scanner").await;
+    let phone = house.admin.phone(&scanner).await;
+    let event = house.admin.event_with("Gala", json!({"status": "draft"})).await;
+    let path = format!("/v1/events/{}", event.id);
+    let mut last = listen(&phone.line).await.last_id;
+    for number in 0..12 {
+        let name = format!("Gala {number}");
+        let change = json!({"name": name});
+        let (admin, phone) = (house.admin.at(house.turn(number / 2)), phone.at(house.turn(number)));
+        let (changed, mut again) = tokio::join!(admin.line.patch(&path, &change), phone.line.listen_since("", Some(&last)));
+        changed.ok(200);
+        last = again.hears("event", |told| told["name"] == json!(name)).await.id;
+    }
+}
+
+on_both!(what_a_session_may_do_is_told_to_who_comes_back);
+async fn what_a_session_may_do_is_told_to_who_comes_back(house: House) {
+    let event = house.admin.event("Gala").await;
+    let seller = house.admin.hire("box_office").await;
+    let till = house.admin.till(&seller).await;
+    let last = listen(&till.line).await.last_id;
+    house.admin.change(&seller, json!({"role": "door_operator"})).await;
+    house.admin.pin(&seller, &[&event]).await;
+    let mut again = till.at(house.b()).line.listen_since("", Some(&last)).await;
+    assert_eq!(again.hears_next("permissions").await.data["pinned_event"]["id"], event.id);
+    again.hears_next("state").await;
+}
+
+on_both!(an_id_that_means_nothing_here_begins_anew);
+async fn an_id_that_means_nothing_here_begins_anew(mut house: House) {
+    let event = house.admin.event("Gala").await;
+    let rival = house.another_organisation().await;
+    let scanner = house.admin.hire("scanner").await;
+    let (phone, other) = (house.admin.phone(&scanner).await, house.admin.phone(&scanner).await);
+    let own = listen(&phone.line).await.last_id;
+    let (position, mark) = own.split_once('-').unwrap();
+    let ahead = format!("{}-{mark}", position.parse::<i64>().unwrap() + 1_000);
+    let behind = format!("-5-{mark}");
+    let others = listen(&other.line).await.last_id;
+    let rivals = listen(&rival.line).await.last_id;
+    for id in ["", "nonsense", "17", &ahead, &behind, &others, &rivals, &"9".repeat(400)] {
+        phone.at(house.b()).line.listen_since("", Some(id)).await.hears_next("state").await;
+    }
+    // The same place, but another question.
+    phone.line.listen_since(&format!("?events={}", event.id), Some(&own)).await.hears_next("state").await;
+    // Its own place, and nothing has changed: only the stock is told.
+    phone.line.listen_since("", Some(&own)).await.hears_next("stock").await;
+}
+
+on_both!(what_the_log_does_not_know_any_more_is_told_anew);
+async fn what_the_log_does_not_know_any_more_is_told_anew(house: House) {
+    house.admin.event("Gala").await;
+    let scanner = house.admin.hire("scanner").await;
+    let phone = house.admin.phone(&scanner).await;
+    let last = listen(&phone.line).await.last_id;
+    house.admin.event("One").await;
+    house.admin.event("Two").await;
+    // As housekeeping does after very many changes.
+    house.book.execute("delete from changes where seq < (select change_seq from book)").await.unwrap();
+    phone.line.listen_since("", Some(&last)).await.hears_next("state").await;
+}
