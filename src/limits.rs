@@ -65,6 +65,8 @@ pub const TRUST: Duration = Duration::from_secs(1);
 pub const POLL: Duration = Duration::from_millis(250);
 /// Changes read from the log at once.
 pub const CHANGES_AT_ONCE: i64 = 1_000;
+/// Ids that are looked for in one statement.
+pub const IDS_AT_ONCE: usize = 500;
 /// Changes that the log keeps; a copy that is older than the log is not trusted.
 pub const CHANGES_KEPT: i64 = 100_000;
 /// Changed things that are remembered; past it every older copy is given up.

@@ -332,6 +332,19 @@ on_both! {
             .bind(organisation).bind(EventStatus::Live).bind(i64::from(most)).fetch_all(db))
     }
 
+    /// Those of these ids that are an event's, with their ticket types.
+    pub async fn events_among(&self, ids: &[Uuid]) -> Result<Vec<EventFacts>, LedgerError> {
+        let mut events = Vec::new();
+        for ids in ids.chunks(limits::IDS_AT_ONCE) {
+            let places: Vec<_> = (1..=ids.len()).map(|n| format!("${n}")).collect();
+            let statement = format!("select id from events where id in ({})", places.join(", "));
+            let asked = ids.iter().fold(query_scalar(sqlx::AssertSqlSafe(statement)), |asked, id| asked.bind(id));
+            let found: Result<Vec<EventId>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => asked.fetch_all(db));
+            events.extend(found?);
+        }
+        self.events_by_id(events).await
+    }
+
     /// These events with their ticket types.
     pub async fn events_by_id(&self, ids: Vec<EventId>) -> Result<Vec<EventFacts>, LedgerError> {
         ask!(self, limits::LEDGER_BULK, db => async {

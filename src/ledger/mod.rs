@@ -331,6 +331,8 @@ pass_on! {
     events(organisation: OrganisationId, page: Page) -> Vec<EventFacts>;
     /// The live events of an organisation, newest first.
     live_events(organisation: OrganisationId, most: u32) -> Vec<EventId>;
+    /// Those of these ids that are an event's.
+    events_among(ids: &[Uuid]) -> Vec<EventFacts>;
     /// These events.
     events_by_id(ids: Vec<EventId>) -> Vec<EventFacts>;
     /// The id and name of an event.

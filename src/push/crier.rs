@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Room, seats::News};
 use crate::{
-    ids::{EventId, OrganisationId},
+    ids::OrganisationId,
     ledger::{
         LedgerError,
         rows::{Altered, EventFacts},
@@ -83,7 +83,7 @@ fn by_organisation(changes: Vec<Altered>) -> BTreeMap<OrganisationId, Changed> {
 async fn read(room: &Room, mut changed: Changed) -> Result<Changed, LedgerError> {
     changed.ids.sort_unstable();
     changed.ids.dedup();
-    let events = room.book.events_by_id(changed.ids.iter().copied().map(EventId).collect()).await?;
+    let events = room.book.events_among(&changed.ids).await?;
     changed.events = events.into_iter().map(Arc::new).collect();
     Ok(changed)
 }

@@ -178,7 +178,7 @@ impl Teller {
             self.position = number;
             return self.state().await;
         }
-        let events = insist!(self.room, self.room.book.events_by_id(ids.iter().copied().map(EventId).collect()))?;
+        let events = insist!(self.room, self.room.book.events_among(&ids))?;
         let events: Vec<_> = events.into_iter().map(Arc::new).collect();
         let told_of = self.caller.authority().device.as_ref().filter(|device| ids.contains(&device.id.0)).map(|_| self.device());
         let mut tales: Vec<_> = told_of.flatten().map(|device| Tale::Device(Box::new(device))).into_iter().collect();

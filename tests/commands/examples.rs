@@ -41,6 +41,7 @@ async fn send(line: &Line, method: &str, path: &str, documented: &Value) -> Answ
         let value = match &parameter["example"] {
             Value::Null => continue,
             Value::String(text) => text.clone(),
+            Value::Array(texts) => texts.iter().map(|text| text.as_str().unwrap()).collect::<Vec<_>>().join(","),
             other => other.to_string(),
         };
         match parameter["in"].as_str().unwrap() {
@@ -58,7 +59,11 @@ async fn send(line: &Line, method: &str, path: &str, documented: &Value) -> Answ
         Some((_, body)) => request.json(body),
         None => request,
     };
-    Answer::to(request).await
+    match documented["responses"]["200"]["content"].get("text/event-stream") {
+        // It has no end to be read to.
+        Some(_) => Answer::begun(request).await,
+        None => Answer::to(request).await,
+    }
 }
 
 /// Who makes the calls. The till is enrolled and signed in by the examples themselves.

@@ -113,6 +113,13 @@ impl Answer {
         Self { status, headers, text, what }
     }
 
+    /// Sends the request and reads the head of the answer: for an answer that has no end.
+    pub async fn begun(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let what = format!("GET {}", response.url().path());
+        Self { status: response.status().as_u16(), headers: response.headers().clone(), text: String::new(), what }
+    }
+
     /// The body, which must be JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("{self} is not JSON"))
