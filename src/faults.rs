@@ -71,7 +71,7 @@ impl Faults {
     }
 
     /// A number within bounds.
-    pub fn count(&mut self, pointer: &str, number: u32, least: u32, most: u32) -> i32 {
+    pub fn count(&mut self, pointer: &str, Whole(number): Whole, least: u32, most: u32) -> i32 {
         if number < least || number > most {
             self.add(pointer, format!("must be {least} to {most}"));
         }
@@ -97,7 +97,50 @@ impl Faults {
     }
 }
 
+/// A whole number of a body, such as a quantity. For JSON, 2.0 is the same number as 2, and some libraries write it so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole(pub u32);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(from)?;
+        let whole = number.as_u64().or_else(|| {
+            let float = number.as_f64().filter(|float| float.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(float))?;
+            format!("{float:.0}").parse().ok()
+        });
+        let fits = whole.and_then(|whole| u32::try_from(whole).ok());
+        fits.map(Self).ok_or_else(|| serde::de::Error::invalid_value(serde::de::Unexpected::Other(&number.to_string()), &"a whole number"))
+    }
+}
+
+impl utoipa::PartialSchema for Whole {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::Integer).minimum(Some(0)).maximum(Some(u32::MAX)).into()
+    }
+}
+
+impl utoipa::ToSchema for Whole {
+    fn name() -> std::borrow::Cow<'static, str> {
+        std::borrow::Cow::Borrowed("whole_number")
+    }
+}
+
 /// In a change, a field may be absent; what cannot be taken away cannot be null either.
 pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        for (text, number) in [("2", 2), ("2.0", 2), ("2e1", 20), ("0", 0), ("4294967295", u32::MAX)] {
+            assert_eq!(serde_json::from_str::<Whole>(text).ok(), Some(Whole(number)), "{text}");
+        }
+        for text in ["2.5", "-1", "-1.0", "4294967296", "1e10", "\"2\"", "null", "true", "[]"] {
+            assert!(serde_json::from_str::<Whole>(text).is_err(), "{text}");
+        }
+    }
 }

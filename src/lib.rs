@@ -11,8 +11,9 @@
 //! | [`ledger`] | the book: what is true, written once and kept |
 //!
 //! Beside the corridor: [`session`] signs people in and keeps hot copies, [`event`] keeps events and their tickets, [`device`] enrols
-//! phones and terminals, [`team`] says who may do what, [`may`] answers questions, [`push`] tells terminals at once what has changed. What all of them stand on: [`ids`], [`money`],
-//! [`faults`], [`walk`], [`clock`] (the only place that asks the time) and [`limits`] (every limit in one table).
+//! phones and terminals, [`team`] says who may do what, [`may`] answers questions, [`push`] tells terminals at once what has changed.
+//! What all of them stand on: [`ids`], [`money`], [`faults`], `shapes`, [`walk`], [`clock`] (the only place that asks the time) and
+//! [`limits`] (every limit in one table).
 //! [`gateway`] opens the rooms, [`config`] has every setting, [`demo`] fills an organisation to try it all.
 
 pub mod authenticate;
@@ -35,6 +36,7 @@ pub mod pos;
 mod private;
 pub mod push;
 pub mod session;
+mod shapes;
 pub mod team;
 pub mod walk;
 mod words;

@@ -138,8 +138,10 @@ pub const NAME_CHARS: usize = 200;
 pub const SLUG_CHARS: usize = 63;
 /// Characters of a user name.
 pub const USERNAME_CHARS: usize = 100;
-/// Characters of an e-mail address (RFC 5321 section 4.5.3.1).
-pub const EMAIL_CHARS: usize = 254;
+/// Characters of an e-mail address before the at sign (RFC 5321 section 4.5.3.1).
+pub const EMAIL_LOCAL_CHARS: usize = 64;
+/// Characters of an e-mail address after the at sign: with the longest local part, 254 in all (RFC 5321 section 4.5.3.1).
+pub const EMAIL_DOMAIN_CHARS: usize = 189;
 /// Characters of a password, least.
 pub const PASSWORD_MIN_CHARS: usize = 8;
 /// Characters of a password, most: Argon2 reads every byte of it.
@@ -177,9 +179,9 @@ pub const IMPORT_START_BYTES: u64 = 64 * 1024;
 /// Rejected rows that an answer names; the rest are counted.
 pub const REJECTED_NAMED: usize = 10_000;
 /// The first year that a body may name.
-pub const YEAR_MIN: i32 = 1970;
+pub const YEAR_MIN: i32 = 1;
 /// The last year that a body may name.
-pub const YEAR_MAX: i32 = 2999;
+pub const YEAR_MAX: i32 = 9999;
 /// Minutes after a scan within which its device may take it back.
 pub const TAKE_BACK_MINUTES: i64 = 15;
 /// Minutes that an enrolment code works.

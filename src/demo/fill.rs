@@ -17,7 +17,7 @@ use crate::{
         import::store::import,
         upload::{Intake, TicketBody},
     },
-    faults::Faults,
+    faults::{Faults, Whole},
     http::{examples::Given, state::Rooms},
     ids::{EventId, OrganisationId},
     ledger::{
@@ -165,7 +165,7 @@ async fn ensure_tickets(book: &Book, clock: Clock, mut facts: EventFacts) -> any
         let new = NewTicketType {
             name: name.to_owned(),
             price: price.to_owned(),
-            quota: Some(QUOTA),
+            quota: Some(Whole(QUOTA)),
             entries_allowed: None,
             reentry: false,
             gates: Vec::new(),

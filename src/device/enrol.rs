@@ -19,6 +19,7 @@ use crate::{
     },
     limits,
     session::{end::end_with, view::OrganisationRef},
+    shapes::Name,
 };
 
 /// A code that waits to be used.
@@ -63,7 +64,7 @@ pub fn qr(code: &str) -> String {
 #[schema(as = enrolment)]
 pub struct EnrolBody {
     /// The code.
-    #[schema(example = "ABCDE-FGHIJ-KLMNO-PQRST")]
+    #[schema(value_type = Name, example = "ABCDE-FGHIJ-KLMNO-PQRST")]
     pub enrolment_code: String,
     /// What the app says of the hardware.
     pub hardware: Option<Hardware>,
@@ -75,12 +76,16 @@ pub struct EnrolBody {
 #[schema(as = hardware)]
 pub struct Hardware {
     /// Who made it.
+    #[schema(value_type = Option<Name>)]
     pub brand: Option<String>,
     /// Which model.
+    #[schema(value_type = Option<Name>)]
     pub model: Option<String>,
     /// The operating system.
+    #[schema(value_type = Option<Name>)]
     pub os: Option<String>,
     /// The app's version.
+    #[schema(value_type = Option<Name>)]
     pub app_version: Option<String>,
 }
 

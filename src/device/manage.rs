@@ -22,6 +22,7 @@ use crate::{
     },
     limits,
     session::{end::end_with, view::OrganisationRef},
+    shapes::Name,
 };
 
 /// A device to be added.
@@ -30,12 +31,12 @@ use crate::{
 #[schema(as = new_device)]
 pub struct NewDevice {
     /// Its name, as the crew knows it.
-    #[schema(example = "Scanner 7")]
+    #[schema(value_type = Name, example = "Scanner 7")]
     pub name: String,
     /// What it is for.
     pub kind: DeviceKind,
     /// The gate that it stands at.
-    #[schema(example = "North")]
+    #[schema(value_type = Option<Name>, example = "North")]
     pub gate: Option<String>,
 }
 

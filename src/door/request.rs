@@ -11,6 +11,7 @@ use crate::{
     ids::{EventId, ScanId},
     ledger::{rows::Device, words::Direction},
     limits,
+    shapes::{Name, TicketCode},
     walk::fingerprint,
 };
 
@@ -24,13 +25,13 @@ pub struct ScanBody {
     /// The event.
     pub event: Uuid,
     /// What the bar code holds; 1 to 512 bytes, white space and control characters at its ends are cut.
-    #[schema(max_length = 512, example = "k7qj2kz5cmyyphx4jcrw3gcvbd")]
+    #[schema(value_type = TicketCode, example = "k7qj2kz5cmyyphx4jcrw3gcvbd")]
     pub code: String,
     /// Which way.
     #[serde(default = "inwards")]
     pub direction: Direction,
     /// The gate; the device's own if none is named.
-    #[schema(max_length = 200)]
+    #[schema(value_type = Option<Name>)]
     pub gate: Option<String>,
     /// When, as the phone had it; recorded, never decided on.
     pub scanned_at: Option<DateTime<Utc>>,

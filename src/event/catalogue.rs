@@ -7,7 +7,7 @@ use super::{EventError, EventView, TicketTypeView, nullable, view, view_type};
 use crate::{
     authorise::{self, Clerk, Mandate, Refused, Visible},
     clock::{Clock, Moment},
-    faults::{Faults, present},
+    faults::{Faults, Whole, present},
     ids::{EventId, OrganisationId, TicketTypeId},
     ledger::{
         Book, LedgerError, Page,
@@ -17,6 +17,7 @@ use crate::{
     },
     limits,
     money::Tender,
+    shapes::{Amount, CurrencyCode, Name, TimeZone},
 };
 
 /// An event to be made.
@@ -25,19 +26,20 @@ use crate::{
 #[schema(as = new_event)]
 pub struct NewEvent {
     /// Its name.
-    #[schema(example = "Winter Ball")]
+    #[schema(value_type = Name, example = "Winter Ball")]
     pub name: String,
     /// Where it takes place.
+    #[schema(value_type = Option<Name>)]
     pub venue: Option<String>,
     /// When it begins.
     pub starts_at: DateTime<Utc>,
     /// When it ends.
     pub ends_at: DateTime<Utc>,
     /// The IANA name of its time zone.
-    #[schema(example = "Europe/Berlin")]
+    #[schema(value_type = TimeZone, example = "Europe/Berlin")]
     pub timezone: String,
     /// ISO 4217.
-    #[schema(example = "EUR")]
+    #[schema(value_type = CurrencyCode, example = "EUR")]
     pub currency: String,
     /// Where it stands.
     pub status: EventStatus,
@@ -50,25 +52,31 @@ pub struct NewEvent {
 pub struct EventChange {
     /// Another name.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Name)]
     pub name: Option<String>,
     /// Another place; null for none.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Name>)]
     pub venue: Option<Option<String>>,
     /// Another beginning.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = DateTime<Utc>)]
     pub starts_at: Option<DateTime<Utc>>,
     /// Another end.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = DateTime<Utc>)]
     pub ends_at: Option<DateTime<Utc>>,
     /// Another time zone.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = TimeZone)]
     pub timezone: Option<String>,
     /// Another currency, while there is no ticket type.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = CurrencyCode)]
     pub currency: Option<String>,
     /// Where it stands now.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = EventStatus)]
     pub status: Option<EventStatus>,
 }
 
@@ -78,20 +86,23 @@ pub struct EventChange {
 #[schema(as = new_ticket_type)]
 pub struct NewTicketType {
     /// Its name.
-    #[schema(example = "Standing")]
+    #[schema(value_type = Name, example = "Standing")]
     pub name: String,
     /// Its price, with exactly the currency's digits.
-    #[schema(example = "12.50")]
+    #[schema(value_type = Amount, example = "12.50")]
     pub price: String,
     /// How many there may be; absent or null is no bound.
-    pub quota: Option<u32>,
+    #[schema(value_type = Option<u32>, maximum = 10_000_000)]
+    pub quota: Option<Whole>,
     /// Entries that a ticket of this type allows; one if absent.
-    pub entries_allowed: Option<u32>,
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
+    pub entries_allowed: Option<Whole>,
     /// Whether going out gives the entry back.
     #[serde(default)]
     pub reentry: bool,
     /// The gates that admit it; none named admits at all.
     #[serde(default)]
+    #[schema(value_type = Vec<Name>, max_items = 100)]
     pub gates: Vec<String>,
     /// From when it is admitted.
     pub valid_from: Option<DateTime<Utc>>,
@@ -106,22 +117,27 @@ pub struct NewTicketType {
 pub struct TicketTypeChange {
     /// Another name.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Name)]
     pub name: Option<String>,
     /// Another price.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Amount)]
     pub price: Option<String>,
     /// Another quota; null for no bound.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<u32>)]
-    pub quota: Option<Option<u32>>,
+    #[schema(value_type = Option<u32>, maximum = 10_000_000)]
+    pub quota: Option<Option<Whole>>,
     /// Entries that tickets sold from now on allow.
     #[serde(default, deserialize_with = "present")]
-    pub entries_allowed: Option<u32>,
+    #[schema(value_type = u32, minimum = 1, maximum = 10_000)]
+    pub entries_allowed: Option<Whole>,
     /// Whether going out gives the entry back.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = bool)]
     pub reentry: Option<bool>,
     /// The gates that admit it.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Vec<Name>, max_items = 100)]
     pub gates: Option<Vec<String>>,
     /// From when it is admitted; null for always.
     #[serde(default, deserialize_with = "nullable")]
@@ -283,7 +299,7 @@ pub fn parse_type(id: TicketTypeId, facts: &EventFacts, new: &NewTicketType, now
         name: faults.name("/name", &new.name),
         price_minor: price(&new.price, facts, &mut faults),
         quota: new.quota.map(|quota| faults.count("/quota", quota, 0, limits::QUOTA)),
-        entries_allowed: faults.count("/entries_allowed", new.entries_allowed.unwrap_or(1), 1, limits::ENTRIES_ALLOWED),
+        entries_allowed: faults.count("/entries_allowed", new.entries_allowed.unwrap_or(Whole(1)), 1, limits::ENTRIES_ALLOWED),
         reentry: new.reentry,
         gates: gates(&new.gates, &mut faults),
         valid_from: faults.moment_if_any("/valid_from", new.valid_from),

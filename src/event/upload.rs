@@ -8,7 +8,7 @@ use super::{EventError, TicketStatus, catalogue::manageable, printable, trim_cod
 use crate::{
     authorise::Clerk,
     clock::Clock,
-    faults::Faults,
+    faults::{Faults, Whole},
     ids::EventId,
     ledger::{
         Book, LedgerError, UploadChunk, UploadCount, UploadTicket,
@@ -35,7 +35,6 @@ pub struct UploadBody {
 #[schema(as = ticket_upload_row)]
 pub struct TicketBody {
     /// What its bar code holds; 1 to 512 bytes.
-    #[schema(max_length = 512)]
     pub code: String,
     /// The id or the name of a ticket type of the event.
     #[serde(rename = "type")]
@@ -45,7 +44,7 @@ pub struct TicketBody {
     /// Its state.
     pub status: TicketStatus,
     /// Entries that it allows; as its type says if absent.
-    pub entries_allowed: Option<u32>,
+    pub entries_allowed: Option<Whole>,
 }
 
 /// What became of an upload.
@@ -258,7 +257,7 @@ impl CsvRow {
     fn into_body(self) -> Result<TicketBody, String> {
         let entries_allowed = match self.entries_allowed.as_deref().map(str::trim) {
             None | Some("") => None,
-            Some(text) => Some(text.parse().map_err(|_| format!("“{text}” is not a number of entries"))?),
+            Some(text) => Some(Whole(text.parse().map_err(|_| format!("“{text}” is not a number of entries"))?)),
         };
         let status = self.status.trim().parse().map_err(|error: crate::words::UnknownWord| error.to_string())?;
         Ok(TicketBody { code: self.code, ticket_type: self.ticket_type, holder: self.holder, status, entries_allowed })

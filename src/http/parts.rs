@@ -11,7 +11,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::problem::Problem;
-use crate::{faults::Faults, ledger::Page, limits};
+use crate::{
+    faults::{Faults, Whole},
+    ledger::Page,
+    limits,
+    shapes::Cursor,
+};
 
 /// The bearer token of a request, if it has an Authorization header.
 pub struct Bearer(pub Option<String>);
@@ -81,6 +86,7 @@ pub struct PageQuery {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     pub limit: Option<u32>,
     /// The `next_cursor` of the page before.
+    #[param(inline, value_type = Option<Cursor>)]
     pub cursor: Option<String>,
 }
 
@@ -89,7 +95,7 @@ impl PageQuery {
     pub fn page(&self) -> Result<Page, Problem> {
         let limit = self.limit.unwrap_or(limits::PAGE_DEFAULT);
         let mut faults = Faults::default();
-        faults.count("/limit", limit, 1, limits::PAGE_MAX);
+        faults.count("/limit", Whole(limit), 1, limits::PAGE_MAX);
         let after = match &self.cursor {
             None => Some(Uuid::nil()),
             Some(cursor) => BASE64URL_NOPAD.decode(cursor.as_bytes()).ok().and_then(|bytes| Uuid::from_slice(&bytes).ok()),

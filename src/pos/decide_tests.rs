@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     clock::Moment,
+    faults::Whole,
     ledger::{
         rows::Event,
         words::{EventStatus, PaymentMethod},
@@ -81,7 +82,7 @@ fn body(lines: &[(u128, u32)], payment: PaymentBody) -> SaleBody {
     SaleBody {
         id: Uuid::from_u128(3),
         event: Uuid::from_u128(2),
-        lines: lines.iter().map(|(number, quantity)| LineBody { ticket_type: type_id(*number), quantity: *quantity }).collect(),
+        lines: lines.iter().map(|(number, quantity)| LineBody { ticket_type: type_id(*number), quantity: Whole(*quantity) }).collect(),
         expected_total: None,
         payment,
         admit: false,

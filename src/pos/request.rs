@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    faults::Faults,
+    faults::{Faults, Whole},
     ids::{EventId, SaleId, TicketTypeId},
     ledger::words::PaymentMethod,
     limits,
+    shapes::{Amount, Reference},
     walk::fingerprint,
 };
 
@@ -24,7 +25,7 @@ pub struct SaleBody {
     #[schema(min_items = 1, max_items = 50)]
     pub lines: Vec<LineBody>,
     /// What the terminal showed; refused with `price_changed` if it is not the total.
-    #[schema(example = "25.00")]
+    #[schema(value_type = Option<Amount>, example = "25.00")]
     pub expected_total: Option<String>,
     /// How it is paid.
     pub payment: PaymentBody,
@@ -41,8 +42,8 @@ pub struct LineBody {
     /// The type.
     pub ticket_type: Uuid,
     /// How many.
-    #[schema(minimum = 1, maximum = 100)]
-    pub quantity: u32,
+    #[schema(value_type = u32, minimum = 1, maximum = 100)]
+    pub quantity: Whole,
 }
 
 /// A payment as it was sent.
@@ -53,10 +54,10 @@ pub struct PaymentBody {
     /// Cash or card.
     pub method: PaymentMethod,
     /// Cash handed over; the exact total if absent.
-    #[schema(example = "50.00")]
+    #[schema(value_type = Option<Amount>, example = "50.00")]
     pub tendered: Option<String>,
     /// The card payment's reference.
-    #[schema(max_length = 200)]
+    #[schema(value_type = Option<Reference>)]
     pub reference: Option<String>,
 }
 
@@ -141,12 +142,21 @@ impl Request {
             expected_total: Option<&'r str>,
             payment: &'r Payment,
             admit: bool,
+            // A body that breaks a rule means nothing, and is no repetition of one that did.
+            broken: bool,
         }
         let Self { event, expected_total, payment, admit, .. } = self;
         // The order of the lines means nothing.
         let mut lines: Vec<&Line> = self.lines.iter().collect();
         lines.sort_by_key(|line| line.ticket_type);
-        fingerprint(&Meaning { event: *event, lines, expected_total: expected_total.as_deref(), payment, admit: *admit })
+        fingerprint(&Meaning {
+            event: *event,
+            lines,
+            expected_total: expected_total.as_deref(),
+            payment,
+            admit: *admit,
+            broken: !self.faults.is_empty(),
+        })
     }
 }
 
@@ -154,10 +164,11 @@ fn sum(sent: &[LineBody], faults: &mut Faults) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     for (place, line) in sent.iter().enumerate().take(limits::SALE_LINES) {
         faults.count(&format!("/lines/{place}/quantity"), line.quantity, 1, limits::LINE_QUANTITY);
+        let Whole(quantity) = line.quantity;
         let ticket_type = TicketTypeId(line.ticket_type);
         match lines.iter_mut().find(|l| l.ticket_type == ticket_type) {
-            Some(known) => known.quantity = known.quantity.saturating_add(line.quantity),
-            None => lines.push(Line { ticket_type, quantity: line.quantity, place }),
+            Some(known) => known.quantity = known.quantity.saturating_add(quantity),
+            None => lines.push(Line { ticket_type, quantity, place }),
         }
     }
     lines

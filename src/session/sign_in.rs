@@ -24,6 +24,7 @@ use crate::{
         words::{DeviceKind, EndReason, MemberStatus, SessionKind},
     },
     limits,
+    shapes::{GivenPassword, Name, Username},
 };
 
 /// Who wants to sign in.
@@ -32,12 +33,13 @@ use crate::{
 #[schema(as = sign_in)]
 pub struct SignInRequest {
     /// The organisation's slug.
-    #[schema(example = "demo")]
+    #[schema(value_type = Name, example = "demo")]
     pub organisation: String,
     /// The user name in that organisation.
-    #[schema(example = "scanner")]
+    #[schema(value_type = Username, example = "scanner")]
     pub username: String,
     /// The password.
+    #[schema(value_type = GivenPassword)]
     pub password: String,
 }
 

@@ -17,6 +17,7 @@ use crate::{
     },
     limits,
     session::{end::end_with, password::Passwords},
+    shapes::{Email, Name, Password, Username},
 };
 
 /// A member to be added.
@@ -25,20 +26,22 @@ use crate::{
 #[schema(as = new_member)]
 pub struct NewMember {
     /// The person's name.
-    #[schema(example = "Ada Okoro")]
+    #[schema(value_type = Name, example = "Ada Okoro")]
     pub name: String,
     /// The person's address.
-    #[schema(example = "ada@example.org")]
+    #[schema(value_type = Email, example = "ada@example.org")]
     pub email: String,
     /// The user name in this organisation.
-    #[schema(example = "ada")]
+    #[schema(value_type = Username, example = "ada")]
     pub username: String,
     /// The role.
     pub role: Role,
     /// The events granted to a viewer; the pin of a door operator.
     #[serde(default)]
+    #[schema(max_items = 1000)]
     pub events: Vec<uuid::Uuid>,
     /// The first password.
+    #[schema(value_type = Password)]
     pub password: String,
 }
 
@@ -49,6 +52,7 @@ pub struct NewMember {
 pub struct MemberChange {
     /// Another role: clears the single grants and keeps the revocations.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Role)]
     pub role: Option<Role>,
     /// Permissions to be granted.
     #[serde(default)]
@@ -58,6 +62,7 @@ pub struct MemberChange {
     pub revoke: Vec<Permission>,
     /// False suspends this membership, true brings it back.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = bool)]
     pub active: Option<bool>,
 }
 
@@ -94,11 +99,7 @@ pub async fn person(
     password: String,
 ) -> Result<Person, TeamError> {
     let name = faults.name("/name", name);
-    let email = faults.text("/email", email, 3, limits::EMAIL_CHARS);
-    if !email.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !email.contains(char::is_whitespace))
-    {
-        faults.add("/email", "is not an e-mail address");
-    }
+    let email = address(&mut faults, email);
     let username = faults.text("/username", username, 1, limits::USERNAME_CHARS);
     let length = password.chars().count();
     if !(limits::PASSWORD_MIN_CHARS..=limits::PASSWORD_MAX_CHARS).contains(&length) {
@@ -107,6 +108,19 @@ pub async fn person(
     faults.none_or(()).map_err(TeamError::Invalid)?;
     let password_hash = passwords.hash(password).await?.ok_or(LedgerError::Broken)?;
     Ok(Person { name, email, username, password_hash })
+}
+
+/// An e-mail address, as far as its form can tell.
+fn address(faults: &mut Faults, text: &str) -> String {
+    let email = text.trim();
+    let is_part = |part: &str, most| {
+        (1..=most).contains(&part.chars().count()) && !part.contains(|c: char| c == '@' || c.is_whitespace() || c.is_control())
+    };
+    let parts = email.split_once('@');
+    if !parts.is_some_and(|(local, domain)| is_part(local, limits::EMAIL_LOCAL_CHARS) && is_part(domain, limits::EMAIL_DOMAIN_CHARS)) {
+        faults.add("/email", "is not an e-mail address");
+    }
+    email.to_owned()
 }
 
 /// The images of a new member.
@@ -292,16 +306,16 @@ async fn known_events(
         return Ok(Vec::new());
     }
     let mut events = Vec::with_capacity(named.len());
-    for (place, id) in named.iter().enumerate() {
+    for id in named {
         let event = EventId(*id);
         match book.event(event).await? {
-            // Another organisation's event is not there.
             Some(facts) if facts.event.organisation_id == organisation => {
                 if !events.contains(&event) {
                     events.push(event);
                 }
             }
-            _ => faults.add(format!("/events/{place}"), "is not an event of this organisation"),
+            // Another organisation's event is not there, in a body as in a path.
+            _ => return Err(Refused::NotFound.into()),
         }
     }
     Ok(events)

@@ -18,6 +18,7 @@ use crate::{
         sign_in::{self, SignInRequest, SignedIn},
         view::{ListedSession, SessionView},
     },
+    shapes::Cursor,
 };
 
 /// Sign in.
@@ -83,6 +84,7 @@ pub struct SessionQuery {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
+    #[param(inline, value_type = Option<Cursor>)]
     cursor: Option<String>,
 }
 

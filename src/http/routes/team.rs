@@ -12,6 +12,7 @@ use crate::{
     },
     ids::UserId,
     ledger::words::{Permission, Role},
+    shapes::Cursor,
     team::{
         self, MemberView,
         change::{self, MemberChange, NewMember},
@@ -27,8 +28,10 @@ pub struct TeamQuery {
     /// A role.
     role: Option<Role>,
     /// Items at the most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
+    #[param(inline, value_type = Option<Cursor>)]
     cursor: Option<String>,
 }
 
