@@ -263,6 +263,13 @@ pub fn may_see(caller: &Caller, event: EventId) -> Result<(), Refused> {
     if visible(authority.session.kind, &authority.membership).shows(event) { Ok(()) } else { Err(Refused::NotFound) }
 }
 
+/// May this caller count who is inside at this event? The pin binds as it does for scans; the doors may be closed.
+pub fn may_count(caller: &Caller, event: Option<EventId>, pinned: Option<&Named>) -> Result<(), Refused> {
+    let event = event.ok_or(Refused::NotFound)?;
+    need(permissions(caller), Permission::EntryScan)?;
+    check_pin(caller, event, pinned)
+}
+
 /// Why somebody is turned away in the back office: they are not who they say, they may not, or the book does not tell.
 #[derive(Debug, thiserror::Error)]
 pub enum Denied {

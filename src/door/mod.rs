@@ -4,6 +4,7 @@
 //! and a red one, like any refusal of the caller, by walking once more on a fresh look.
 
 pub mod answer;
+pub mod attendance;
 mod commit;
 pub mod decide;
 pub mod facts;
@@ -19,7 +20,7 @@ use self::{
 };
 use crate::{
     authenticate::{Caller, NotAuthenticated, token::SessionClaims},
-    authorise::{self, Act, Permit, Refused},
+    authorise::{self, Act, Denied, Permit, Refused},
     clock::Moment,
     faults::Faults,
     ledger::{
@@ -51,6 +52,16 @@ pub enum DoorError {
     /// The book.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+}
+
+impl From<Denied> for DoorError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::NotAuthenticated(error) => Self::NotAuthenticated(error),
+            Denied::Refused(error) => Self::Refused(error),
+            Denied::Ledger(error) => Self::Ledger(error),
+        }
+    }
 }
 
 /// A scan.

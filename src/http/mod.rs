@@ -22,7 +22,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
 pub use self::accept::Peer;
-use self::routes::{devices, events, may, operations, sales, scans, sessions, stream, team};
+use self::routes::{devices, door, events, may, operations, sales, scans, sessions, stream, team};
 use self::{
     examples::Given,
     layers::Desk,
@@ -37,6 +37,7 @@ fn calls() -> OpenApiRouter<House> {
         // the door path
         .routes(routes!(scans::scan))
         .routes(routes!(scans::take_back))
+        .routes(routes!(door::attendance))
         .routes(routes!(sales::sell))
         .routes(routes!(sales::one))
         .routes(routes!(may::may))

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     lane::Job,
-    rows::{Authority, EventFacts, Movement, RecordedSale, RecordedScan, SaleLine, Ticket, Version},
+    rows::{Attendance, Authority, EventFacts, Movement, RecordedSale, RecordedScan, SaleLine, Ticket, Version},
     words::{Direction, PaymentMethod},
 };
 use crate::{
@@ -216,6 +216,19 @@ pub struct Seen {
 
 impl Job for Look {
     type Done = Box<Seen>;
+    type Seen = ();
+
+    fn joins(&self, (): &mut ()) -> bool {
+        true
+    }
+}
+
+/// Somebody wants to know the attendance of an event: all who wait are told the same count.
+#[derive(Clone, Copy, Debug)]
+pub struct Count;
+
+impl Job for Count {
+    type Done = Attendance;
     type Seen = ();
 
     fn joins(&self, (): &mut ()) -> bool {

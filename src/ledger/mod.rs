@@ -39,10 +39,10 @@ pub use self::{
 };
 use self::{
     change::{Change, Ending, Guard},
-    entry::{Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen},
+    entry::{Count, Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen},
     lane::Lanes,
     postgres::Postgres,
-    rows::{Altered, Authority, Device, EventFacts, Membership, Organisation, RecordedSale, SigningKey, Ticket, User},
+    rows::{Altered, Attendance, Authority, Device, EventFacts, Membership, Organisation, RecordedSale, SigningKey, Ticket, User},
     sqlite::Sqlite,
     words::{Role, TicketStatus},
 };
@@ -141,6 +141,8 @@ pub struct Book {
     scans: Lanes<OrganisationId, ScanEntry>,
     sales: Lanes<OrganisationId, SaleEntry>,
     looks: Lanes<u8, Look>,
+    counts: Lanes<(OrganisationId, EventId), Count>,
+    clock: Clock,
     turns: Arc<DashMap<OrganisationId, Arc<Mutex<()>>>>,
     /// Wakes who watches the stock when this gateway has written something that it rests on.
     stock: Arc<watch::Sender<()>>,
@@ -177,6 +179,8 @@ impl Book {
             scans: scan_lanes(&store, clock),
             sales: sale_lanes(&store, clock),
             looks: look_lanes(&store, clock),
+            counts: count_lanes(&store),
+            clock,
             turns: Arc::default(),
             stock: Arc::default(),
             store,
@@ -212,6 +216,12 @@ impl Book {
         // Two lanes: one batch is read while the next gathers on the other.
         let [.., last] = *look.session.0.as_bytes();
         self.looks.submit(last & 1, look, deadline).await
+    }
+
+    /// Who came to an event of this organisation, and who is inside, as of after this was asked. Whoever asks while it is being counted
+    /// shares the next count: an event is counted by a gateway once at a time, however many ask.
+    pub async fn attendance(&self, organisation: OrganisationId, event: EventId) -> Result<Attendance, LedgerError> {
+        self.counts.submit((organisation, event), Count, self.clock.deadline(limits::LEDGER_BULK)).await
     }
 
     /// Makes a change: `attempt` reads what it rests on and says what is to be written, and is asked again when that has moved.
@@ -385,5 +395,13 @@ fn look_lanes(store: &Store, clock: Clock) -> Lanes<u8, Look> {
     Lanes::new(limits::BATCH, move |_, batch: Arc<Vec<Look>>| {
         let store = store.clone();
         async move { insist!(clock, async { on!(&store, book => book.look(&batch).await) }) }.boxed()
+    })
+}
+
+fn count_lanes(store: &Store) -> Lanes<(OrganisationId, EventId), Count> {
+    let store = store.clone();
+    Lanes::new(limits::BATCH, move |(organisation, event), batch: Arc<Vec<Count>>| {
+        let store = store.clone();
+        async move { Ok(vec![on!(&store, book => book.attendance(organisation, event).await)?; batch.len()]) }.boxed()
     })
 }

@@ -1,6 +1,7 @@
 //! The handlers: each takes bytes apart, asks one room, and puts the answer together. No rule is decided here.
 
 pub mod devices;
+pub mod door;
 pub mod events;
 pub mod may;
 pub mod operations;

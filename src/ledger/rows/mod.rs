@@ -2,6 +2,7 @@
 //!
 //! The same structs are the images of a change (as JSON in Postgres) and the copies in Redis.
 
+mod attendance;
 mod recorded;
 
 use enumset::EnumSet;
@@ -10,6 +11,8 @@ use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+pub(super) use self::attendance::AttendanceCell;
+pub use self::attendance::{Attendance, GateAttendance, TypeAttendance};
 pub use self::recorded::{Movement, RecordedSale, RecordedScan, Reversal, Sale, SaleLine, SoldTicket};
 use super::words::{DeviceKind, EndReason, EventStatus, MemberStatus, Permission, Role, SessionKind, TicketStatus};
 use crate::{
