@@ -7,9 +7,15 @@ use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    authenticate::{Gate, keys::Keys, token::Tokens, used::Used},
+    authenticate::{
+        Gate,
+        keys::{Keys, rotate::of_no_more_use_before},
+        token::Tokens,
+        used::Used,
+    },
     clock::Clock,
     config::{Config, Database},
+    errand::{self, Errands},
     event::warm::Warm,
     http::{
         accept,
@@ -33,6 +39,7 @@ pub struct Gateway {
     stop: CancellationToken,
     serving: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
+    errands: Option<Errands>,
 }
 
 impl Gateway {
@@ -48,8 +55,9 @@ impl Gateway {
         let stop = CancellationToken::new();
         let router = router(house.clone(), config, examples)?;
         let serving = tokio::spawn(accept::serve(listener, router, stop.clone()));
-        let housekeeping = tokio::spawn(keep_house(house.book.clone()));
-        Ok(Self { address, house, stop, serving, housekeeping })
+        let housekeeping = tokio::spawn(keep_house(house.book.clone(), house.clock));
+        let errands = errand::serve(config, house.book.clone(), house.clock);
+        Ok(Self { address, house, stop, serving, housekeeping, errands })
     }
 
     /// Where it listens.
@@ -66,6 +74,7 @@ impl Gateway {
             tracing::error!(error = %error, "the accept loop ended in a fault of ours");
         }
         self.housekeeping.abort();
+        drop(self.errands);
         self.house.book.close().await;
     }
 }
@@ -118,9 +127,12 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
     Ok(House(Arc::new(rooms)))
 }
 
-/// Keeps the log of changes short.
-async fn keep_house(book: Book) {
+/// Keeps the log of changes short, and keys no longer than their tokens.
+async fn keep_house(book: Book, clock: Clock) {
     loop {
+        if let Err(error) = book.note(Note::PruneKeys(of_no_more_use_before(clock.now()))).await {
+            tracing::warn!(error = %error, "the signing keys were not pruned");
+        }
         if let Err(error) = book.note(Note::PruneChanges).await {
             tracing::warn!(error = %error, "the log of changes was not pruned");
         }

@@ -14,7 +14,8 @@
 //! phones and terminals, [`team`] says who may do what, [`may`] answers questions, [`push`] tells terminals at once what has changed.
 //! What all of them stand on: [`ids`], [`money`], [`faults`], `shapes`, [`walk`], [`clock`] (the only place that asks the time) and
 //! [`limits`] (every limit in one table).
-//! [`gateway`] opens the rooms, [`config`] has every setting, [`demo`] fills an organisation to try it all.
+//! [`gateway`] opens the rooms, [`errand`] is how a command reaches one that runs, [`config`] has every setting, [`demo`] fills an
+//! organisation to try it all.
 
 pub mod authenticate;
 pub mod authorise;
@@ -23,6 +24,7 @@ pub mod config;
 pub mod demo;
 pub mod device;
 pub mod door;
+pub mod errand;
 pub mod event;
 pub mod faults;
 pub mod gateway;

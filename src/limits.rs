@@ -58,6 +58,17 @@ pub const REDIS_RETRY: Duration = Duration::from_millis(250);
 /// Attempts of a change that finds its ground moved.
 pub const CHANGE_TRIES: usize = 64;
 
+/// Time for a reading of the signing keys while a request waits for it. Two of them fit into a walk.
+pub const KEYS_READ: Duration = Duration::from_millis(400);
+/// Time between two readings of the signing keys, however many unknown keys are named.
+pub const KEYS_APART: Duration = Duration::from_millis(25);
+/// Time for which a command looks for the gateway that has the embedded book open, or for the book itself.
+pub const ERRAND_WAIT: Duration = Duration::from_secs(10);
+/// Time for an errand to be told to a gateway, and for a command to wait for what has become of it.
+pub const ERRAND: Duration = Duration::from_secs(10);
+/// Bytes of an errand, and of what has become of it.
+pub const ERRAND_BYTES: u64 = 64 * 1024;
+
 // --- copies --------------------------------------------------------------------------------------------------------
 /// Age at which a copy is no longer trusted when the log of changes has not been heard.
 pub const TRUST: Duration = Duration::from_secs(1);

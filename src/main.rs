@@ -10,14 +10,18 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use stagedoor::{
+    authenticate::keys::rotate::Old,
+    clock::Clock,
     config::{Config, LogFormat},
     demo,
+    errand::{self, Errand},
     event::import::store,
     gateway::{self, Gateway},
     ids::EventId,
     session::view::OrganisationRef,
     team::organisation::{self, NewOrganisation},
 };
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
@@ -52,6 +56,27 @@ enum Command {
     ImportTickets(ImportTickets),
     /// Make an organisation with its first administrator, whose password is read from standard input.
     CreateOrganisation(CreateOrganisation),
+    /// Put a new signing key in the place of the active one, while gateways run.
+    ///
+    /// New tokens are signed with the new key at once, and tokens of the old one are accepted until they are too old: nobody is signed
+    /// out and nothing is restarted. Run it beside gateways on Postgres, or with the same settings as the embedded gateway, which it
+    /// then asks to do it. When a key has leaked, forget it as well: its tokens answer token_invalid on every gateway by the time that
+    /// the command ends, people sign in again, and devices that were enrolled under it are enrolled again.
+    #[command(after_long_help = Config::settings_help())]
+    RotateKeys(RotateKeys),
+    /// List the signing keys: their names, when they were made and retired, and until when their tokens are accepted.
+    #[command(after_long_help = Config::settings_help())]
+    Keys,
+}
+
+#[derive(Args)]
+struct RotateKeys {
+    /// Forget this key, and with it every token that it has signed. May be given several times.
+    #[arg(long, value_name = "KID")]
+    forget: Vec<String>,
+    /// Forget every key but the new one: everybody signs in again, every device is enrolled again.
+    #[arg(long)]
+    forget_all: bool,
 }
 
 #[derive(Args)]
@@ -99,6 +124,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo => run_demo(&config).await,
         Command::ImportTickets(what) => import_tickets(&config, what).await,
         Command::CreateOrganisation(what) => create_organisation(&config, what).await,
+        Command::RotateKeys(what) => {
+            run_errand(&config, Errand::RotateKeys(Old { forget: what.forget, forget_all: what.forget_all })).await
+        }
+        Command::Keys => run_errand(&config, Errand::ListKeys).await,
     }
 }
 
@@ -127,8 +156,10 @@ fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let gateway = Gateway::start(config).await?;
+    // Whoever reads that it listens may already stop it.
+    let stop = StopSignal::new()?;
     println!("listening on http://{}", gateway.address());
-    until_told_to_stop().await?;
+    stop.received().await;
     gateway.stop().await;
     Ok(())
 }
@@ -140,9 +171,10 @@ async fn run_demo(config: &Config) -> anyhow::Result<()> {
     let filled = demo::fill(&house, &base_url).await?;
     let written = demo::write(&filled, &config.data_dir)?;
     let gateway = Gateway::serve(config, house, listener, &filled.examples)?;
+    let stop = StopSignal::new()?;
     println!("listening on {base_url}");
     println!("{}", demo::what_to_try(&filled, &written));
-    until_told_to_stop().await?;
+    stop.received().await;
     gateway.stop().await;
     Ok(())
 }
@@ -191,15 +223,27 @@ async fn create_organisation(config: &Config, what: CreateOrganisation) -> anyho
     Ok(())
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-async fn until_told_to_stop() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    tracing::info!("stopping: nothing new is taken in, what was begun is finished");
+async fn run_errand(config: &Config, errand: Errand) -> anyhow::Result<()> {
+    println!("{}", errand::run(config, Clock, &errand).await?);
     Ok(())
+}
+
+/// SIGTERM or Ctrl-C, heard from the moment that this is made.
+struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        tracing::info!("stopping: nothing new is taken in, what was begun is finished");
+    }
 }

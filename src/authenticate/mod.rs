@@ -195,7 +195,7 @@ pub struct Gate {
 
 impl Gate {
     /// The claims of the session token of a request.
-    pub async fn claims(&self, bearer: Option<&str>) -> Result<SessionClaims, NotAuthenticated> {
+    pub async fn claims(&self, bearer: Option<&str>) -> Result<SessionClaims, GateError> {
         self.tokens.session(bearer.ok_or(NotAuthenticated::TokenMissing)?).await
     }
 

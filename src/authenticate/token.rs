@@ -3,14 +3,20 @@
 //! A token says which session or device it speaks for and until when; everything else is asked at each use. Verifying costs four
 //! fifths of the throughput, so a token that was found good is remembered, whole, in a bounded cache.
 
+use std::sync::Arc;
+
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{NotAuthenticated, keys::Keys};
+use super::{
+    GateError, NotAuthenticated,
+    keys::{Keys, Ring},
+};
 use crate::{
     clock::{Clock, Moment},
     ids::{DeviceId, EnrolmentId, SessionId},
+    ledger::LedgerError,
     limits,
 };
 
@@ -72,7 +78,37 @@ struct Addressed<C> {
 pub struct Tokens {
     keys: Keys,
     clock: Clock,
-    verified: Cache<Box<str>, SessionClaims>,
+    /// What was verified, and how many keys had been lost by then: a token whose key was forgotten since is no longer good.
+    verified: Cache<Box<str>, (u64, SessionClaims)>,
+}
+
+/// Signs tokens with the key of one moment. Taken before a change that a token is the answer to: afterwards, nothing can go wrong.
+pub struct Signer(Arc<Ring>);
+
+/// A token could not be signed.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a token could not be signed")]
+pub struct Unsigned;
+
+impl Signer {
+    /// A token for this session.
+    pub fn for_session(&self, session: SessionId, expires_at: Moment) -> Result<String, Unsigned> {
+        self.sign(SessionClaims { session, exp: expires_at.timestamp() })
+    }
+
+    /// A token for this enrolment of a device.
+    pub fn for_device(&self, device: DeviceId, enrolment: EnrolmentId, expires_at: Moment) -> Result<String, Unsigned> {
+        self.sign(DeviceClaims { device, enrolment, exp: expires_at.timestamp() })
+    }
+
+    fn sign<C: Kind>(&self, claims: C) -> Result<String, Unsigned> {
+        let (kid, key) = self.0.active().ok_or(Unsigned)?;
+        let header = Header { typ: Some(C::TYP.to_owned()), kid: Some(kid.clone()), ..Header::new(Algorithm::EdDSA) };
+        encode(&header, &Addressed { aud: C::AUD.to_owned(), claims }, key).map_err(|error| {
+            tracing::error!(error = %error, "a token could not be signed");
+            Unsigned
+        })
+    }
 }
 
 impl Tokens {
@@ -81,60 +117,47 @@ impl Tokens {
         Self { keys, clock, verified: Cache::new(limits::VERIFIED_TOKENS) }
     }
 
-    /// A token for this session.
-    pub fn for_session(&self, session: SessionId, expires_at: Moment) -> Result<String, NotAuthenticated> {
-        self.sign(SessionClaims { session, exp: expires_at.timestamp() })
-    }
-
-    /// A token for this enrolment of a device.
-    pub fn for_device(&self, device: DeviceId, enrolment: EnrolmentId, expires_at: Moment) -> Result<String, NotAuthenticated> {
-        self.sign(DeviceClaims { device, enrolment, exp: expires_at.timestamp() })
+    /// Signs with the key that is active now.
+    pub async fn signer(&self) -> Result<Signer, LedgerError> {
+        self.keys.current().await.map(Signer)
     }
 
     /// The session that this token speaks for, if it is ours and not too old.
-    pub async fn session(&self, token: &str) -> Result<SessionClaims, NotAuthenticated> {
+    pub async fn session(&self, token: &str) -> Result<SessionClaims, GateError> {
+        let losses = self.keys.current().await?.losses();
         let claims = match self.verified.get(token) {
-            Some(claims) => claims,
-            None => {
-                let claims: SessionClaims = self.verify(token).await?;
-                self.verified.insert(token.into(), claims);
+            Some((then, claims)) if then == losses => claims,
+            Some(_) | None => {
+                let (ring, claims) = self.verify::<SessionClaims>(token).await?;
+                self.verified.insert(token.into(), (ring.losses(), claims));
                 claims
             }
         };
-        self.in_time(claims)
+        Ok(self.in_time(claims)?)
     }
 
     /// The device that this token speaks for, if it is ours and not too old.
-    pub async fn device(&self, token: &str) -> Result<DeviceClaims, NotAuthenticated> {
-        let claims: DeviceClaims = self.verify(token).await?;
-        self.in_time(claims)
+    pub async fn device(&self, token: &str) -> Result<DeviceClaims, GateError> {
+        let (_, claims) = self.verify::<DeviceClaims>(token).await?;
+        Ok(self.in_time(claims)?)
     }
 
     fn in_time<C: Kind>(&self, claims: C) -> Result<C, NotAuthenticated> {
         if self.clock.now().timestamp() < claims.exp() { Ok(claims) } else { Err(NotAuthenticated::TokenExpired) }
     }
 
-    fn sign<C: Kind>(&self, claims: C) -> Result<String, NotAuthenticated> {
-        let (kid, key) = self.keys.active().ok_or(NotAuthenticated::TokenInvalid)?;
-        let header = Header { typ: Some(C::TYP.to_owned()), kid: Some(kid), ..Header::new(Algorithm::EdDSA) };
-        encode(&header, &Addressed { aud: C::AUD.to_owned(), claims }, &key).map_err(|error| {
-            tracing::error!(error = %error, "a token could not be signed");
-            NotAuthenticated::TokenInvalid
-        })
-    }
-
-    async fn verify<C: Kind>(&self, token: &str) -> Result<C, NotAuthenticated> {
+    async fn verify<C: Kind>(&self, token: &str) -> Result<(Arc<Ring>, C), GateError> {
         if token.len() > limits::TOKEN_BYTES {
-            return Err(NotAuthenticated::TokenInvalid);
+            return Err(NotAuthenticated::TokenInvalid.into());
         }
         let header = decode_header(token).map_err(|_| NotAuthenticated::TokenInvalid)?;
         if header.alg != Algorithm::EdDSA || header.typ.as_deref() != Some(C::TYP) || header.crit.is_some() {
-            return Err(NotAuthenticated::TokenInvalid);
+            return Err(NotAuthenticated::TokenInvalid.into());
         }
         let kid = header.kid.ok_or(NotAuthenticated::TokenInvalid)?;
-        let key = self.keys.verifying(&kid).await.ok_or(NotAuthenticated::TokenInvalid)?;
+        let (ring, key) = self.keys.verifying(&kid).await?.ok_or(NotAuthenticated::TokenInvalid)?;
         let token = decode::<Addressed<C>>(token, &key, &validation::<C>()).map_err(|_| NotAuthenticated::TokenInvalid)?;
-        Ok(token.claims.claims)
+        Ok((ring, token.claims.claims))
     }
 }
 

@@ -104,11 +104,12 @@ pub async fn enrol(book: &Book, tokens: &Tokens, clock: Clock, body: EnrolBody) 
     let hardware = check(&body)?;
     let hash = hash(&body.enrolment_code);
     let waiting = book.device_by_enrolment(&hash).await?.ok_or(DeviceError::CodeInvalid)?;
+    let signer = tokens.signer().await?;
     let device = book.change(waiting.organisation_id, || attempt(book, clock, &hash, hardware.as_ref())).await?;
 
     let enrolment = device.enrolment_id.ok_or(LedgerError::Broken)?;
     let until = device.enrolled_at.unwrap_or_else(|| clock.now()) + TimeDelta::days(limits::DEVICE_TOKEN_DAYS);
-    let device_token = tokens.for_device(device.id, enrolment, until).map_err(|_| DeviceError::Unsigned)?;
+    let device_token = signer.for_device(device.id, enrolment, until)?;
     let organisation = book.organisation(device.organisation_id).await?.ok_or(LedgerError::Broken)?;
     let organisation = OrganisationRef { id: organisation.id.0, name: organisation.name, slug: organisation.slug };
     Ok(Enrolled { device: view(&device, &organisation), device_token })

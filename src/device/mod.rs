@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
+    authenticate::token::Unsigned,
     authorise::{Denied, Refused},
     clock::Stamp,
     faults::Faults,
@@ -34,8 +35,8 @@ pub enum DeviceError {
     #[error("This device has been revoked.")]
     Revoked,
     /// A token could not be signed.
-    #[error("a token could not be signed")]
-    Unsigned,
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
     /// The book.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

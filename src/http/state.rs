@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::{metrics::Metrics, parts::Bearer, problem::Problem};
 use crate::{
-    authenticate::{Gate, NotAuthenticated, token::Tokens},
+    authenticate::{Gate, GateError, token::Tokens},
     authorise::Clerk,
     clock::Clock,
     event::catalogue::manageable,
@@ -58,7 +58,7 @@ impl std::ops::Deref for House {
 
 impl House {
     /// The person behind a session token, for the back office.
-    pub async fn clerk(&self, bearer: &Bearer) -> Result<Clerk<'_>, NotAuthenticated> {
+    pub async fn clerk(&self, bearer: &Bearer) -> Result<Clerk<'_>, GateError> {
         Ok(Clerk::new(&self.gate, self.gate.claims(bearer.0.as_deref()).await?))
     }
 

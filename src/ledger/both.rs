@@ -71,6 +71,8 @@ impl Sqlite {
 pub enum Note<'n> {
     /// A signing key, unless there is one that is active.
     SigningKey(&'n SigningKey),
+    /// Forget signing keys that were retired before this moment.
+    PruneKeys(Moment),
     /// Forget changes that no copy can be older than.
     PruneChanges,
     /// These sessions and their devices were in use at this moment.
@@ -464,6 +466,9 @@ on_both! {
             Note::SigningKey(key) => {
                 query("insert into signing_keys (kid, seed, created_at) values ($1, $2, $3) on conflict do nothing")
                     .bind(&key.kid).bind(&key.seed).bind(key.created_at).execute(&mut *db).await?;
+            }
+            Note::PruneKeys(before) => {
+                query("delete from signing_keys where retired_at < $1").bind(before).execute(&mut *db).await?;
             }
             Note::PruneChanges => {
                 query("delete from changes where seq <= (select change_seq from book) - $1").bind(limits::CHANGES_KEPT).execute(&mut *db).await?;

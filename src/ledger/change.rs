@@ -8,7 +8,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::rows::{Device, Event, Membership, Organisation, Session, TicketType, User, Version};
+use super::rows::{Device, Event, Membership, Organisation, Session, SigningKey, TicketType, User, Version};
 use crate::{
     clock::Moment,
     ids::{DeviceId, EventId, MembershipId, OrganisationId, SessionId},
@@ -78,6 +78,18 @@ pub struct Ending {
     pub device: Option<DeviceId>,
     /// But for this one.
     pub keep: Option<SessionId>,
+}
+
+/// A new signing key in the place of the active one.
+pub struct Rotation<'r> {
+    /// The key that signs from now on.
+    pub fresh: &'r SigningKey,
+    /// Keys that are to be forgotten.
+    pub forget: &'r [String],
+    /// Whether all but the new one are to be forgotten.
+    pub forget_old: bool,
+    /// When.
+    pub at: Moment,
 }
 
 /// New images of rows. A row that is new has version 1; one that changes has the version after the one that was read.

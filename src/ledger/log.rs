@@ -16,6 +16,9 @@ use uuid::Uuid;
 
 use crate::{clock::Clock, limits};
 
+/// The signing keys as a thing that changes: they are the book's own and no organisation's, and have no id.
+pub const SIGNING_KEYS: Uuid = Uuid::nil();
+
 /// What has changed, as far as this gateway knows.
 pub struct ChangeLog {
     clock: Clock,

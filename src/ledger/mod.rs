@@ -35,10 +35,11 @@ use uuid::Uuid;
 pub use self::{
     both::{Note, Page, SessionFilter},
     error::{LedgerError, Name},
-    log::ChangeLog,
+    log::{ChangeLog, SIGNING_KEYS},
+    sqlite::InUse,
 };
 use self::{
-    change::{Change, Ending, Guard},
+    change::{Change, Ending, Guard, Rotation},
     entry::{Count, Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen},
     lane::Lanes,
     postgres::Postgres,
@@ -261,6 +262,13 @@ impl Book {
             self.log.note(number, &ended);
         }
         Ok(ended.len())
+    }
+
+    /// Puts a new signing key in the place of the active one.
+    pub async fn rotate_keys(&self, rotation: &Rotation<'_>) -> Result<(), LedgerError> {
+        let number = on!(&self.store, book => book.rotate_keys(rotation).await)?;
+        self.log.note(number, &[SIGNING_KEYS]);
+        Ok(())
     }
 
     /// Stores a chunk of an upload.

@@ -12,7 +12,11 @@ use super::{
     view::SessionView,
 };
 use crate::{
-    authenticate::{self, EnrolledDevice, NotAuthenticated, token::Tokens, used::Used},
+    authenticate::{
+        self, EnrolledDevice, NotAuthenticated,
+        token::{Tokens, Unsigned},
+        used::Used,
+    },
     clock::{Clock, Moment, Stamp},
     config::SessionLifetimes,
     faults::Faults,
@@ -82,6 +86,9 @@ pub enum SignInError {
     /// Too many failures before this one.
     #[error("There were too many failed sign-ins. Please wait {0} seconds.")]
     Throttled(i64),
+    /// A token could not be signed.
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
     /// Too many sign-ins wait.
     #[error(transparent)]
     PoolFull(#[from] PoolFull),
@@ -135,11 +142,12 @@ pub async fn sign_in(
 ) -> Result<SignedIn, SignInError> {
     let proven = prove(entrance, device.as_ref(), request, address).await?;
     let organisation = proven.organisation.id;
+    let signer = entrance.tokens.signer().await?;
     let Begun { as_of, authority, displaced } = entrance.book.change(organisation, || begin(entrance, device.as_ref(), &proven)).await?;
     let authority = Arc::new(authority);
     entrance.hot.remember(as_of, &authority);
     Ok(SignedIn {
-        session_token: entrance.tokens.for_session(authority.session.id, authority.session.expires_at)?,
+        session_token: signer.for_session(authority.session.id, authority.session.expires_at)?,
         session: SessionView::of(&entrance.book, &authority).await?,
         displaced,
     })

@@ -3,6 +3,7 @@
 mod demo;
 mod examples;
 mod import;
+mod keys;
 
 use std::process::Command;
 
@@ -14,7 +15,7 @@ use crate::support::{Finished, Gateway, House, Member, Plan, on_both, ref_id, sc
 #[test]
 fn every_command_explains_itself() {
     let overview = Finished::run(&mut stagedoor(&["--help"]), "").expect_success().stdout;
-    for command in ["serve", "demo", "import-tickets", "create-organisation"] {
+    for command in ["serve", "demo", "import-tickets", "create-organisation", "rotate-keys", "keys"] {
         assert!(overview.contains(command), "{overview}");
         let help = Finished::run(&mut stagedoor(&[command, "--help"]), "").expect_success().stdout;
         assert!(help.len() > 200 && help.contains("Usage"), "{command}: {help}");

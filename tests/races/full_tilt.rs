@@ -7,7 +7,7 @@
 use serde_json::json;
 
 use super::crew::{Crew, Stage};
-use crate::support::{Admin, Device, House, Phone, on_both};
+use crate::support::{Admin, Device, Finished, House, Phone, on_both};
 
 /// Times that each change is made.
 const ROUNDS: usize = 6;
@@ -108,6 +108,18 @@ async fn an_ended_session_stops(house: House) {
         let path = format!("/v1/sessions/{}", phone.session_id());
         crew.nothing_more_after(&house, async { admin.line.delete(&path).await.ok(204) }).await;
     }
+}
+
+on_both!(a_forgotten_key_stops_everybody);
+async fn a_forgotten_key_stops_everybody(house: House) {
+    let stage = Stage::open(&house).await;
+    let (seller, scanner) = (house.admin.hire("box_office").await, house.admin.hire("scanner").await);
+    let (till, phone) = (house.admin.till(&seller).await, house.admin.phone(&scanner).await);
+    let crew = stage.sellers(&house, &till, 3).joined_by(stage.scanners(&house, std::slice::from_ref(&phone), 3));
+    let mut command = house.command(&["rotate-keys", "--forget-all"]);
+    let forgetting = async { tokio::task::spawn_blocking(move || Finished::run(&mut command, "").expect_success()).await.unwrap() };
+    crew.nothing_more_after(&house, forgetting).await;
+    phone.current().await.problem(401, "token_invalid");
 }
 
 on_both!(all_sessions_ended_at_once_stop);

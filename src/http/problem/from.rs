@@ -156,6 +156,7 @@ impl From<SignInError> for Problem {
             SignInError::Throttled(seconds) => {
                 Self { retry_after: seconds, ..Self::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, error.to_string()) }
             }
+            SignInError::Unsigned(_) => Self::internal(),
             SignInError::NotAuthenticated(error) => error.into(),
             SignInError::Invalid(faults) => Self::invalid(faults),
             SignInError::PoolFull(error) => error.into(),
@@ -169,7 +170,7 @@ impl From<DeviceError> for Problem {
         match error {
             DeviceError::CodeInvalid => Self::new(StatusCode::UNAUTHORIZED, Code::EnrolmentCodeInvalid, error.to_string()),
             DeviceError::Revoked => Self::new(StatusCode::CONFLICT, Code::DeviceRevoked, error.to_string()),
-            DeviceError::Unsigned => Self::internal(),
+            DeviceError::Unsigned(_) => Self::internal(),
             DeviceError::Denied(error) => error.into(),
             DeviceError::Refused(error) => error.into(),
             DeviceError::Invalid(faults) => Self::invalid(faults),

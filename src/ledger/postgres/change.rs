@@ -8,7 +8,7 @@ use super::Postgres;
 use crate::{
     ledger::{
         Note, UploadChunk, UploadCount,
-        change::{Change, Ending},
+        change::{Change, Ending, Rotation},
         error::LedgerError,
         lease::within,
     },
@@ -44,6 +44,20 @@ impl Postgres {
         let (Json(ended), number) = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok((ended, number))
+    }
+
+    /// Changes the signing keys. Answers the change's number.
+    pub async fn rotate_keys(&self, rotation: &Rotation<'_>) -> Result<i64, LedgerError> {
+        let mut lease = self.lease().await?;
+        let statement = query_scalar("select rotate_keys($1, $2, $3, $4, $5)")
+            .bind(&rotation.fresh.kid)
+            .bind(&rotation.fresh.seed)
+            .bind(Json(rotation.forget))
+            .bind(rotation.forget_old)
+            .bind(rotation.at);
+        let number = within(limits::LEDGER_CALL, statement.fetch_one(&mut *lease)).await?;
+        lease.finish();
+        Ok(number)
     }
 
     /// Stores a chunk of an upload.

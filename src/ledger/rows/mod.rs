@@ -253,7 +253,7 @@ pub struct SigningKey {
     pub seed: String,
     /// When it was made.
     pub created_at: Moment,
-    /// When it stopped signing; it still verifies.
+    /// When it stopped signing; it verifies until it is pruned.
     pub retired_at: Option<Moment>,
 }
 

@@ -10,8 +10,8 @@ use crate::{
     clock::Moment,
     ids::{OrganisationId, TicketId, TicketTypeId},
     ledger::{
-        Note, UploadChunk, UploadCount, UploadTicket,
-        change::{Change, Ending, Guard, Images},
+        Note, SIGNING_KEYS, UploadChunk, UploadCount, UploadTicket,
+        change::{Change, Ending, Guard, Images, Rotation},
         error::LedgerError,
         words::TicketStatus,
     },
@@ -50,6 +50,22 @@ impl Sqlite {
         let number = log(&mut tx, ending.organisation, ending.at, &ended).await?;
         tx.commit().await?;
         Ok((ended, number))
+    }
+
+    /// Changes the signing keys. Answers the change's number.
+    pub async fn rotate_keys(&self, rotation: &Rotation<'_>) -> Result<i64, LedgerError> {
+        let mut writer = self.writer().await;
+        let mut tx = begin!(writer)?;
+        query("update signing_keys set retired_at = $1 where retired_at is null").bind(rotation.at).execute(&mut *tx).await?;
+        query("delete from signing_keys where $1 or kid in (select value from json_each($2))")
+            .bind(rotation.forget_old)
+            .bind(Json(rotation.forget))
+            .execute(&mut *tx)
+            .await?;
+        Self::note_on(&mut tx, Note::SigningKey(rotation.fresh)).await?;
+        let number = log(&mut tx, OrganisationId(SIGNING_KEYS), rotation.at, &[SIGNING_KEYS]).await?;
+        tx.commit().await?;
+        Ok(number)
     }
 
     /// Stores a chunk of an upload.

@@ -8,7 +8,12 @@ mod look;
 mod sales;
 mod scans;
 
-use std::{collections::HashMap, fs::File, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use deadpool::managed::{Manager, Metrics, RecycleResult};
 use sqlx::{
@@ -39,6 +44,11 @@ pub struct Sqlite {
     /// Held as long as this process owns the file.
     _owned: Arc<File>,
 }
+
+/// Another process has the file open.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is in use by another stagedoor process; use Postgres for several gateways", .0.display())]
+pub struct InUse(PathBuf);
 
 /// How a reading connection is opened.
 pub struct Open(SqliteConnectOptions);
@@ -101,8 +111,7 @@ fn own(path: &Path) -> anyhow::Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let file = private::file(Path::new(&name))?;
-    file.try_lock()
-        .map_err(|_| anyhow::anyhow!("{} is in use by another stagedoor process; use Postgres for several gateways", path.display()))?;
+    file.try_lock().map_err(|_| InUse(path.to_owned()))?;
     Ok(file)
 }
 
