@@ -185,8 +185,22 @@ pub const UPLOAD_CHUNK: usize = 1_000;
 pub const IMPORT_FIELD_BYTES: usize = 64 * 1024;
 /// Bytes after which reading of an imported file stops when its record has no end; bounds the memory of an import.
 pub const IMPORT_RECORD_BYTES: u64 = 1024 * 1024;
-/// Bytes of an imported file's start that are looked at before anything is read: for its separator, and that it is UTF-8.
-pub const IMPORT_START_BYTES: u64 = 64 * 1024;
+/// Bytes of an imported file's start that are looked at before anything is read: for its separator and its encoding.
+pub const IMPORT_START_BYTES: u64 = 256 * 1024;
+/// Tickets of one imported file; bounds the memory of an import, which knows the codes that it has seen.
+pub const IMPORT_ROWS: u64 = 2_000_000;
+/// Prices of one ticket type that are counted to find the usual one.
+pub const IMPORT_PRICES: usize = 1_000;
+/// Chunks of an imported file that were read and wait to be stored.
+pub const IMPORT_BATCHES: usize = 2;
+/// Bytes of an imported file that was packed with gzip, unpacked. They are read as a stream: this bounds time, not memory.
+pub const IMPORT_UNPACKED_BYTES: u64 = 1024 * 1024 * 1024;
+/// Bytes of all parts of an imported Excel file, unpacked.
+pub const IMPORT_SHEET_BYTES: u64 = 256 * 1024 * 1024;
+/// Columns of an imported Excel file that are looked at: as many as a sheet can have.
+pub const IMPORT_COLUMNS: usize = 16_384;
+/// Bytes of one order of an imported JSON file, and of all that stands before the orders.
+pub const IMPORT_JSON_PART_BYTES: u64 = 4 * 1024 * 1024;
 /// Rejected rows that an answer names; the rest are counted.
 pub const REJECTED_NAMED: usize = 10_000;
 /// The first year that a body may name.

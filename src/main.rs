@@ -9,13 +9,17 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use stagedoor::{
     authenticate::keys::rotate::Old,
     clock::Clock,
     config::{Config, LogFormat},
     demo,
     errand::{self, Errand},
-    event::import::store,
+    event::{
+        import::{report::Report, store::Import},
+        upload::RejectedRow,
+    },
     gateway::{self, Gateway},
     ids::EventId,
     session::view::OrganisationRef,
@@ -49,10 +53,16 @@ enum Command {
     /// sell. Started again it keeps what happened, gives new enrolment codes, and moves the live events to now.
     #[command(after_long_help = Config::settings_help())]
     Demo,
-    /// Take over the tickets of another system's export (CSV as pretix writes it) into an event.
+    /// Take over the tickets of another system's export into an event.
+    ///
+    /// Reads what pretix writes, in all its languages: check-in lists with codes, valid check-in codes and order data, as CSV, Excel file
+    /// or JSON, packed with gzip or not. What the file is, is told by its content.
     ///
     /// Ticket types are matched by name; those that the event lacks are made with quota 0, so that none is sold before you say so.
-    /// Tickets are matched by code: the same file again changes nothing, a newer one brings them up to date.
+    /// Tickets are matched by code: the same file again changes nothing, a newer one brings them up to date. A ticket's own window of
+    /// validity is taken over, unless it lies wholly outside of the event's time. Earlier check-ins are carried over as movements.
+    ///
+    /// Each row that is not taken is told on standard error with its number and the reason. Fails if nothing could be taken.
     ImportTickets(ImportTickets),
     /// Make an organisation with its first administrator, whose password is read from standard input.
     CreateOrganisation(CreateOrganisation),
@@ -84,6 +94,12 @@ struct ImportTickets {
     /// The event's id.
     #[arg(long, value_name = "ID")]
     event: uuid::Uuid,
+    /// Tell what would be done, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the report as JSON, and nothing else, on standard output.
+    #[arg(long)]
+    json: bool,
     /// The export.
     file: PathBuf,
 }
@@ -180,16 +196,49 @@ async fn run_demo(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn import_tickets(config: &Config, what: ImportTickets) -> anyhow::Result<()> {
+    let name = what.file.display().to_string();
+    let file = std::fs::File::open(&what.file).with_context(|| name.clone())?;
     let house = gateway::open(config).await?;
-    let file = &what.file;
-    let open = || std::fs::File::open(file);
-    let report = store::import(&house.book, house.clock, EventId(what.event), open).await.with_context(|| format!("{}", file.display()))?;
-    for rejected in &report.rejected {
-        eprintln!("row {}: {}", rejected.row, rejected.detail);
-    }
-    println!("{}", serde_json::to_string(&report)?);
+    let bar = progress_bar();
+    let progress = |done: u64, rows: Option<u64>| {
+        bar.set_length(rows.unwrap_or(done));
+        bar.set_position(done);
+    };
+    let import =
+        Import { dry_run: what.dry_run, progress: &progress, ..Import::by_operator(&house.book, house.clock, EventId(what.event)) };
+    let made = import.make(file).await;
+    bar.finish_and_clear();
     house.book.close().await;
+    let report = made.with_context(|| name.clone())?;
+    if what.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        tell(&report);
+    }
+    if report.taken() == 0 {
+        bail!("{name}: nothing was imported");
+    }
     Ok(())
+}
+
+/// On a terminal; into a file or a pipe nothing is drawn.
+fn progress_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} rows, {per_sec}, {eta} left");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn tell(report: &Report) {
+    for RejectedRow { row, code, detail } in &report.rejected {
+        match code {
+            Some(code) => eprintln!("row {row}, {code}: {detail}"),
+            None => eprintln!("row {row}: {detail}"),
+        }
+    }
+    let named = u64::try_from(report.rejected.len()).unwrap_or(u64::MAX);
+    if report.rejected_total > named {
+        eprintln!("and {} further rows that were not taken", report.rejected_total - named);
+    }
+    print!("{report}");
 }
 
 async fn create_organisation(config: &Config, what: CreateOrganisation) -> anyhow::Result<()> {

@@ -14,8 +14,8 @@ use crate::{
     event::{
         TicketStatus,
         catalogue::{NewEvent, NewTicketType, parse, parse_type},
-        import::store::import,
-        upload::{Intake, TicketBody},
+        import::store::Import,
+        upload::{Backing, Intake, TicketBody},
     },
     faults::{Faults, Whole},
     http::{examples::Given, state::Rooms},
@@ -75,7 +75,7 @@ pub async fn fill(rooms: &Rooms, base_url: &str) -> anyhow::Result<Filled> {
         events.push(ensure_tickets(book, clock, facts).await?);
     }
     let imported = ensure_event(book, clock, organisation, IMPORTED, EventStatus::Live).await?.event.id;
-    import(book, clock, imported, || Ok(Cursor::new(EXPORT))).await?;
+    Import::by_operator(book, clock, imported).make(Cursor::new(EXPORT)).await?;
     events.push(imported);
     let pinned = events.first().copied();
     let users = ensure_users(book, office, clock, organisation, pinned).await?;
@@ -185,10 +185,10 @@ async fn ensure_tickets(book: &Book, clock: Clock, mut facts: EventFacts) -> any
         let mut intake = Intake::new(&facts, clock);
         for (row, place) in (1_u64..).zip(0..TICKETS) {
             if intake.take(row, &ticket(event, place)) {
-                intake.store(book, Vec::new()).await?;
+                intake.store(book, &Backing::Operator).await?;
             }
         }
-        intake.store(book, Vec::new()).await?;
+        intake.store(book, &Backing::Operator).await?;
     }
     Ok(event)
 }

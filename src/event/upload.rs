@@ -1,19 +1,20 @@
 //! Tickets uploaded over the API: JSON or CSV, upserted by code, safe to repeat. A bad row is told and costs only itself.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::{EventError, TicketStatus, catalogue::manageable, printable, trim_code};
 use crate::{
     authorise::Clerk,
     clock::Clock,
     faults::{Faults, Whole},
-    ids::EventId,
+    ids::{EventId, TicketTypeId},
     ledger::{
         Book, LedgerError, UploadChunk, UploadCount, UploadTicket,
         change::Guard,
-        rows::{EventFacts, TicketType},
+        rows::{EventFacts, Ticket, TicketType},
         words::Permission,
     },
     limits,
@@ -77,22 +78,64 @@ pub struct RejectedRow {
 pub struct Intake<'f> {
     facts: &'f EventFacts,
     clock: Clock,
-    seen: HashSet<String>,
+    /// The codes so far, each as half of its SHA-256: of a million tickets, two that share that do not exist.
+    seen: HashSet<[u8; 16]>,
     chunk: Vec<UploadTicket>,
+    /// Whether tickets are only compared with the book.
+    dry_run: bool,
     /// What has become of the rows so far.
     pub uploaded: Uploaded,
     /// The tickets that were taken, by the state that they have now.
     pub by_status: BTreeMap<&'static str, u64>,
+    /// The tickets that were taken, by their type.
+    pub by_type: HashMap<TicketTypeId, u64>,
+    /// The rows that were not taken, more than are named.
+    pub rejected_total: u64,
+}
+
+/// On whose mandate tickets are stored.
+#[derive(Clone, Copy)]
+pub enum Backing<'g> {
+    /// An operator at the book itself.
+    Operator,
+    /// Somebody in the back office: what is stored rests on the mandate as it stands then, so who loses it stores no further.
+    Clerk(Clerk<'g>),
+}
+
+impl Backing<'_> {
+    /// The versions that it rests on now.
+    pub async fn guards(&self) -> Result<Vec<Guard>, EventError> {
+        match self {
+            Self::Operator => Ok(Vec::new()),
+            Self::Clerk(clerk) => Ok(clerk.mandate(Permission::EventsManage).await?.guards()),
+        }
+    }
 }
 
 impl<'f> Intake<'f> {
     /// An intake for this event.
     pub fn new(facts: &'f EventFacts, clock: Clock) -> Self {
-        Self { facts, clock, seen: HashSet::new(), chunk: Vec::new(), uploaded: Uploaded::default(), by_status: BTreeMap::new() }
+        Self {
+            facts,
+            clock,
+            seen: HashSet::new(),
+            chunk: Vec::new(),
+            dry_run: false,
+            uploaded: Uploaded::default(),
+            by_status: BTreeMap::new(),
+            by_type: HashMap::new(),
+            rejected_total: 0,
+        }
+    }
+
+    /// An intake that writes nothing and counts what would be written.
+    pub fn dry_run(facts: &'f EventFacts, clock: Clock) -> Self {
+        Self { dry_run: true, ..Self::new(facts, clock) }
     }
 
     /// Notes that a row was not taken.
     pub fn reject(&mut self, row: u64, code: Option<String>, detail: impl Into<String>) {
+        self.rejected_total += 1;
         if self.uploaded.rejected.len() < limits::REJECTED_NAMED {
             self.uploaded.rejected.push(RejectedRow { row, code, detail: detail.into() });
         }
@@ -103,6 +146,7 @@ impl<'f> Intake<'f> {
         match self.parse(body) {
             Ok(ticket) => {
                 *self.by_status.entry(ticket.status.as_str()).or_default() += 1;
+                *self.by_type.entry(ticket.ticket_type_id).or_default() += 1;
                 self.chunk.push(ticket);
             }
             Err(detail) => self.reject(row, Some(body.code.clone()), detail),
@@ -124,7 +168,7 @@ impl<'f> Intake<'f> {
         if let Some(fault) = faults.into_vec().into_iter().next() {
             return Err(format!("{} {}", fault.pointer, fault.detail));
         }
-        if !self.seen.insert(code.to_owned()) {
+        if !self.seen.insert(digest(code)) {
             return Err("the code stands in this upload before".to_owned());
         }
         Ok(UploadTicket {
@@ -143,20 +187,54 @@ impl<'f> Intake<'f> {
     }
 
     /// Stores the tickets gathered so far.
-    pub async fn store(&mut self, book: &Book, guards: Vec<Guard>) -> Result<(), LedgerError> {
+    pub async fn store(&mut self, book: &Book, backing: &Backing<'_>) -> Result<(), EventError> {
         if self.chunk.is_empty() {
             return Ok(());
         }
-        let tickets = std::mem::take(&mut self.chunk);
-        let given = i64::try_from(tickets.len()).unwrap_or(i64::MAX);
         let event = &self.facts.event;
-        let chunk = UploadChunk { organisation: event.organisation_id, event: event.id, guards, tickets, at: self.clock.now() };
-        let UploadCount { created, updated, .. } = book.store_tickets(&chunk).await?;
-        self.uploaded.created += created;
-        self.uploaded.updated += updated;
-        self.uploaded.unchanged += given - created - updated;
+        let tickets = std::mem::take(&mut self.chunk);
+        if self.dry_run {
+            return Ok(self.compare(book, &tickets).await?);
+        }
+        let given = i64::try_from(tickets.len()).unwrap_or(i64::MAX);
+        let mut chunk =
+            UploadChunk { organisation: event.organisation_id, event: event.id, guards: Vec::new(), tickets, at: self.clock.now() };
+        for _ in 0..limits::CHANGE_TRIES {
+            chunk.guards = backing.guards().await?;
+            match book.store_tickets(&chunk).await {
+                Err(LedgerError::Moved) => {}
+                Err(error) => return Err(error.into()),
+                Ok(UploadCount { created, updated, .. }) => {
+                    self.uploaded.created += created;
+                    self.uploaded.updated += updated;
+                    self.uploaded.unchanged += given - created - updated;
+                    return Ok(());
+                }
+            }
+        }
+        Err(LedgerError::Busy.into())
+    }
+}
+
+impl Intake<'_> {
+    async fn compare(&mut self, book: &Book, tickets: &[UploadTicket]) -> Result<(), LedgerError> {
+        let codes: Vec<&str> = tickets.iter().map(|ticket| ticket.code.as_str()).collect();
+        let known = book.tickets_by_code(self.facts.event.id, &codes).await?;
+        let known: HashMap<&str, &Ticket> = known.iter().map(|ticket| (ticket.code.as_str(), ticket)).collect();
+        for ticket in tickets {
+            match known.get(ticket.code.as_str()) {
+                None => self.uploaded.created += 1,
+                Some(known) if ticket.changes(known) => self.uploaded.updated += 1,
+                Some(_) => self.uploaded.unchanged += 1,
+            }
+        }
         Ok(())
     }
+}
+
+fn digest(code: &str) -> [u8; 16] {
+    let digest = Sha256::digest(code.as_bytes());
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 /// Takes an upload as JSON.
@@ -168,10 +246,10 @@ pub async fn json(book: &Book, clock: Clock, clerk: Clerk<'_>, event: EventId, b
     let mut intake = Intake::new(&facts, clock);
     for (row, ticket) in (1_u64..).zip(&body.tickets) {
         if intake.take(row, ticket) {
-            store(book, clerk, &mut intake).await?;
+            intake.store(book, &Backing::Clerk(clerk)).await?;
         }
     }
-    store(book, clerk, &mut intake).await?;
+    intake.store(book, &Backing::Clerk(clerk)).await?;
     Ok(intake.uploaded)
 }
 
@@ -205,24 +283,11 @@ pub async fn csv(book: &Book, clock: Clock, clerk: Clerk<'_>, event: EventId, by
             }
         };
         if full {
-            store(book, clerk, &mut intake).await?;
+            intake.store(book, &Backing::Clerk(clerk)).await?;
         }
     }
-    store(book, clerk, &mut intake).await?;
+    intake.store(book, &Backing::Clerk(clerk)).await?;
     Ok(intake.uploaded)
-}
-
-/// Each chunk rests on the mandate as it stands then: who loses it in the middle of an upload stores no further.
-async fn store(book: &Book, clerk: Clerk<'_>, intake: &mut Intake<'_>) -> Result<(), EventError> {
-    for _ in 0..limits::CHANGE_TRIES {
-        let mandate = clerk.mandate(Permission::EventsManage).await?;
-        let kept = intake.chunk.clone();
-        match intake.store(book, mandate.guards()).await {
-            Err(LedgerError::Moved) => intake.chunk = kept,
-            done => return Ok(done?),
-        }
-    }
-    Err(LedgerError::Busy.into())
 }
 
 const HEADINGS: [&str; 5] = ["code", "type", "holder", "status", "entries_allowed"];

@@ -84,6 +84,14 @@ pub struct UploadTicket {
     pub entries_allowed: i32,
 }
 
+impl UploadTicket {
+    /// Whether storing it would change the ticket that has its code.
+    pub fn changes(&self, known: &Ticket) -> bool {
+        (known.ticket_type_id, &known.holder, known.status, known.entries_allowed)
+            != (self.ticket_type_id, &self.holder, self.status, self.entries_allowed)
+    }
+}
+
 /// Tickets of one event that are stored together. No code stands twice.
 #[derive(Debug)]
 pub struct UploadChunk {
@@ -363,6 +371,8 @@ pass_on! {
     tickets_with_use(event: EventId) -> Vec<(Ticket, bool)>;
     /// Where a scan of the session's organisation was made: the event, and the ticket's code.
     scanned(session: SessionId, scan: ScanId) -> Option<(EventId, String)>;
+    /// The tickets of an event that have one of these codes.
+    tickets_by_code(event: EventId, codes: &[&str]) -> Vec<Ticket>;
     /// A sale of this organisation.
     sale(organisation: OrganisationId, id: SaleId) -> Option<RecordedSale>;
 }

@@ -1,6 +1,6 @@
 //! Real exports of another system, read as they are: every code is scanned and compared with what must come out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -39,6 +39,92 @@ async fn an_import_is_safe_to_repeat(mut house: House) {
     assert_eq!(house.book.count(count, &[&event.id]).await, before);
 }
 
+on_both!(a_dry_run_tells_the_same_and_writes_nothing);
+async fn a_dry_run_tells_the_same_and_writes_nothing(mut house: House) {
+    let event = house.admin.event_with("Autumn Festival", festival()).await;
+    let count = "select count(*) from tickets where event_id = $1";
+    let would = report(&mut house, &event.id, POSITIONS, &["--dry-run"]);
+    assert_eq!((&would["dry_run"], &would["created"], &would["rows"]), (&json!(true), &json!(1_654), &json!(1_654)));
+    assert_eq!(house.book.count(count, &[&event.id]).await, 0);
+    assert_eq!(house.book.count("select count(*) from ticket_types where event_id = $1", &[&event.id]).await, 0);
+    let types = |report: &Value| {
+        let types = report["ticket_types"].as_array().unwrap().iter();
+        types.map(|t| [&t["name"], &t["created"], &t["tickets"]].map(Value::to_string)).collect::<HashSet<_>>()
+    };
+    assert!(would["ticket_types"].as_array().unwrap().iter().all(|t| t["id"].is_null() && t["created"] == true), "{would}");
+
+    let did = report(&mut house, &event.id, POSITIONS, &[]);
+    assert_eq!((&did["dry_run"], &did["created"], &did["unchanged"]), (&json!(false), &json!(1_654), &json!(0)));
+    assert_eq!((types(&did), &did["by_status"]), (types(&would), &would["by_status"]));
+    let again = report(&mut house, &event.id, POSITIONS, &["--dry-run"]);
+    assert_eq!((&again["created"], &again["updated"], &again["unchanged"]), (&json!(0), &json!(0), &json!(1_654)));
+    // The check-in list says "not paid" of the nine that count as paid, and has the invoice's name where there is no attendee's.
+    let other = report(&mut house, &event.id, CHECK_IN_LIST, &["--dry-run"]);
+    let really = report(&mut house, &event.id, CHECK_IN_LIST, &[]);
+    assert_eq!((&other["created"], &other["updated"], &other["unchanged"]), (&really["created"], &really["updated"], &really["unchanged"]));
+    assert!(really["updated"].as_u64().unwrap() > 9 && really["unchanged"].as_u64().unwrap() > 1_000, "{really}");
+}
+
+on_both!(every_export_is_read_and_reported_on);
+async fn every_export_is_read_and_reported_on(mut house: House) {
+    for (file, rows, by_status) in [
+        (CHECK_IN_LIST, 1_454, json!({"valid": 1_324, "unpaid": 109, "blocked": 21})),
+        ("pretix-checkinlist-excel.csv", 70, json!({"valid": 70})),
+        ("pretix-checkinlist-semicolon-de.csv", 1_454, json!({"valid": 1_324, "unpaid": 109, "blocked": 21})),
+        ("pretix-checkinlist-xlsx.xlsx", 70, json!({"valid": 70})),
+        ("pretix-checkinlistcodes-semicolon.csv", 1_433, json!({"valid": 1_324, "unpaid": 109})),
+        ("pretix-json-json.json.gz", 1_625, json!({"valid": 1_324, "unpaid": 109, "void": 171, "blocked": 21})),
+        ("pretix-orderlist-xlsx.xlsx", 376, json!({"valid": 324, "unpaid": 9, "void": 38, "blocked": 5})),
+        (POSITIONS, 1_654, json!({"valid": 1_333, "unpaid": 100, "void": 200, "blocked": 21})),
+        ("pretix-orderlist_positions-semicolon-de.csv", 295, json!({"valid": 237, "unpaid": 11, "void": 43, "blocked": 4})),
+    ] {
+        let event = house.admin.event_with(file, festival()).await;
+        let report = report(&mut house, &event.id, file, &[]);
+        assert_eq!((&report["rows"], &report["created"], &report["by_status"]), (&json!(rows), &json!(rows), &by_status), "{file}");
+        assert_eq!((&report["rejected"], &report["rejected_total"]), (&json!([]), &json!(0)), "{file}");
+        let of_types = report["ticket_types"].as_array().unwrap().iter().map(|t| t["tickets"].as_i64().unwrap()).sum::<i64>();
+        assert_eq!(of_types, rows, "{file}");
+        assert_eq!(house.book.count("select count(*) from tickets where event_id = $1", &[&event.id]).await, rows, "{file}");
+    }
+}
+
+on_both!(a_file_without_tickets_imports_nothing_and_says_why);
+async fn a_file_without_tickets_imports_nothing_and_says_why(mut house: House) {
+    let event = house.admin.event("Gala").await;
+    for (file, reason) in [
+        ("pretix-checkinlist-nosecrets-comma.csv", "Include QR-code secret"),
+        ("pretix-orderlist_orders-semicolon.csv", "no column with ticket codes"),
+        ("pretix-checkinlog-comma.csv", "a log of scans"),
+    ] {
+        import(&mut house, &event.id, &data(file)).expect_refusal(reason);
+    }
+    let heading = house.data().join("heading.csv");
+    std::fs::write(&heading, "Secret,Product,Paid\n").unwrap();
+    import(&mut house, &event.id, &heading).expect_refusal("nothing was imported");
+    assert_eq!(house.book.count("select count(*) from ticket_types where event_id = $1", &[&event.id]).await, 0);
+}
+
+on_both!(each_row_that_is_not_taken_is_told_with_its_reason);
+async fn each_row_that_is_not_taken_is_told_with_its_reason(mut house: House) {
+    let event = house.admin.event("Gala").await;
+    let file = house.data().join("list.csv");
+    std::fs::write(&file, "Secret,Product,Paid\na,VIP,Yes\n,VIP,Yes\nb,VIP,Perhaps\na,VIP,Yes\n").unwrap();
+    let done = import(&mut house, &event.id, &file).expect_success();
+    for told in ["row 3: the ticket has no code", "row 4, b: \"Perhaps\" is neither yes nor no", "row 5, a: the code stands in this"] {
+        assert!(done.stderr.contains(told), "{told}: {}", done.stderr);
+    }
+    assert!(
+        done.stdout.starts_with("4 rows: 1 tickets created, 0 updated, 0 unchanged, 3 rows not taken\nby status: 1 valid\n"),
+        "{}",
+        done.stdout
+    );
+    let report = report_of(&mut house, &event.id, &file, &[]);
+    assert_eq!(
+        (&report["rejected_total"], &report["rejected"][1]["row"], &report["rejected"][1]["code"]),
+        (&json!(3), &json!(4), &json!("b"))
+    );
+}
+
 on_both!(an_import_for_no_event_or_from_no_file_fails);
 async fn an_import_for_no_event_or_from_no_file_fails(mut house: House) {
     let event = house.admin.event("Gala").await;
@@ -48,12 +134,28 @@ async fn an_import_for_no_event_or_from_no_file_fails(mut house: House) {
 }
 
 async fn imported(house: &mut House, file: &str) -> (Event, Phone) {
-    let event = json!({"starts_at": "2026-10-23T10:00:00.000Z", "ends_at": "2026-10-25T23:00:00.000Z"});
-    let event = house.admin.event_with("Autumn Festival", event).await;
+    let event = house.admin.event_with("Autumn Festival", festival()).await;
     import(house, &event.id, &data(file)).expect_success();
     let scanner = house.admin.hire("scanner").await;
     let phone = house.admin.phone(&scanner).await;
     (event, phone)
+}
+
+/// When the festival of the exports takes place.
+fn festival() -> Value {
+    json!({"starts_at": "2026-10-23T10:00:00.000Z", "ends_at": "2026-10-25T23:00:00.000Z"})
+}
+
+/// What the command reports to machines.
+fn report(house: &mut House, event: &str, file: &str, more: &[&str]) -> Value {
+    report_of(house, event, &data(file), more)
+}
+
+fn report_of(house: &mut House, event: &str, file: &Path, more: &[&str]) -> Value {
+    let file = file.display().to_string();
+    let arguments = [&["import-tickets", "--json", "--event", event], more, &[&file]].concat();
+    let done = house.with_commands(|house| Finished::run(&mut house.command(&arguments), "")).expect_success();
+    serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("not JSON alone: {}", done.stdout))
 }
 
 fn import(house: &mut House, event: &str, file: &Path) -> Finished {

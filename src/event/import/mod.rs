@@ -1,39 +1,45 @@
-//! Tickets out of another system's export: CSV as pretix writes it.
+//! Tickets out of another system's export: CSV, Excel files and JSON as pretix writes them.
 //!
-//! [`Reader`] turns a stream of bytes into one [`Row`] a ticket and knows nothing of the book, the clock or the
-//! network. It promises three things:
+//! [`read`] turns a file into one [`Row`] a ticket and knows nothing of the book, the clock or the network. It promises three things:
 //!
-//! * **An export is read as it is**: with commas, semicolons or tabs, any quoting, with or without a byte order mark,
-//!   in English or German, with whatever columns an organiser's questions add.
+//! * **An export is read as it is**: with commas, semicolons or tabs, any quoting, with or without a byte order mark, in any of pretix'
+//!   languages, with whatever columns an organiser's questions add; packed with gzip or not.
 //! * **A file that cannot tell who may enter is refused whole** ([`ImportError`]): one without codes, one without the
 //!   state of its tickets, a log of scans. A heading that we do not know must never turn unpaid tickets into valid ones.
 //! * **A bad record costs one ticket, not the file**: it becomes a [`Rejected`] with a sentence for the organiser, and
 //!   reading goes on. Memory stays bounded whatever the file holds.
 //!
-//! The walk of a file: `reader` splits records, `headings` finds the columns, `row` reads one record, `text` reads one
-//! cell. The rules come from real exports of pretix 2026.8.0 (`tests/data`). Windows of validity and earlier
-//! check-ins are not read yet; they would be further columns of the `headings` layout and further fields of [`Row`].
+//! The walk of a file: `source` tells what it is; `reader` splits CSV into records and `sheet` a spreadsheet; `headings` finds the columns
+//! (in the words of `languages`), `row` reads one record, `text` and `time` read one cell. `json` reads what has no columns. [`store`]
+//! brings it all into the book. The rules come from real exports of pretix 2026.8.0 (`tests/data`).
 
 mod headings;
+mod json;
+mod languages;
 mod reader;
+pub mod report;
 mod row;
+mod sheet;
+mod source;
 pub mod store;
 #[cfg(test)]
 mod tests;
 mod text;
+mod time;
 
 pub use reader::Reader;
+pub use source::{Source, read};
 
 use std::io;
 
 use rust_decimal::Decimal;
 
-use crate::event::TicketStatus;
+use crate::{clock::Moment, event::TicketStatus};
 
 /// One ticket as another system's export tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// The number of the CSV record, the heading being 1. Not a line number: cells contain line breaks.
+    /// The number of the record, the heading being 1. Not a line number: cells contain line breaks. In JSON, the number of the ticket.
     pub number: u64,
     /// What the QR code contains: 1 to [`CODE_BYTES`](crate::limits::CODE_BYTES) bytes, case and inner spaces as they were.
     pub code: String,
@@ -45,12 +51,53 @@ pub struct Row {
     pub status: TicketStatus,
     /// The price paid or due, in the event's currency; the export does not name it.
     pub price: Option<Decimal>,
+    /// When this ticket is admitted, where the export tells it.
+    pub window: Option<Window>,
+    /// That it was let in already.
+    pub visit: Option<Visit>,
+}
+
+/// A ticket's own window of validity; an end that is open is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Window {
+    /// From when it is admitted.
+    pub from: Option<Moment>,
+    /// Until when it is admitted.
+    pub until: Option<Moment>,
+}
+
+impl Window {
+    /// Whether any moment of it lies between these two.
+    pub fn touches(&self, begins: Moment, ends: Moment) -> bool {
+        self.from.is_none_or(|from| from <= ends) && self.until.is_none_or(|until| until >= begins)
+    }
+}
+
+/// What an export tells of the earlier check-ins of a ticket: the last entry and the last exit, not how many there were.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Visit {
+    /// The check-in list, or lists, where that is told.
+    pub gate: Option<String>,
+    /// When it last came in, where that is told.
+    pub entered_at: Option<Moment>,
+    /// Whether it ever went out.
+    pub has_left: bool,
+    /// When it last went out, where that is told.
+    pub left_at: Option<Moment>,
+}
+
+impl Visit {
+    /// Whether it has gone out and not come in again. Of an entry and an exit within one minute the exit counts as the later one, as it
+    /// does in pretix' own lists of who is present.
+    pub fn is_over(&self) -> bool {
+        self.has_left && self.entered_at.zip(self.left_at).is_some_and(|(entered, left)| left >= entered)
+    }
 }
 
 /// A record that is no ticket for us, and why. It is data, not a failure: the other records are read all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
-    /// The number of the CSV record, the heading being 1.
+    /// The number of the record, the heading being 1.
     pub row: u64,
     /// The ticket's code, where it could be read.
     pub code: Option<String>,
@@ -64,9 +111,21 @@ pub enum ImportError {
     /// The file could not be read.
     #[error("the file could not be read")]
     Io(#[from] io::Error),
-    /// A spreadsheet, an archive, or text in another encoding.
-    #[error("the file is not text in UTF-8: export it as CSV, and do not save it from a spreadsheet program")]
-    NotUtf8,
+    /// Neither text nor a spreadsheet.
+    #[error("the file is neither text nor an Excel file (.xlsx): export it as CSV, Excel or JSON")]
+    NotText,
+    /// A spreadsheet that is broken.
+    #[error("the Excel file could not be read: {0}")]
+    Sheet(String),
+    /// JSON that is broken before its first order.
+    #[error("the JSON could not be read: {0}")]
+    Json(String),
+    /// JSON of another kind.
+    #[error("the JSON has no orders with tickets: export pretix' \"Order data (JSON)\"")]
+    NoOrders,
+    /// Unpacked it is larger than anybody's event.
+    #[error("unpacked, the file is larger than {0} MiB")]
+    TooLarge(u64),
     /// Nothing in it, or a first record that never ends.
     #[error("the file has no heading line")]
     NoHeadings,
@@ -80,12 +139,12 @@ pub enum ImportError {
     #[error("the file is a log of scans (check-in log), not a list of tickets: export the check-in list or the order positions")]
     ScanLog,
     /// Without a ticket type there is nothing to sell, count or admit.
-    #[error("the file has no column with products (\"Product\"), or its headings are in a language other than English or German")]
+    #[error("the file has no column with products (\"Product\"), or its headings are in a language that is not known here")]
     NoProducts,
     /// Nothing tells a paid ticket from an unpaid or cancelled one.
     #[error(
         "the file does not tell which tickets are paid (\"Status\", or \"Paid\" in a check-in list), or its headings \
-         are in a language other than English or German"
+         are in a language that is not known here"
     )]
     NoStatus,
     /// Two columns with one heading, usually because a question to the attendees has the same words.

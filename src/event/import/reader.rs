@@ -3,9 +3,13 @@
 use std::io::{self, Chain, Cursor, Read, Take};
 use std::str;
 
+use chrono_tz::Tz;
 use csv::ByteRecord;
+use encoding_rs::{Encoding, WINDOWS_1252};
+use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use super::headings::Layout;
+use super::text::Guard;
 use super::{ImportError, Rejected, Row, row, text};
 use crate::limits::{IMPORT_RECORD_BYTES, IMPORT_START_BYTES};
 
@@ -16,11 +20,11 @@ const SEPARATORS: [u8; 3] = [b'\t', b';', b','];
 ///
 /// Reading ends early, with a [`Rejected`] that says so, when the input fails or when a record does not end within
 /// [`IMPORT_RECORD_BYTES`]: where the next one begins is then anybody's guess.
-#[derive(Debug)]
-pub struct Reader<R> {
+pub struct Reader<'r> {
     /// `Take` is the memory limit: it is filled up before each record, and csv holds at most one record.
-    records: csv::Reader<Take<Chain<Cursor<Vec<u8>>, R>>>,
+    records: csv::Reader<Take<Begun<'r>>>,
     layout: Layout,
+    zone: Tz,
     /// Reused from record to record.
     record: ByteRecord,
     /// The number of the record read last; the heading is 1.
@@ -28,27 +32,27 @@ pub struct Reader<R> {
     stopped: bool,
 }
 
-impl<R: Read> Reader<R> {
-    /// Looks at the start of the input, finds its separator and reads its headings.
+/// An input whose start was looked at.
+type Begun<'r> = Chain<Cursor<Vec<u8>>, Box<dyn Read + 'r>>;
+
+impl<'r> Reader<'r> {
+    /// Looks at the start of the input, finds its encoding and its separator and reads its headings. `zone` is the event's.
     ///
     /// # Errors
-    /// [`ImportError`] when nothing of this file can be imported. That it is not UTF-8 is found here if it shows in
-    /// the first [`IMPORT_START_BYTES`]; later it costs the single record.
-    pub fn open(mut input: R) -> Result<Self, ImportError> {
-        let mut start = Vec::new();
-        input.by_ref().take(IMPORT_START_BYTES).read_to_end(&mut start)?;
-        check_utf8(&start)?;
+    /// [`ImportError`] when nothing of this file can be imported. Text that is not UTF-8 is taken for UTF-16 if its byte order mark says
+    /// so, and else for Windows-1252, if it shows in the first [`IMPORT_START_BYTES`]; later it costs the single record.
+    pub fn open(input: impl Read + 'r, zone: Tz) -> Result<Self, ImportError> {
+        let (start, input) = decoded(Box::new(input))?;
         let separator = separator_of(&start);
-
-        let whole = Cursor::new(start).chain(input).take(IMPORT_RECORD_BYTES);
+        let whole = begun(start, input).take(IMPORT_RECORD_BYTES);
         let mut records = splitter(separator).from_reader(whole);
         let mut record = ByteRecord::new();
         let found = records.read_byte_record(&mut record).map_err(io::Error::from)?;
         if !found || records.get_ref().limit() == 0 {
             return Err(ImportError::NoHeadings);
         }
-        let layout = layout_of(&record)?;
-        Ok(Self { records, layout, record, number: 1, stopped: false })
+        let layout = layout_of(&record, Guard::Csv)?;
+        Ok(Self { records, layout, zone, record, number: 1, stopped: false })
     }
 
     fn stop(&mut self, detail: String) -> Rejected {
@@ -57,7 +61,7 @@ impl<R: Read> Reader<R> {
     }
 }
 
-impl<R: Read> Iterator for Reader<R> {
+impl Iterator for Reader<'_> {
     type Item = Result<Row, Rejected>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -75,7 +79,7 @@ impl<R: Read> Iterator for Reader<R> {
             ))));
         }
         match found {
-            Ok(true) => Some(row::read(&self.layout, &self.record, self.number)),
+            Ok(true) => Some(row::read(&self.layout, &self.record, self.number, self.zone)),
             Ok(false) => {
                 self.stopped = true;
                 None
@@ -105,19 +109,48 @@ fn separator_of(start: &[u8]) -> u8 {
     SEPARATORS.into_iter().max_by_key(pieces).unwrap_or(b',')
 }
 
-fn layout_of(record: &ByteRecord) -> Result<Layout, ImportError> {
+/// The layout that a heading line tells.
+pub(super) fn layout_of(record: &ByteRecord, guard: Guard) -> Result<Layout, ImportError> {
     let cells: Result<Vec<&str>, _> = record.iter().map(str::from_utf8).collect();
-    let headings: Vec<&str> = cells.map_err(|_| ImportError::NotUtf8)?.into_iter().map(text::trimmed).collect();
+    let headings: Vec<&str> = cells.map_err(|_| ImportError::NotText)?.into_iter().map(text::trimmed).collect();
     if headings.iter().all(|heading| heading.is_empty()) {
         return Err(ImportError::NoHeadings);
     }
-    Layout::of(&headings)
+    Layout::of(&headings, guard)
 }
 
-/// A character cut in two by the end of what we looked at is no mistake.
-fn check_utf8(start: &[u8]) -> Result<(), ImportError> {
-    match str::from_utf8(start) {
-        Err(error) if error.error_len().is_some() => Err(ImportError::NotUtf8),
-        Ok(_) | Err(_) => Ok(()),
+/// The input as UTF-8, and its start.
+fn decoded<'r>(mut input: Box<dyn Read + 'r>) -> Result<(Vec<u8>, Box<dyn Read + 'r>), ImportError> {
+    let start = start_of(&mut input)?;
+    let (start, input) = match encoding_of(&start) {
+        None => (start, input),
+        Some(encoding) => {
+            let mut as_utf8: Box<dyn Read + 'r> =
+                Box::new(DecodeReaderBytesBuilder::new().encoding(Some(encoding)).build(begun(start, input)));
+            (start_of(&mut as_utf8)?, as_utf8)
+        }
+    };
+    // Old Excel files, and text in 16 bits without a mark, have zeros where the headings would be.
+    if start.split(|byte| *byte == b'\n').next().is_some_and(|headings| headings.contains(&0)) {
+        return Err(ImportError::NotText);
     }
+    Ok((start, input))
+}
+
+/// None is UTF-8. A character cut in two by the end of what we looked at is no mistake.
+fn encoding_of(start: &[u8]) -> Option<&'static Encoding> {
+    if let Some((encoding, _)) = Encoding::for_bom(start) {
+        return Some(encoding).filter(|encoding| *encoding != encoding_rs::UTF_8);
+    }
+    str::from_utf8(start).is_err_and(|error| error.error_len().is_some()).then_some(WINDOWS_1252)
+}
+
+fn start_of(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    input.by_ref().take(IMPORT_START_BYTES).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+fn begun<'r>(start: Vec<u8>, rest: Box<dyn Read + 'r>) -> Begun<'r> {
+    Cursor::new(start).chain(rest)
 }

@@ -1,18 +1,27 @@
 //! From an export into the book: ticket types matched by name or made, tickets upserted by code, in short chunks beside an open door.
+//!
+//! The file is read twice, each time as a stream on a thread that may wait: once for its ticket types and the number of its rows, once
+//! for its tickets. Between the thread and the book stand a few chunks at the most, so memory does not grow with the file.
 
-use std::{collections::BTreeMap, io::Read};
+use std::{collections::BTreeMap, ops::ControlFlow};
 
+use chrono_tz::Tz;
 use rust_decimal::Decimal;
-use serde::Serialize;
+use tokio::{sync::mpsc, task::spawn_blocking};
 
-use super::{ImportError, Reader, Row};
+use super::{
+    ImportError, Rejected, Row, Source, Window,
+    report::{ImportedType, Report},
+    source,
+};
 use crate::{
+    authorise::Clerk,
     clock::Clock,
     event::{
-        EventError, TicketStatus, printable,
-        upload::{Intake, RejectedRow, TicketBody},
+        EventError, TicketStatus, catalogue, printable,
+        upload::{Backing, Intake, TicketBody},
     },
-    ids::EventId,
+    ids::{EventId, TicketTypeId},
     ledger::{
         Book, LedgerError,
         change::Change,
@@ -22,26 +31,7 @@ use crate::{
     money::Tender,
 };
 
-/// What became of an import.
-#[derive(Debug, Serialize)]
-pub struct Report {
-    /// Records in the file.
-    pub rows: u64,
-    /// Tickets that are new.
-    pub created: i64,
-    /// Tickets that have changed.
-    pub updated: i64,
-    /// Tickets that stood so already.
-    pub unchanged: i64,
-    /// Tickets by the state that they have now.
-    pub by_status: BTreeMap<&'static str, u64>,
-    /// Ticket types that were made. Their quota is 0: none is sold at the door before somebody sets one.
-    pub ticket_types_created: Vec<String>,
-    /// Records that were not taken.
-    pub rejected: Vec<RejectedRow>,
-}
-
-/// Why nothing was imported.
+/// Why nothing was imported, or no more.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file.
@@ -58,93 +48,218 @@ pub enum StoreError {
     Ledger(#[from] LedgerError),
 }
 
-/// Imports an export. `open` opens it anew: it is read once for its ticket types and once for its tickets.
-pub async fn import<R: Read>(
-    book: &Book,
-    clock: Clock,
-    event: EventId,
-    open: impl Fn() -> std::io::Result<R>,
-) -> Result<Report, StoreError> {
-    let types = Types::read(Reader::open(open().map_err(ImportError::Io)?)?);
-    let made = make_types(book, clock, event, &types).await?;
-    let facts = book.event(event).await?.ok_or(StoreError::NoEvent)?;
+/// How far an import has come: rows done, of how many. None while they are being counted.
+pub type Progress<'p> = dyn Fn(u64, Option<u64>) + Send + Sync + 'p;
 
-    let mut intake = Intake::new(&facts, clock);
-    let mut rows = 0;
-    for record in Reader::open(open().map_err(ImportError::Io)?)? {
-        rows += 1;
-        let full = match record {
+/// An import to be made.
+pub struct Import<'i> {
+    /// Into which book.
+    pub book: &'i Book,
+    /// The time.
+    pub clock: Clock,
+    /// Into which event.
+    pub event: EventId,
+    /// On whose mandate.
+    pub backing: Backing<'i>,
+    /// Whether only to tell what would be done.
+    pub dry_run: bool,
+    /// Who is told how far it has come.
+    pub progress: &'i Progress<'i>,
+}
+
+impl<'i> Import<'i> {
+    /// The import that an operator makes at the book itself.
+    pub fn by_operator(book: &'i Book, clock: Clock, event: EventId) -> Self {
+        Self { book, clock, event, backing: Backing::Operator, dry_run: false, progress: &|_, _| {} }
+    }
+
+    /// The import that somebody in the back office makes.
+    pub fn by_clerk(book: &'i Book, clock: Clock, event: EventId, clerk: Clerk<'i>, dry_run: bool) -> Self {
+        Self { book, clock, event, backing: Backing::Clerk(clerk), dry_run, progress: &|_, _| {} }
+    }
+}
+
+impl Import<'_> {
+    /// Makes the import.
+    ///
+    /// # Errors
+    /// [`StoreError::File`] before anything is written, when nothing of the file can be imported. Any other error may come between two
+    /// chunks: what was stored stays, and the same import made again goes on from there.
+    pub async fn make<S: Source + 'static>(&self, source: S) -> Result<Report, StoreError> {
+        let zone = zone_of(&self.facts().await?);
+        let (source, survey) = survey(source, zone).await?;
+        let (facts, made) = self.with_types(&survey).await?;
+
+        let mut intake = if self.dry_run { Intake::dry_run(&facts, self.clock) } else { Intake::new(&facts, self.clock) };
+        let mut report = Report::new(self.dry_run, survey.rows);
+        let mut rows = rows_of(source, zone);
+        let mut done = 0_u64;
+        while let Some(batch) = rows.recv().await {
+            done += u64::try_from(batch.len()).unwrap_or(0);
+            for row in batch {
+                self.take(row, &facts, &mut intake, &mut report).await?;
+            }
+            (self.progress)(done, Some(survey.rows));
+        }
+        self.store(&mut intake).await?;
+        report.ticket_types = types_of(&facts, &made, &intake, self.dry_run);
+        report.finish(intake);
+        Ok(report)
+    }
+
+    async fn take(
+        &self,
+        row: Result<Row, Rejected>,
+        facts: &EventFacts,
+        intake: &mut Intake<'_>,
+        report: &mut Report,
+    ) -> Result<(), StoreError> {
+        let full = match row {
             Err(rejected) => {
                 intake.reject(rejected.row, rejected.code, rejected.detail);
                 false
             }
-            Ok(row) => intake.take(row.number, &body(row)),
+            Ok(mut row) => {
+                report.note(&row);
+                if row.window.is_some_and(|window| !window.touches(facts.event.starts_at, facts.event.ends_at)) {
+                    row.window = Some(Window::default());
+                    report.windows_left_out += 1;
+                }
+                intake.take(row.number, &body(row))
+            }
         };
-        if full {
-            intake.store(book, Vec::new()).await?;
+        if full { self.store(intake).await } else { Ok(()) }
+    }
+
+    async fn store(&self, intake: &mut Intake<'_>) -> Result<(), StoreError> {
+        Ok(intake.store(self.book, &self.backing).await?)
+    }
+
+    async fn facts(&self) -> Result<EventFacts, StoreError> {
+        match &self.backing {
+            Backing::Operator => self.book.event(self.event).await?.ok_or(StoreError::NoEvent),
+            Backing::Clerk(clerk) => Ok(catalogue::manageable(self.book, *clerk, self.event).await?.1),
         }
     }
-    intake.store(book, Vec::new()).await?;
-    let uploaded = intake.uploaded;
-    Ok(Report {
-        rows,
-        created: uploaded.created,
-        updated: uploaded.updated,
-        unchanged: uploaded.unchanged,
-        by_status: intake.by_status,
-        ticket_types_created: made,
-        rejected: uploaded.rejected,
-    })
+
+    /// The event with all ticket types of the file, and those of them that were made. Their quota is 0: none is sold at the door before
+    /// somebody sets one.
+    async fn with_types(&self, survey: &Survey) -> Result<(EventFacts, Vec<TicketTypeId>), StoreError> {
+        let organisation = self.facts().await?.event.organisation_id;
+        if self.dry_run {
+            let mut facts = self.facts().await?;
+            let made = self.lacking(&facts, survey)?;
+            let ids = made.iter().map(|t| t.id).collect();
+            facts.types.extend(made);
+            return Ok((facts, ids));
+        }
+        let made = self
+            .book
+            .change(organisation, || async {
+                let guards = self.backing.guards().await?;
+                let facts = self.facts().await?;
+                let made = self.lacking(&facts, survey)?;
+                let ids: Vec<TicketTypeId> = made.iter().map(|t| t.id).collect();
+                let mut change = Change::new(organisation, self.clock.now(), guards);
+                if !made.is_empty() {
+                    let mut image = facts.event.clone();
+                    image.version += 1;
+                    change.images.events.push(image);
+                    change.images.ticket_types.extend(made);
+                }
+                Ok::<_, StoreError>((change, ids))
+            })
+            .await?;
+        Ok((self.facts().await?, made))
+    }
+
+    fn lacking(&self, facts: &EventFacts, survey: &Survey) -> Result<Vec<TicketType>, StoreError> {
+        let tender = Tender::parse(&facts.event.currency).map_err(|_| LedgerError::Broken)?;
+        let room = limits::TICKET_TYPES.saturating_sub(facts.types.len());
+        let lacking = survey.types.iter().filter(|(name, _)| !facts.types.iter().any(|t| t.name == **name));
+        Ok(lacking.take(room).map(|(name, prices)| made(self.clock, facts, name, usual_price(prices, tender))).collect())
+    }
 }
 
 fn body(row: Row) -> TicketBody {
     TicketBody { code: row.code, ticket_type: printable(&row.ticket_type), holder: row.holder, status: row.status, entries_allowed: None }
 }
 
-/// The ticket types of an export, and how often each price occurs.
-struct Types(BTreeMap<String, BTreeMap<Decimal, u64>>);
+/// Event times are written in the event's own zone; one that the catalogue has let in is known.
+fn zone_of(facts: &EventFacts) -> Tz {
+    facts.event.timezone.parse().unwrap_or(Tz::UTC)
+}
 
-impl Types {
-    fn read<R: Read>(reader: Reader<R>) -> Self {
-        let mut types: BTreeMap<String, BTreeMap<Decimal, u64>> = BTreeMap::new();
-        for row in reader.flatten() {
-            let prices = types.entry(printable(&row.ticket_type)).or_default();
-            if let Some(price) = row.price.filter(|_| row.status != TicketStatus::Void) {
+/// What a first look at a file tells: its rows, its ticket types, and how often each price occurs.
+#[derive(Default)]
+struct Survey {
+    rows: u64,
+    types: BTreeMap<String, BTreeMap<Decimal, u64>>,
+}
+
+impl Survey {
+    fn note(&mut self, row: Result<Row, Rejected>) -> ControlFlow<()> {
+        self.rows += 1;
+        let Ok(row) = row else { return ControlFlow::Continue(()) };
+        let name = printable(&row.ticket_type);
+        // No event has so many types or prices; a file that says otherwise does not get the memory for them.
+        if self.types.len() < limits::TICKET_TYPES || self.types.contains_key(&name) {
+            let prices = self.types.entry(name).or_default();
+            if let Some(price) = row.price.filter(|_| row.status != TicketStatus::Void && prices.len() < limits::IMPORT_PRICES) {
                 *prices.entry(price).or_default() += 1;
             }
         }
-        Self(types)
-    }
-
-    /// The price that occurs most often; of several, the highest.
-    fn price(prices: &BTreeMap<Decimal, u64>, tender: Tender) -> i64 {
-        let usual = prices.iter().max_by_key(|(price, times)| (**times, **price)).map(|(price, _)| *price).unwrap_or_default();
-        tender.lenient(usual).map_or(0, |money| money.minor())
+        ControlFlow::Continue(())
     }
 }
 
-/// Makes the ticket types that the event does not have, and names them.
-async fn make_types(book: &Book, clock: Clock, event: EventId, types: &Types) -> Result<Vec<String>, StoreError> {
-    let organisation = book.event(event).await?.ok_or(StoreError::NoEvent)?.event.organisation_id;
-    book.change(organisation, || async {
-        let now = clock.now();
-        let facts = book.event(event).await?.ok_or(StoreError::NoEvent)?;
-        let tender = Tender::parse(&facts.event.currency).map_err(|_| LedgerError::Broken)?;
-        let lacking: Vec<_> = types.0.iter().filter(|(name, _)| !facts.types.iter().any(|t| t.name == **name)).collect();
-        let mut change = Change::new(organisation, now, Vec::new());
-        if !lacking.is_empty() {
-            let mut image = facts.event.clone();
-            image.version += 1;
-            change.images.events.push(image);
+/// The price that occurs most often; of several, the highest.
+fn usual_price(prices: &BTreeMap<Decimal, u64>, tender: Tender) -> i64 {
+    let usual = prices.iter().max_by_key(|(price, times)| (**times, **price)).map(|(price, _)| *price).unwrap_or_default();
+    tender.lenient(usual).map_or(0, |money| money.minor())
+}
+
+async fn survey<S: Source + 'static>(mut source: S, zone: Tz) -> Result<(S, Survey), ImportError> {
+    let surveyed = spawn_blocking(move || {
+        let mut survey = Survey::default();
+        source::read(&mut source, zone, &mut |row| survey.note(row))?;
+        Ok((source, survey))
+    });
+    surveyed.await.unwrap_or_else(|_| Err(ImportError::Io(std::io::Error::other("the reader of the file failed"))))
+}
+
+/// The rows of a file, in batches. Reading waits while nobody takes them, and ends when nobody will. Why it could not be read at all was
+/// told by the first look.
+fn rows_of<S: Source + 'static>(mut source: S, zone: Tz) -> mpsc::Receiver<Vec<Result<Row, Rejected>>> {
+    let (to, rows) = mpsc::channel(limits::IMPORT_BATCHES);
+    spawn_blocking(move || {
+        let mut batch = Vec::with_capacity(limits::UPLOAD_CHUNK);
+        let read = source::read(&mut source, zone, &mut |row| {
+            batch.push(row);
+            if batch.len() < limits::UPLOAD_CHUNK {
+                return ControlFlow::Continue(());
+            }
+            match to.blocking_send(std::mem::replace(&mut batch, Vec::with_capacity(limits::UPLOAD_CHUNK))) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        });
+        if let Err(error) = read {
+            let detail = format!("the file could not be read a second time: {error}");
+            batch.push(Err(Rejected { row: 0, code: None, detail }));
         }
-        let room = limits::TICKET_TYPES.saturating_sub(facts.types.len());
-        for (name, prices) in lacking.iter().take(room) {
-            change.images.ticket_types.push(made(clock, &facts, name, Types::price(prices, tender)));
-        }
-        let names = change.images.ticket_types.iter().map(|t| t.name.clone()).collect();
-        Ok((change, names))
-    })
-    .await
+        let _ = to.blocking_send(batch);
+    });
+    rows
+}
+
+fn types_of(facts: &EventFacts, made: &[TicketTypeId], intake: &Intake<'_>, dry_run: bool) -> Vec<ImportedType> {
+    let named = facts.types.iter().filter_map(|t| {
+        let tickets = *intake.by_type.get(&t.id)?;
+        let created = made.contains(&t.id);
+        Some(ImportedType { id: Some(t.id).filter(|_| !(created && dry_run)), name: t.name.clone(), created, tickets })
+    });
+    named.collect()
 }
 
 fn made(clock: Clock, facts: &EventFacts, name: &str, price_minor: i64) -> TicketType {

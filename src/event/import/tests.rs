@@ -4,10 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::Cursor;
+use std::ops::ControlFlow;
+
+use chrono_tz::{Europe::Berlin, Tz};
 
 use super::*;
 
+mod every_file;
 mod odd_records;
+mod other_forms;
 mod refused_files;
 
 const ORDER_LIST: &str = "pretix-orderlist_positions-comma.csv";
@@ -19,20 +25,39 @@ fn path(file: &str) -> String {
     format!("{}/{file}", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"))
 }
 
+type Results = Vec<Result<Row, Rejected>>;
+
+/// What the whole of a source holds.
+fn collect(source: &mut dyn Source, zone: Tz) -> Result<Results, ImportError> {
+    let mut results = Vec::new();
+    super::read(source, zone, &mut |row| {
+        results.push(row);
+        ControlFlow::Continue(())
+    })?;
+    Ok(results)
+}
+
+fn read(text: impl AsRef<[u8]>) -> Result<Results, ImportError> {
+    collect(&mut Cursor::new(text.as_ref()), Berlin)
+}
+
+/// What a real export holds, for an event in Berlin.
+fn read_file(file: &str) -> Result<Results, ImportError> {
+    collect(&mut File::open(path(file)).unwrap(), Berlin)
+}
+
 /// Every ticket of a real export by its code; none may be rejected or occur twice.
 fn tickets(file: &str) -> BTreeMap<String, Row> {
+    by_code(read_file(file).unwrap())
+}
+
+fn by_code(results: Results) -> BTreeMap<String, Row> {
     let mut tickets = BTreeMap::new();
-    for row in Reader::open(File::open(path(file)).unwrap()).unwrap() {
+    for row in results {
         let row = row.unwrap();
         assert_eq!(tickets.insert(row.code.clone(), row), None, "a code occurs twice");
     }
     tickets
-}
-
-type Results = Vec<Result<Row, Rejected>>;
-
-fn read(text: impl AsRef<[u8]>) -> Result<Results, ImportError> {
-    Ok(Reader::open(text.as_ref())?.collect())
 }
 
 /// (valid, unpaid, void, blocked)
@@ -148,8 +173,7 @@ fn odd_codes_and_names_survive() {
 
 #[test]
 fn records_are_numbered_and_not_lines() {
-    let last = Reader::open(File::open(path(ORDER_LIST)).unwrap()).unwrap().last().unwrap().unwrap();
-    assert_eq!(last.number, 1655);
+    assert_eq!(read_file(ORDER_LIST).unwrap().last().unwrap().as_ref().unwrap().number, 1655);
 }
 
 #[test]
@@ -163,8 +187,7 @@ fn every_separator_and_quoting_reads_alike() {
         records.iter().for_each(|record| writer.write_record(record).unwrap());
         let mut text = b"\xef\xbb\xbf".to_vec();
         text.extend(writer.into_inner().unwrap());
-        let rows: BTreeMap<_, _> = read(text).unwrap().into_iter().map(|row| (row.as_ref().unwrap().code.clone(), row.unwrap())).collect();
-        assert_eq!(rows, tickets(ORDER_LIST));
+        assert_eq!(by_code(read(text).unwrap()), tickets(ORDER_LIST));
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use rust_decimal::Decimal;
 
+use super::languages::Language;
 use crate::{
     event::TicketStatus,
     limits::{CODE_BYTES, IMPORT_FIELD_BYTES, NAME_CHARS},
@@ -24,6 +25,8 @@ pub(super) enum Fault {
     NoCode,
     #[error("the code is longer than {CODE_BYTES} bytes")]
     LongCode,
+    #[error("the code is kept as a number that a spreadsheet does not keep exactly; keep codes as text")]
+    InexactCode,
     #[error("the ticket has no product")]
     NoProduct,
     #[error("a name is longer than {NAME_CHARS} characters")]
@@ -36,6 +39,12 @@ pub(super) enum Fault {
     UnknownBlocked(String),
     #[error("the price {0:?} is not an amount such as 1249.00 or 1249,00")]
     UnknownPrice(String),
+    #[error("the validity {0:?} is not a date with a time")]
+    UnknownTime(String),
+    #[error("the product is not among those of the file")]
+    UnknownProduct,
+    #[error("the order is not of the form that pretix writes: {0}")]
+    UnknownOrder(String),
 }
 
 /// Signs at which a spreadsheet would begin to calculate. pretix puts an apostrophe before a value that begins with
@@ -50,17 +59,26 @@ pub(super) fn trimmed(cell: &str) -> &str {
     cell.trim_matches(|c: char| c.is_whitespace() || c.is_control())
 }
 
-/// Takes pretix' protection against formulas off again. Before any other sign the apostrophe is real (`'s-Heer`).
-fn unguarded(cell: &str) -> Cow<'_, str> {
-    match cell.strip_prefix('\'') {
-        Some(value) if value.starts_with(GUARDED) => Cow::Owned(value.replace("\\|", "|")),
-        Some(_) | None => Cow::Borrowed(cell),
+/// Whether the format protects its values against being taken for formulas. pretix does so in CSV only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guard {
+    Csv,
+    None,
+}
+
+impl Guard {
+    /// Takes the protection off again. Before any other sign the apostrophe is real (`'s-Heer`).
+    fn off(self, cell: &str) -> Cow<'_, str> {
+        match cell.strip_prefix('\'') {
+            Some(value) if self == Self::Csv && value.starts_with(GUARDED) => Cow::Owned(value.replace("\\|", "|")),
+            Some(_) | None => Cow::Borrowed(cell),
+        }
     }
 }
 
 /// A ticket code; what it looks like is the other system's affair.
-pub(super) fn code(cell: &str) -> Result<String, Fault> {
-    match clean(cell)? {
+pub(super) fn code(cell: &str, guard: Guard) -> Result<String, Fault> {
+    match clean(&guard.off(cell))? {
         code if code.is_empty() => Err(Fault::NoCode),
         code if code.len() > CODE_BYTES => Err(Fault::LongCode),
         code => Ok(code),
@@ -68,8 +86,8 @@ pub(super) fn code(cell: &str) -> Result<String, Fault> {
 }
 
 /// A person's, product's or variation's name. `Null`, `N/A` and `0012` are names too.
-pub(super) fn name(cell: &str) -> Result<Option<String>, Fault> {
-    match clean(cell)? {
+pub(super) fn name(cell: &str, guard: Guard) -> Result<Option<String>, Fault> {
+    match clean(&guard.off(cell))? {
         name if name.is_empty() => Ok(None),
         name => fit(name).map(Some),
     }
@@ -83,9 +101,15 @@ pub(super) fn fit(name: String) -> Result<String, Fault> {
     Ok(name)
 }
 
+/// The names of the check-in lists with an entry, as they stand.
+pub(super) fn list_names(cell: &str, guard: Guard) -> Option<String> {
+    let names = crate::event::printable(&guard.off(cell));
+    (!names.is_empty()).then_some(names)
+}
+
 /// NUL is refused here because no text column of Postgres takes it: one such cell would fail a whole chunk.
 fn clean(cell: &str) -> Result<String, Fault> {
-    match trimmed(&unguarded(cell)) {
+    match trimmed(cell) {
         value if value.contains('\0') => Err(Fault::Nul),
         value => Ok(value.to_owned()),
     }
@@ -94,32 +118,34 @@ fn clean(cell: &str) -> Result<String, Fault> {
 /// The order list's word for a ticket's state. Expired means never paid and the term is over; pretix refuses such
 /// tickets as cancelled. "Pending (confirmed)" is not paid either, but the organiser has let it count as paid: pretix
 /// admits it, and so do we. A check-in list does not tell these tickets from the pending ones, so they stay unpaid there.
-pub(super) fn status(cell: &str) -> Result<TicketStatus, Fault> {
-    match trimmed(cell) {
-        "paid" | "bezahlt" => Ok(TicketStatus::Valid),
-        "pending (confirmed)" | "ausstehend (bestätigt)" => Ok(TicketStatus::Valid),
-        "pending" | "ausstehend" => Ok(TicketStatus::Unpaid),
-        "approval pending" | "Freigabe ausstehend" => Ok(TicketStatus::Unpaid),
-        "canceled" | "storniert" => Ok(TicketStatus::Void),
-        "expired" | "abgelaufen" => Ok(TicketStatus::Void),
-        word => Err(Fault::UnknownStatus(quoted(word))),
+pub(super) fn status(cell: &str, words: &Language) -> Result<TicketStatus, Fault> {
+    let word = trimmed(cell);
+    let is_one_of = |states: &[&String]| states.iter().any(|state| *state == word);
+    if is_one_of(&[&words.is_paid, &words.is_confirmed]) {
+        Ok(TicketStatus::Valid)
+    } else if is_one_of(&[&words.is_pending, &words.is_approval_pending]) {
+        Ok(TicketStatus::Unpaid)
+    } else if is_one_of(&[&words.is_canceled, &words.is_canceled_fee, &words.is_expired]) {
+        Ok(TicketStatus::Void)
+    } else {
+        Err(Fault::UnknownStatus(quoted(word)))
     }
 }
 
 /// The check-in list's yes or no.
-pub(super) fn paid(cell: &str) -> Result<TicketStatus, Fault> {
+pub(super) fn paid(cell: &str, words: &Language) -> Result<TicketStatus, Fault> {
     match trimmed(cell) {
-        "Yes" | "Ja" => Ok(TicketStatus::Valid),
-        "No" | "Nein" => Ok(TicketStatus::Unpaid),
+        word if word == words.yes => Ok(TicketStatus::Valid),
+        word if word == words.no => Ok(TicketStatus::Unpaid),
         word => Err(Fault::UnknownPaid(quoted(word))),
     }
 }
 
 /// pretix writes yes or nothing. A plain no is understood all the same; any other word could mean either.
-pub(super) fn blocked(cell: &str) -> Result<Option<TicketStatus>, Fault> {
+pub(super) fn blocked(cell: &str, words: &Language) -> Result<Option<TicketStatus>, Fault> {
     match trimmed(cell) {
-        "Yes" | "Ja" => Ok(Some(TicketStatus::Blocked)),
-        "" | "No" | "Nein" => Ok(None),
+        word if word == words.yes => Ok(Some(TicketStatus::Blocked)),
+        word if word.is_empty() || word == words.no => Ok(None),
         word => Err(Fault::UnknownBlocked(quoted(word))),
     }
 }
@@ -140,6 +166,6 @@ pub(super) fn price(cell: &str) -> Result<Option<Decimal>, Fault> {
     Decimal::from_str_exact(&amount.replace(',', ".")).map(Some).map_err(|_| unknown())
 }
 
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     word.chars().take(QUOTED_CHARS_MAX).collect()
 }

@@ -6,11 +6,13 @@ use uuid::Uuid;
 
 use super::Postgres;
 use crate::{
+    ids::EventId,
     ledger::{
         Note, UploadChunk, UploadCount,
         change::{Change, Ending, Rotation},
         error::LedgerError,
         lease::within,
+        rows::Ticket,
     },
     limits,
 };
@@ -72,6 +74,17 @@ impl Postgres {
         let count = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok(count)
+    }
+
+    /// The tickets of an event that have one of these codes.
+    pub async fn tickets_by_code(&self, event: EventId, codes: &[&str]) -> Result<Vec<Ticket>, LedgerError> {
+        let mut lease = self.lease().await?;
+        let statement = query_as(
+            "select id, ticket_type_id, code, holder, status, entries_allowed, version from tickets where event_id = $1 and code = any($2)",
+        );
+        let found = within(limits::LEDGER_BULK, statement.bind(event).bind(codes).fetch_all(&mut *lease)).await?;
+        lease.finish();
+        Ok(found)
     }
 
     /// Writes a note.

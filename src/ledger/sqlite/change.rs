@@ -8,11 +8,12 @@ use uuid::Uuid;
 use super::{Sqlite, begin};
 use crate::{
     clock::Moment,
-    ids::{OrganisationId, TicketId, TicketTypeId},
+    ids::{EventId, OrganisationId, TicketId, TicketTypeId},
     ledger::{
         Note, SIGNING_KEYS, UploadChunk, UploadCount, UploadTicket,
         change::{Change, Ending, Guard, Images, Rotation},
         error::LedgerError,
+        rows::Ticket,
         words::TicketStatus,
     },
 };
@@ -88,6 +89,18 @@ impl Sqlite {
         }
         tx.commit().await?;
         Ok(count)
+    }
+
+    /// The tickets of an event that have one of these codes.
+    pub async fn tickets_by_code(&self, event: EventId, codes: &[&str]) -> Result<Vec<Ticket>, LedgerError> {
+        let mut lease = self.lease().await?;
+        let statement = query_as(
+            "select id, ticket_type_id, code, holder, status, entries_allowed, version from tickets
+             where event_id = $1 and code in (select value from json_each($2))",
+        );
+        let found = statement.bind(event).bind(Json(codes)).fetch_all(&mut *lease).await?;
+        lease.finish();
+        Ok(found)
     }
 
     /// Writes a note.

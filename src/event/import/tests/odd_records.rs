@@ -2,7 +2,7 @@
 
 use super::{Results, read};
 use crate::event::TicketStatus;
-use crate::event::import::{Rejected, Row};
+use crate::event::import::{ImportError, Rejected, Row, Visit, Window};
 use crate::limits::{CODE_BYTES, IMPORT_FIELD_BYTES, NAME_CHARS};
 
 /// A check-in list with the given cells below `Secret,Product,Price,Checked in,Paid,Blocked,Attendee name`.
@@ -55,7 +55,7 @@ fn a_bad_record_costs_one_ticket() {
 
 #[test]
 fn an_unknown_status_is_named() {
-    let results = read("Ticket secret,Status,Product,Variation,Blocked\na,paused,VIP,,\nb,paid,VIP,Front,\n").unwrap();
+    let results = read("Status,Product,Variation,Ticket secret,Blocked\npaused,VIP,,a,\npaid,VIP,Front,b,\n").unwrap();
     let rejected = results[0].as_ref().unwrap_err();
     assert_eq!((rejected.row, rejected.code.as_deref()), (2, Some("a")));
     assert_eq!(rejected.detail, "the status \"paused\" is not known");
@@ -64,20 +64,27 @@ fn an_unknown_status_is_named() {
 
 #[test]
 fn cancelled_goes_before_blocked_and_blocked_before_unpaid() {
-    for (word, blocked, status) in [
-        ("canceled", "Yes", TicketStatus::Void),
-        ("abgelaufen", "Ja", TicketStatus::Void),
-        ("approval pending", "Yes", TicketStatus::Blocked),
-        ("ausstehend", "Ja", TicketStatus::Blocked),
-        ("paid", "Yes", TicketStatus::Blocked),
-        ("pending (confirmed)", "Yes", TicketStatus::Blocked),
-        ("pending", "", TicketStatus::Unpaid),
-        ("Freigabe ausstehend", "", TicketStatus::Unpaid),
-        ("pending (confirmed)", "", TicketStatus::Valid),
-        ("ausstehend (bestätigt)", "", TicketStatus::Valid),
-        ("bezahlt", "", TicketStatus::Valid),
+    let english = "Ticket secret,Status,Product,Variation,Blocked";
+    let german = "Ticket-Code,Status,Produkt,Variante,Gesperrt";
+    for (headings, word, blocked, status) in [
+        (english, "canceled", "Yes", TicketStatus::Void),
+        (german, "abgelaufen", "Ja", TicketStatus::Void),
+        (german, "storniert (bezahlte Gebühr)", "", TicketStatus::Void),
+        (english, "approval pending", "Yes", TicketStatus::Blocked),
+        (german, "ausstehend", "Ja", TicketStatus::Blocked),
+        (english, "paid", "Yes", TicketStatus::Blocked),
+        (english, "pending (confirmed)", "Yes", TicketStatus::Blocked),
+        (english, "pending", "", TicketStatus::Unpaid),
+        (german, "Freigabe ausstehend", "", TicketStatus::Unpaid),
+        (english, "pending (confirmed)", "", TicketStatus::Valid),
+        (german, "ausstehend (bestätigt)", "", TicketStatus::Valid),
+        (german, "bezahlt", "", TicketStatus::Valid),
     ] {
-        let text = format!("Ticket secret,Status,Product,Blocked\na,{word},VIP,{blocked}\n");
+        let columns: Vec<_> = headings.split(',').collect();
+        // The status and the product stand before the code, the block after it.
+        let order = [1, 2, 3, 0, 4];
+        let headings = order.map(|column: usize| columns[column]).join(",");
+        let text = format!("{headings}\n{word},VIP,,a,{blocked}\n");
         assert_eq!(one(read(text).unwrap()).unwrap().status, status, "{word} {blocked}");
     }
 }
@@ -86,6 +93,52 @@ fn cancelled_goes_before_blocked_and_blocked_before_unpaid() {
 fn a_check_in_list_without_paid_has_paid_orders_only() {
     let row = one(read("Secret,Product,Checked in,Status\na,VIP,,a question's answer\n").unwrap()).unwrap();
     assert_eq!(row.status, TicketStatus::Valid);
+}
+
+#[test]
+fn questions_may_be_called_like_columns() {
+    let headings = "Order code,Product,Price,Checked in,Checked out,Automatically checked in,Paid,Secret,Email,Phone number,\
+        Paid,Secret,Blocked,Status,Valid until,Product,Company,Blocked,Valid from,Valid until,City";
+    let text = format!("{headings}\nA,VIP,1.00,,,No,No,a,,,Yes,b,Yes,paid,soon,Cap,,,,2026-10-25 22:59,Jena\n");
+    let row = one(read(text).unwrap()).unwrap();
+    assert_eq!((row.code.as_str(), row.ticket_type.as_str(), row.status), ("a", "VIP", TicketStatus::Unpaid));
+    assert_eq!(row.window.unwrap().until.unwrap().to_rfc3339(), "2026-10-25T22:59:59+00:00");
+    // A list of paid orders only, and one without codes.
+    let paid_only = headings.replacen("Paid,", "", 1);
+    let row = one(read(format!("{paid_only}\nA,VIP,1.00,,,No,a,,,No,b,Yes,paid,soon,Cap,,,,,Jena\n")).unwrap()).unwrap();
+    assert_eq!((row.code.as_str(), row.status), ("a", TicketStatus::Valid));
+    let without_codes = paid_only.replacen("Secret,", "", 1);
+    assert!(matches!(read(without_codes), Err(ImportError::NoCodes)));
+
+    let text = "Order code,Position ID,Status,Product,Variation,Price,Attendee name,Ticket secret,Blocked,Valid from,Valid until,\
+        Status,Product,Ticket secret,Blocked,Check-in lists,Sales channel,Check-in lists,Payment providers\n\
+        A,1,pending,VIP,Front,1.00,Ada,a,,,,paid,Cap,b,Yes,no,Online,North door,Cash\n";
+    let row = one(read(text).unwrap()).unwrap();
+    assert_eq!((row.code.as_str(), row.ticket_type.as_str(), row.status), ("a", "VIP – Front", TicketStatus::Unpaid));
+    assert_eq!(row.visit.unwrap().gate.as_deref(), Some("North door"));
+}
+
+#[test]
+fn an_unreadable_validity_costs_the_ticket_and_an_unreadable_check_in_does_not() {
+    let results = read("Secret,Product,Paid,Valid from\na,VIP,Yes,next week\nb,VIP,Yes,\n").unwrap();
+    assert_eq!(results[0].as_ref().unwrap_err().detail, "the validity \"next week\" is not a date with a time");
+    assert_eq!(results[1].as_ref().unwrap().window, Some(Window::default()));
+    let row = one(read("Secret,Product,Checked in\na,VIP,this morning\n").unwrap()).unwrap();
+    assert_eq!(row.visit, Some(Visit::default()));
+    assert_eq!(row.window, None, "the file has no columns for it");
+}
+
+#[test]
+fn an_exit_counts_when_it_is_the_last() {
+    let list = |entered: &str, left: &str| {
+        let text = format!("Secret,Product,Checked in,Checked out\na,VIP,{entered},{left}\n");
+        one(read(text).unwrap()).unwrap().visit
+    };
+    assert_eq!(list("", ""), None);
+    assert!(!list("2026-10-24 18:00", "").unwrap().is_over());
+    assert!(list("2026-10-24 18:00", "2026-10-24 19:00").unwrap().is_over());
+    assert!(list("2026-10-24 18:00", "2026-10-24 18:00").unwrap().is_over());
+    assert!(!list("2026-10-24 20:00", "2026-10-24 19:00").unwrap().is_over());
 }
 
 #[test]
@@ -118,11 +171,11 @@ fn codes_have_1_to_512_bytes_between_their_ends() {
 #[test]
 fn a_late_byte_that_is_not_utf8_costs_its_record() {
     let mut text = b"Secret,Product,Paid,Comment\n".to_vec();
-    text.extend(b"a,VIP,Yes,\n".repeat(10_000));
+    text.extend(b"a,VIP,Yes,\n".repeat(40_000));
     text.extend(b"b,V\xdfP,Yes,\nc,VIP,Yes,\xdf\n");
     let results = read(text).unwrap();
-    assert_eq!(results[10_000].as_ref().unwrap_err().detail, "the record is not text in UTF-8");
-    assert_eq!(results[10_001].as_ref().unwrap().code, "c");
+    assert_eq!(results[40_000].as_ref().unwrap_err().detail, "the record is not text in UTF-8");
+    assert_eq!(results[40_001].as_ref().unwrap().code, "c");
 }
 
 #[test]
@@ -148,7 +201,7 @@ fn names_have_at_most_as_many_characters_as_everywhere() {
     assert_name_limit("Secret,Product,Paid,Attendee name", |code, name| format!("{code},VIP,Yes,{name}"), 0);
     assert_name_limit("Secret,Product,Paid,Attendee name", |code, name| format!("{code},{name},Yes,Ada"), 0);
     // A product and its variation become one name, with " – " between them.
-    let headings = "Ticket secret,Status,Product,Variation";
-    assert_name_limit(headings, |code, name| format!("{code},paid,VIP,{name}"), "VIP – ".chars().count());
-    assert_name_limit(headings, |code, name| format!("{code},paid,{name},Front"), " – Front".chars().count());
+    let headings = "Status,Product,Variation,Ticket secret";
+    assert_name_limit(headings, |code, name| format!("paid,VIP,{name},{code}"), "VIP – ".chars().count());
+    assert_name_limit(headings, |code, name| format!("paid,{name},Front,{code}"), " – Front".chars().count());
 }
