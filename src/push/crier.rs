@@ -28,13 +28,6 @@ pub(super) struct Changed {
     pub events: Vec<Arc<EventFacts>>,
 }
 
-impl Changed {
-    /// Whether it touches this thing.
-    pub fn touches(&self, id: impl Into<Uuid>) -> bool {
-        self.ids.contains(&id.into())
-    }
-}
-
 /// Calls out every change after this position.
 pub(super) async fn cry(room: Arc<Room>, mut position: i64) {
     let mut stirred = room.book.log().stirred();
@@ -64,7 +57,9 @@ async fn next(room: &Room, position: i64) -> Result<i64, LedgerError> {
         room.seats.call_all(&News::Missed);
     }
     for (organisation, changed) in calls {
+        let events: Vec<_> = changed.events.iter().map(|facts| facts.event.id).collect();
         room.seats.call(organisation, News::Changed(Arc::new(changed)));
+        room.seats.sample_anew(events.into_iter());
     }
     Ok(last)
 }

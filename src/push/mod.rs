@@ -3,18 +3,20 @@
 //! * [`seats`]: who listens. Every organisation has a channel of its own, so what is said in one is never heard in another.
 //! * [`crier`]: follows the log of changes in the book, and calls out what has changed.
 //! * [`sampler`]: looks at what is no change (stock) while somebody watches it, and calls out when it differs.
-//! * [`teller`]: one per stream. Knows what its terminal was told, and tells the rest.
+//! * [`teller`]: one per stream. Knows what its terminal was told ([`watched`]), and tells the rest; [`beginning`] is how it begins.
 //!
 //! It promises that nothing is missed in silence: what is told is always read from the book after the change was heard, who has missed
 //! a call is told everything anew, and who comes back with the id of what they heard last is told what has changed since. It rests on
 //! the book alone, never on Redis. And nobody ever waits for a listener: who does not keep up is cut off, and may come back.
 
+mod beginning;
 mod crier;
 mod place;
 mod sampler;
 mod seats;
 mod tale;
 mod teller;
+mod watched;
 mod wishes;
 
 use std::sync::Arc;

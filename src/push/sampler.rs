@@ -27,7 +27,8 @@ pub(super) async fn watch_stock(room: Arc<Room>) {
             }
             continue;
         }
-        last.retain(|event, _| watched.contains_key(event));
+        let anew = room.seats.to_sample_anew();
+        last.retain(|event, _| watched.contains_key(event) && !anew.contains(event));
         stirred.mark_unchanged();
         let begun = room.clock.mark();
         look(&room, &watched, &mut last).await;

@@ -1,7 +1,7 @@
 //! Who listens, what they watch, and the channels on which they are called.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -51,6 +51,8 @@ pub(super) struct Seats {
     taken: Mutex<Taken>,
     /// Wakes the samplers when somebody begins or ceases to watch.
     moved: watch::Sender<()>,
+    /// Events that were told as a whole: what was sampled before that may be older or newer than what was told.
+    anew: Mutex<BTreeSet<EventId>>,
     figures: Figures,
 }
 
@@ -116,6 +118,17 @@ impl Seats {
     pub fn stock(&self) -> BTreeMap<EventId, OrganisationId> {
         let taken = self.taken();
         taken.seats.values().flat_map(|place| place.stock.iter().map(|event| (*event, place.organisation))).collect()
+    }
+
+    /// The next samples of these events are called out even if nothing differs.
+    pub fn sample_anew(&self, events: impl Iterator<Item = EventId>) {
+        let watched = self.stock();
+        self.anew.lock().unwrap_or_else(PoisonError::into_inner).extend(events.filter(|event| watched.contains_key(event)));
+    }
+
+    /// The events whose next sample is called out in any case.
+    pub fn to_sample_anew(&self) -> BTreeSet<EventId> {
+        std::mem::take(&mut self.anew.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Wakes when somebody begins or ceases to watch.

@@ -4,7 +4,7 @@
 //! the position up to which everything has been told: of several things that changed together only the last carries the new one, so that
 //! a stream that is cut between them is told all of them again.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{
@@ -14,30 +14,31 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{
     Room, Wishes,
     crier::Changed,
     place::Marker,
     seats::{News, Seat},
-    tale::{StateView, StockView, Tale, Told},
+    tale::{StockView, Tale, Told},
+    watched::Watched,
 };
 use crate::{
     authenticate::{self, Caller, NotAuthenticated},
     authorise::{self, Visible},
-    device, event,
-    ids::{EventId, SessionId},
+    device,
+    ids::SessionId,
     ledger::{
         LedgerError,
-        rows::{Altered, Authority, EventFacts, Version},
-        words::EventStatus,
+        rows::{Authority, EventFacts, Version},
     },
     limits,
     session::view::{OrganisationRef, SessionView},
 };
 
 /// Why there is nothing more to tell.
-enum End {
+pub(super) enum End {
     /// The session is over: the terminal is told why.
     Over(NotAuthenticated),
     /// The reader does not keep up.
@@ -62,34 +63,45 @@ macro_rules! insist {
             match $ask.await {
                 Err(LedgerError::Unavailable | LedgerError::Busy | LedgerError::Moved) => {
                     drop(turn);
-                    sleep(limits::POLL).await;
+                    tokio::time::sleep(crate::limits::POLL).await;
                 }
                 done => break done,
             }
         }
     };
 }
+pub(super) use insist;
 
-/// What a terminal has been told of an event that it watches.
-struct Known {
-    version: Version,
-    stock: StockView,
+/// The versions of member and device that a terminal was told; none where it is not known what it was told.
+#[derive(Default)]
+pub(super) struct Known {
+    member: Option<Version>,
+    device: Option<Version>,
+}
+
+impl Known {
+    /// As they are told now.
+    pub fn of(authority: &Authority) -> Self {
+        Self { member: Some(authority.membership.version), device: authority.device.as_ref().map(|device| device.version) }
+    }
 }
 
 /// Tells one terminal.
 pub(super) struct Teller {
-    room: Arc<Room>,
+    pub(super) room: Arc<Room>,
     seat: Seat,
     news: broadcast::Receiver<News>,
     session: SessionId,
-    caller: Caller,
-    wishes: Wishes,
+    pub(super) caller: Caller,
+    pub(super) wishes: Wishes,
     marker: Marker,
     out: mpsc::Sender<Told>,
     /// Every change up to here has been told.
-    position: i64,
-    /// The events whose stock is told.
-    watched: HashMap<EventId, Known>,
+    pub(super) position: i64,
+    /// What has been told of the caller.
+    pub(super) known: Known,
+    /// What has been told of events.
+    pub(super) watched: Watched,
 }
 
 impl Teller {
@@ -104,7 +116,8 @@ impl Teller {
         out: mpsc::Sender<Told>,
     ) -> Self {
         let session = caller.authority().session.id;
-        Self { room, seat, news, session, caller: caller.clone(), wishes, marker, out, position: 0, watched: HashMap::new() }
+        let watched = Watched::new(wishes.events.is_none());
+        Self { room, seat, news, session, caller: caller.clone(), wishes, marker, out, position: 0, known: Known::default(), watched }
     }
 
     /// Tells until the session is over, the reader has gone or does not keep up, or the gateway stops.
@@ -153,174 +166,96 @@ impl Teller {
         }
     }
 
-    // --- all of it ---
-
-    /// Tells everything anew.
-    async fn begin(&mut self) -> Result<(), End> {
-        let position = insist!(self.room, self.room.book.position())?;
-        self.look_at_the_caller().await?;
-        self.position = position;
-        self.state().await
-    }
-
-    /// Tells what has changed since this position, if the log still knows.
-    async fn resume(&mut self, since: i64) -> Result<(), End> {
-        let organisation = self.caller.organisation();
-        let Some(changes) = insist!(self.room, changes_since(&self.room, since))? else { return self.begin().await };
-        let number = changes.last().map_or(since, |last| last.seq);
-        let ids: Vec<_> = changes.into_iter().filter(|c| c.organisation_id == organisation).flat_map(|c| c.ids).collect();
-        self.look_at_the_caller().await?;
-        self.position = since;
-        if ids.contains(&self.caller.authority().membership.id.0) {
-            // What they could see before is not known any more, so all that they see now is told.
-            let session = self.session_view().await?;
-            self.say(Tale::Permissions(Box::new(session)))?;
-            self.position = number;
-            return self.state().await;
-        }
-        let events = insist!(self.room, self.room.book.events_among(&ids))?;
-        let events: Vec<_> = events.into_iter().map(Arc::new).collect();
-        let told_of = self.caller.authority().device.as_ref().filter(|device| ids.contains(&device.id.0)).map(|_| self.device());
-        let mut tales: Vec<_> = told_of.flatten().map(|device| Tale::Device(Box::new(device))).into_iter().collect();
-        tales.extend(self.events(&events));
-        // Sales are in no log: the stock is told as it is now.
-        let stock = self.watched_now().await?;
-        for facts in &stock {
-            self.know(facts);
-            if !events.iter().any(|told| told.event.id == facts.event.id) {
-                tales.push(Tale::Stock(Arc::new(StockView::of(facts))));
-            }
-        }
-        self.watch();
-        self.say_all(tales, number)
-    }
-
-    async fn state(&mut self) -> Result<(), End> {
-        let events = self.watched_now().await?;
-        self.watched.clear();
-        for facts in &events {
-            self.know(facts);
-        }
-        self.watch();
-        let state = StateView {
-            session: self.session_view().await?,
-            device: self.device(),
-            events: events.iter().map(event::view).collect::<Result<_, _>>()?,
-        };
-        self.say(Tale::State(Box::new(state)))
-    }
-
-    /// The events whose stock is told, as they stand now.
-    async fn watched_now(&self) -> Result<Vec<EventFacts>, End> {
-        let ids = match &self.wishes.events {
-            Some(events) => events.clone(),
-            None => {
-                let organisation = self.caller.organisation();
-                insist!(self.room, self.room.book.live_events(organisation, limits::STREAM_LIVE_EVENTS))?
-            }
-        };
-        let visible = self.visible();
-        let mut ids: Vec<_> = ids.into_iter().filter(|id| visible.shows(*id)).take(limits::STREAM_EVENTS).collect();
-        ids.sort_unstable();
-        let events = insist!(self.room, self.room.book.events_by_id(ids.clone()))?;
-        Ok(events.into_iter().filter(|facts| self.is_ours(facts)).collect())
-    }
-
     // --- what has changed ---
 
     async fn changed(&mut self, changed: &Changed) -> Result<(), End> {
         if changed.number <= self.position {
             return Ok(());
         }
-        let before = Arc::new(self.caller.authority().clone());
-        let Authority { session, membership, device, .. } = &*before;
-        if changed.touches(session.id) || changed.touches(membership.id) || device.as_ref().is_some_and(|d| changed.touches(d.id)) {
-            self.look_at_the_caller().await?;
-        }
+        let visible = self.visible();
         let mut tales = Vec::new();
-        let now = self.caller.authority();
-        if now.membership.version != membership.version {
-            tales.push(Tale::Permissions(Box::new(self.session_view().await?)));
+        if self.things().into_iter().any(|id| changed.ids.contains(&id)) {
+            self.look_at_the_caller().await?;
+            tales = self.about_the_caller(&changed.ids).await?;
         }
-        if now.device.as_ref().map(|d| d.version) != device.as_ref().map(|d| d.version) {
-            tales.extend(self.device().map(|device| Tale::Device(Box::new(device))));
-        }
-        if self.visible() != visible(&before) {
+        if self.visible() != visible {
             // Other events than before: the screen is drawn anew, with what has changed in them.
-            let position = std::mem::replace(&mut self.position, changed.number);
-            for tale in tales {
-                self.say_at(tale, position)?;
-            }
-            return self.state().await;
+            return self.say_with_state(tales, changed.number).await;
         }
         tales.extend(self.events(&changed.events));
         self.watch();
         self.say_all(tales, changed.number)
     }
 
+    /// What is to be told of the member and the device, if they are among what has changed.
+    pub(super) async fn about_the_caller(&mut self, ids: &[Uuid]) -> Result<Vec<Tale>, LedgerError> {
+        let mut tales = Vec::new();
+        let now = Known::of(self.caller.authority());
+        let [_, member, device] = self.things();
+        if ids.contains(&member) && self.known.member != now.member {
+            tales.push(Tale::Permissions(Box::new(self.session_view().await?)));
+            self.known.member = now.member;
+        }
+        if ids.contains(&device) && self.known.device != now.device {
+            tales.extend(self.device().map(|device| Tale::Device(Box::new(device))));
+            self.known.device = now.device;
+        }
+        Ok(tales)
+    }
+
     /// What is to be told of events that have changed.
-    fn events(&mut self, all: &[Arc<EventFacts>]) -> Vec<Tale> {
+    pub(super) fn events(&mut self, all: &[Arc<EventFacts>]) -> Vec<Tale> {
         let visible = self.visible();
         let mut tales = Vec::new();
         for facts in all {
             let event = &facts.event;
-            let known = self.watched.get(&event.id).is_some_and(|known| known.version >= event.version);
-            if known || !self.is_ours(facts) || !self.wishes.name(event.id) || !visible.shows(event.id) {
+            if self.watched.knows(event) || !self.is_ours(facts) || !self.wishes.name(event.id) || !visible.shows(event.id) {
                 continue;
             }
             tales.push(Tale::Event(Arc::clone(facts)));
-            self.know(facts);
+            self.watched.tell(facts);
         }
         tales
     }
 
     fn stock(&mut self, stock: Arc<StockView>) -> Result<(), End> {
-        let Some(known) = self.watched.get_mut(&EventId(stock.event.id)) else { return Ok(()) };
-        if known.stock == *stock {
-            return Ok(());
-        }
-        known.stock.clone_from(&stock);
-        self.say(Tale::Stock(stock))
+        if self.watched.is_new(&stock) { self.say(Tale::Stock(stock)) } else { Ok(()) }
     }
 
     // --- what is known ---
 
-    /// The terminal has been told of this event as it stands here; if it is one to watch, its stock is told from now on.
-    fn know(&mut self, facts: &EventFacts) {
-        let event = &facts.event;
-        let wanted = self.wishes.events.is_some() || event.status == EventStatus::Live;
-        let room = self.watched.len() < limits::STREAM_EVENTS || self.watched.contains_key(&event.id);
-        if wanted && room {
-            self.watched.insert(event.id, Known { version: event.version, stock: StockView::of(facts) });
-        } else {
-            self.watched.remove(&event.id);
-        }
+    /// What a change of this session looks like: itself, its member and its device.
+    fn things(&self) -> [Uuid; 3] {
+        let authority = self.caller.authority();
+        let device = authority.device.as_ref().map_or(self.session.0, |device| device.id.0);
+        [self.session.0, authority.membership.id.0, device]
     }
 
-    fn watch(&self) {
-        self.seat.watch(self.watched.keys().copied().collect());
+    pub(super) fn watch(&self) {
+        self.seat.watch(self.watched.ids());
     }
 
-    fn is_ours(&self, facts: &EventFacts) -> bool {
+    pub(super) fn is_ours(&self, facts: &EventFacts) -> bool {
         facts.event.organisation_id == self.caller.organisation()
     }
 
-    fn visible(&self) -> Visible {
-        visible(self.caller.authority())
+    pub(super) fn visible(&self) -> Visible {
+        let authority = self.caller.authority();
+        authorise::visible(authority.session.kind, &authority.membership)
     }
 
-    async fn session_view(&self) -> Result<SessionView, LedgerError> {
+    pub(super) async fn session_view(&self) -> Result<SessionView, LedgerError> {
         insist!(self.room, SessionView::of(&self.room.book, self.caller.authority()))
     }
 
-    fn device(&self) -> Option<device::DeviceView> {
+    pub(super) fn device(&self) -> Option<device::DeviceView> {
         let authority = self.caller.authority();
         let organisation = OrganisationRef::of(authority);
         authority.device.as_ref().map(|device| device::view(device, &organisation))
     }
 
     /// Reads anew who the caller is. Listening is no use of a session: the person may have left.
-    async fn look_at_the_caller(&mut self) -> Result<(), End> {
+    pub(super) async fn look_at_the_caller(&mut self) -> Result<(), End> {
         let authority = insist!(self.room, self.room.book.authority(self.session))?.map(Arc::new);
         let used = self.room.used.last(self.session);
         self.caller = authenticate::judge(authority, used, self.room.clock.now()).map_err(End::Over)?;
@@ -336,7 +271,7 @@ impl Teller {
     // --- saying it ---
 
     /// Says these things; when the last of them is heard, everything up to this number has been told.
-    fn say_all(&mut self, mut tales: Vec<Tale>, number: i64) -> Result<(), End> {
+    pub(super) fn say_all(&mut self, mut tales: Vec<Tale>, number: i64) -> Result<(), End> {
         let last = tales.pop();
         for tale in tales {
             self.say(tale)?;
@@ -345,34 +280,19 @@ impl Teller {
         last.map_or(Ok(()), |last| self.say(last))
     }
 
-    fn say(&self, tale: Tale) -> Result<(), End> {
-        self.say_at(tale, self.position)
+    /// Says these things and then the state, with which everything up to this number has been told.
+    pub(super) async fn say_with_state(&mut self, tales: Vec<Tale>, number: i64) -> Result<(), End> {
+        for tale in tales {
+            self.say(tale)?;
+        }
+        self.position = number;
+        self.state().await
     }
 
-    fn say_at(&self, tale: Tale, position: i64) -> Result<(), End> {
-        self.out.try_send(Told { tale, id: self.marker.write(position) }).map_err(|unsaid| match unsaid {
+    pub(super) fn say(&self, tale: Tale) -> Result<(), End> {
+        self.out.try_send(Told { tale, id: self.marker.write(self.position) }).map_err(|unsaid| match unsaid {
             TrySendError::Full(_) => End::Slow,
             TrySendError::Closed(_) => End::Closed,
         })
     }
-}
-
-/// The changes after this position; none when the log does not know all of them any more, or they are too many to tell one by one.
-async fn changes_since(room: &Room, since: i64) -> Result<Option<Vec<Altered>>, LedgerError> {
-    let position = room.book.position().await?;
-    if since == position {
-        return Ok(Some(Vec::new()));
-    }
-    // A position that lies ahead is of a book that was since restored from a copy.
-    if since > position || room.book.oldest_change().await?.is_none_or(|oldest| oldest > since + 1) {
-        return Ok(None);
-    }
-    let changes = room.book.changes_after(since).await?;
-    let whole = i64::try_from(changes.len()).unwrap_or(i64::MAX) < limits::CHANGES_AT_ONCE;
-    Ok(whole.then_some(changes))
-}
-
-/// The events that this session may see.
-fn visible(authority: &Authority) -> Visible {
-    authorise::visible(authority.session.kind, &authority.membership)
 }
