@@ -239,6 +239,10 @@ pub const STREAM_FAREWELL: Duration = Duration::from_secs(2);
 pub const STOCK_POLL: Duration = Duration::from_millis(250);
 /// Time between two looks at the stock, at the least.
 pub const STOCK_REST: Duration = Duration::from_millis(50);
+/// Time between two counts of the attendance of events that somebody watches, at the least.
+pub const ATTENDANCE_REST: Duration = Duration::from_secs(1);
+/// Events whose attendance one stream tells.
+pub const STREAM_COUNTS: usize = 10;
 /// The samplers rest so many times as long as their last look took.
 pub const SAMPLER_REST: u32 = 20;
 /// Time for which what was sent to a client may go unacknowledged before its connection is given up.

@@ -47,8 +47,8 @@ impl Teller {
                 tales.push(Tale::Stock(Arc::new(StockView::of(&facts))));
             }
         }
-        self.watch();
-        self.say_all(tales, number)
+        self.say_all(tales, number)?;
+        self.watch()
     }
 
     /// Tells all that a terminal draws its screen from.
@@ -59,13 +59,13 @@ impl Teller {
         for facts in &events {
             self.watched.tell(facts);
         }
-        self.watch();
         let state = StateView {
             session: self.session_view().await?,
             device: self.device(),
             events: events.iter().map(event::view).collect::<Result<_, _>>()?,
         };
-        self.say(Tale::State(Box::new(state)))
+        self.say(Tale::State(Box::new(state)))?;
+        self.watch()
     }
 
     /// The events whose stock is told, as they stand now.

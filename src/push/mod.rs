@@ -2,7 +2,7 @@
 //!
 //! * [`seats`]: who listens. Every organisation has a channel of its own, so what is said in one is never heard in another.
 //! * [`crier`]: follows the log of changes in the book, and calls out what has changed.
-//! * [`sampler`]: looks at what is no change (stock) while somebody watches it, and calls out when it differs.
+//! * [`sampler`]: looks at what is no change (stock, attendance) while somebody watches it, and calls out when it differs.
 //! * [`teller`]: one per stream. Knows what its terminal was told ([`watched`]), and tells the rest; [`beginning`] is how it begins.
 //!
 //! It promises that nothing is missed in silence: what is told is always read from the book after the change was heard, who has missed
@@ -28,10 +28,10 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use self::{place::Marker, seats::Seats, teller::Teller};
+use self::{place::Marker, sampler::Counts, seats::Seats, teller::Teller};
 pub use self::{
     seats::{Figures, NoSeat},
-    tale::{Left, StateView, StockView, Tale, Told},
+    tale::{AttendanceView, Left, StateView, StockView, Tale, Told},
     wishes::Wishes,
 };
 use crate::{
@@ -45,7 +45,7 @@ use crate::{
 pub struct Push {
     room: Arc<Room>,
     crier: JoinHandle<()>,
-    sampler: JoinHandle<()>,
+    samplers: [JoinHandle<()>; 2],
 }
 
 /// What the tasks of this room share.
@@ -55,6 +55,7 @@ struct Room {
     used: Arc<Used>,
     clock: Clock,
     seats: Arc<Seats>,
+    counts: Counts,
     /// Places for tellers that read the book: a change that touches everybody must not take every connection to it.
     reads: Semaphore,
     closing: CancellationToken,
@@ -81,6 +82,7 @@ impl Push {
             used,
             clock,
             seats: Arc::default(),
+            counts: Counts::default(),
             reads: Semaphore::new(limits::STREAM_READS),
             closing: CancellationToken::new(),
             book,
@@ -88,8 +90,8 @@ impl Push {
         // Before the first stream opens: whatever is committed after a stream has begun is heard.
         let position = room.book.position().await?;
         let crier = tokio::spawn(crier::cry(Arc::clone(&room), position));
-        let sampler = tokio::spawn(sampler::watch_stock(Arc::clone(&room)));
-        Ok(Self { room, crier, sampler })
+        let samplers = [tokio::spawn(sampler::watch_stock(Arc::clone(&room))), tokio::spawn(sampler::watch_attendance(Arc::clone(&room)))];
+        Ok(Self { room, crier, samplers })
     }
 
     /// Opens a stream. `last` is the id of what the terminal heard last; one that means nothing here is as good as none. `hang_up` closes
@@ -122,6 +124,6 @@ impl Drop for Push {
     fn drop(&mut self) {
         self.close();
         self.crier.abort();
-        self.sampler.abort();
+        self.samplers.iter().for_each(JoinHandle::abort);
     }
 }

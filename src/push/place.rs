@@ -36,7 +36,7 @@ mod tests {
     use crate::ids::EventId;
 
     fn marker(session: u128, events: Option<Vec<EventId>>) -> Marker {
-        Marker::new(Uuid::from_u128(1), SessionId(Uuid::from_u128(session)), &Wishes { events })
+        Marker::new(Uuid::from_u128(1), SessionId(Uuid::from_u128(session)), &Wishes { events, ..Wishes::default() })
     }
 
     #[test]

@@ -1,18 +1,26 @@
-//! Looks at what sales move while somebody watches it, and calls out when it differs.
+//! Looks at what sales and scans move while somebody watches it, and calls out when it differs.
 //!
-//! Sales are no changes: they stand in no log, and telling the database to notify others in their commit would make them wait for each
+//! Sales and scans are no changes: they stand in no log, and telling the database to notify others in their commit would make them wait for each
 //! other. So each gateway looks by itself, once for all who watch, never for more than a small part of its time, and not at all
 //! while nobody watches.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use tokio::time::{sleep, timeout};
+use dashmap::DashMap;
+use tokio::time::{sleep, timeout, timeout_at};
 
-use super::{Room, seats::News, tale::StockView};
+use super::{
+    Room,
+    seats::News,
+    tale::{AttendanceView, StockView},
+};
 use crate::{
     ids::{EventId, OrganisationId},
     limits,
 };
+
+/// The attendance of each event that somebody watches, as it was counted last; bounded by who watches.
+pub(super) type Counts = DashMap<EventId, Arc<AttendanceView>>;
 
 /// Watches the stock: at once after a sale of this gateway, else every [`limits::STOCK_POLL`].
 pub(super) async fn watch_stock(room: Arc<Room>) {
@@ -49,6 +57,48 @@ async fn look(room: &Room, watched: &BTreeMap<EventId, OrganisationId>, last: &m
             last.insert(facts.event.id, Arc::clone(&stock));
             room.seats.call(facts.event.organisation_id, News::Stock(stock));
         }
+    }
+}
+
+/// Watches the attendance, every [`limits::ATTENDANCE_REST`]: counting goes through every movement of an event.
+pub(super) async fn watch_attendance(room: Arc<Room>) {
+    let mut moved = room.seats.moved();
+    loop {
+        moved.mark_unchanged();
+        let watched = room.seats.attendance();
+        room.counts.retain(|event, _| watched.contains_key(event));
+        if watched.is_empty() {
+            if moved.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let begun = room.clock.mark();
+        for (event, organisation) in &watched {
+            count(&room, *organisation, *event).await;
+        }
+        let next = room.clock.deadline(rest(room.clock.since(begun), limits::ATTENDANCE_REST));
+        // Whoever begins to watch an event that was not counted yet does not wait for the others.
+        while let Ok(Ok(())) = timeout_at(next, moved.changed()).await {
+            for (event, organisation) in room.seats.attendance() {
+                if !room.counts.contains_key(&event) {
+                    count(&room, organisation, event).await;
+                }
+            }
+        }
+    }
+}
+
+async fn count(room: &Room, organisation: OrganisationId, event: EventId) {
+    let counted = async {
+        Ok::<_, crate::ledger::LedgerError>((room.book.event_named(event).await?, room.book.attendance(organisation, event).await?))
+    };
+    // A book that does not answer is asked again next time.
+    let Ok((Some(named), attendance)) = counted.await else { return };
+    let counted = Arc::new(AttendanceView { event: named, attendance });
+    let last = room.counts.insert(event, Arc::clone(&counted));
+    if last.is_none_or(|last| last != counted) {
+        room.seats.call(organisation, News::Attendance(counted));
     }
 }
 

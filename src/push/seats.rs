@@ -8,7 +8,10 @@ use std::{
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use tokio::sync::{broadcast, watch};
 
-use super::{crier::Changed, tale::StockView};
+use super::{
+    crier::Changed,
+    tale::{AttendanceView, StockView},
+};
 use crate::{
     ids::{EventId, OrganisationId, SessionId},
     limits,
@@ -23,6 +26,8 @@ pub(super) enum News {
     Missed,
     /// The stock of an event is not what it was.
     Stock(Arc<StockView>),
+    /// The attendance of an event is not what it was.
+    Attendance(Arc<AttendanceView>),
 }
 
 /// Why no stream is opened.
@@ -68,6 +73,7 @@ struct Place {
     organisation: OrganisationId,
     session: SessionId,
     stock: Vec<EventId>,
+    attendance: Vec<EventId>,
 }
 
 /// One listener's place; free again when it is dropped.
@@ -88,7 +94,7 @@ impl Seats {
         }
         taken.last += 1;
         let number = taken.last;
-        taken.seats.insert(number, Place { organisation, session, stock: Vec::new() });
+        taken.seats.insert(number, Place { organisation, session, stock: Vec::new(), attendance: Vec::new() });
         let channel = taken.channels.entry(organisation).or_insert_with(|| broadcast::Sender::new(limits::STREAM_NEWS));
         self.figures.open.inc();
         Ok((Seat { seats: Arc::clone(self), number }, channel.subscribe()))
@@ -118,6 +124,12 @@ impl Seats {
     pub fn stock(&self) -> BTreeMap<EventId, OrganisationId> {
         let taken = self.taken();
         taken.seats.values().flat_map(|place| place.stock.iter().map(|event| (*event, place.organisation))).collect()
+    }
+
+    /// The events whose attendance somebody watches, each with its organisation.
+    pub fn attendance(&self) -> BTreeMap<EventId, OrganisationId> {
+        let taken = self.taken();
+        taken.seats.values().flat_map(|place| place.attendance.iter().map(|event| (*event, place.organisation))).collect()
     }
 
     /// The next samples of these events are called out even if nothing differs.
@@ -153,10 +165,10 @@ impl Seats {
 }
 
 impl Seat {
-    /// The listener watches the stock of these events from now on, and of no others.
-    pub fn watch(&self, stock: Vec<EventId>) {
+    /// The listener watches the stock and the attendance of these events from now on, and of no others.
+    pub fn watch(&self, stock: Vec<EventId>, attendance: Vec<EventId>) {
         if let Some(place) = self.seats.taken().seats.get_mut(&self.number) {
-            place.stock = stock;
+            (place.stock, place.attendance) = (stock, attendance);
         }
         self.seats.moved.send_replace(());
     }
@@ -211,7 +223,7 @@ mod tests {
         seats.call(ours, News::Missed);
         assert!(matches!(hears.try_recv(), Ok(News::Missed)));
         assert!(hears_not.try_recv().is_err());
-        there.watch(vec![EventId(Uuid::from_u128(3))]);
+        there.watch(vec![EventId(Uuid::from_u128(3))], Vec::new());
         assert_eq!(seats.stock().into_values().collect::<Vec<_>>(), [theirs]);
         drop(there);
         assert!(!seats.any_of(theirs) && seats.any_of(ours) && seats.stock().is_empty());

@@ -9,7 +9,7 @@ use crate::{
     device::DeviceView,
     event::EventView,
     ids::{Named, TicketTypeId},
-    ledger::rows::EventFacts,
+    ledger::rows::{Attendance, EventFacts},
     session::view::SessionView,
 };
 
@@ -35,6 +35,8 @@ pub enum Tale {
     Event(Arc<EventFacts>),
     /// The stock of an event has changed.
     Stock(Arc<StockView>),
+    /// Others are inside than before.
+    Attendance(Arc<AttendanceView>),
     /// The session is over; nothing comes after this.
     Over(NotAuthenticated),
 }
@@ -69,6 +71,17 @@ pub struct Left {
     pub id: TicketTypeId,
     /// What is left to sell; null where there is no quota.
     pub left: Option<i32>,
+}
+
+/// The attendance of an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = live_attendance)]
+pub struct AttendanceView {
+    /// The event.
+    pub event: Named,
+    /// Who came, and who is inside.
+    #[serde(flatten)]
+    pub attendance: Attendance,
 }
 
 impl StockView {

@@ -21,7 +21,7 @@ use super::{
     crier::Changed,
     place::Marker,
     seats::{News, Seat},
-    tale::{StockView, Tale, Told},
+    tale::{AttendanceView, StockView, Tale, Told},
     watched::Watched,
 };
 use crate::{
@@ -158,6 +158,7 @@ impl Teller {
                 news = self.news.recv() => match news {
                     Ok(News::Changed(changed)) => self.changed(&changed).await?,
                     Ok(News::Stock(stock)) => self.stock(stock)?,
+                    Ok(News::Attendance(counted)) => self.attendance(counted)?,
                     Ok(News::Missed) | Err(RecvError::Lagged(_)) => self.begin().await?,
                     Err(RecvError::Closed) => return Err(End::Closed),
                 },
@@ -183,8 +184,8 @@ impl Teller {
             return self.say_with_state(tales, changed.number).await;
         }
         tales.extend(self.events(&changed.events));
-        self.watch();
-        self.say_all(tales, changed.number)
+        self.say_all(tales, changed.number)?;
+        self.watch()
     }
 
     /// What is to be told of the member and the device, if they are among what has changed.
@@ -222,6 +223,10 @@ impl Teller {
         if self.watched.is_new(&stock) { self.say(Tale::Stock(stock)) } else { Ok(()) }
     }
 
+    fn attendance(&mut self, counted: Arc<AttendanceView>) -> Result<(), End> {
+        if self.watched.is_new_count(&counted) { self.say(Tale::Attendance(counted)) } else { Ok(()) }
+    }
+
     // --- what is known ---
 
     /// What a change of this session looks like: itself, its member and its device.
@@ -231,8 +236,18 @@ impl Teller {
         [self.session.0, authority.membership.id.0, device]
     }
 
-    pub(super) fn watch(&self) {
-        self.seat.watch(self.watched.ids());
+    /// Watches what is to be watched now, and tells what others have already counted.
+    pub(super) fn watch(&mut self) -> Result<(), End> {
+        let mut counts = self.wishes.attendance.clone();
+        counts.retain(|event| authorise::may_count(&self.caller, Some(*event), None).is_ok());
+        self.seat.watch(self.watched.ids(), counts.clone());
+        for event in self.watched.count(&counts) {
+            let counted = self.room.counts.get(&event).map(|counted| Arc::clone(&counted));
+            if let Some(counted) = counted {
+                self.attendance(counted)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn is_ours(&self, facts: &EventFacts) -> bool {

@@ -1,8 +1,8 @@
 //! What a terminal has been told of the events that it watches.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use super::tale::StockView;
+use super::tale::{AttendanceView, StockView};
 use crate::{
     ids::EventId,
     ledger::{
@@ -12,11 +12,12 @@ use crate::{
     limits,
 };
 
-/// The events whose stock a terminal is told, each as it was told last.
+/// The events whose stock a terminal is told, and those whose attendance, each as it was told last.
 pub(super) struct Watched {
     /// Live ones only, unless they were named.
     live_only: bool,
     events: HashMap<EventId, Told>,
+    attendance: HashMap<EventId, Option<Arc<AttendanceView>>>,
 }
 
 struct Told {
@@ -27,12 +28,13 @@ struct Told {
 impl Watched {
     /// Nothing has been told yet.
     pub fn new(live_only: bool) -> Self {
-        Self { live_only, events: HashMap::new() }
+        Self { live_only, events: HashMap::new(), attendance: HashMap::new() }
     }
 
     /// All that was told is to be told anew.
     pub fn forget(&mut self) {
         self.events.clear();
+        self.attendance.clear();
     }
 
     /// The terminal is told of this event as it stands here; if it is one to watch, its stock is told from now on.
@@ -71,6 +73,20 @@ impl Watched {
         told.map(|told| told.stock.clone_from(stock)).is_some()
     }
 
+    /// The attendance of these events is told from now on, and of no others. Answers those of which nothing has been told yet.
+    pub fn count(&mut self, events: &[EventId]) -> Vec<EventId> {
+        self.attendance.retain(|event, _| events.contains(event));
+        let new: Vec<_> = events.iter().copied().filter(|event| !self.attendance.contains_key(event)).collect();
+        self.attendance.extend(new.iter().map(|event| (*event, None)));
+        new
+    }
+
+    /// Whether this attendance is one to tell: then it counts as told.
+    pub fn is_new_count(&mut self, attendance: &Arc<AttendanceView>) -> bool {
+        let told = self.attendance.get_mut(&EventId(attendance.event.id));
+        told.filter(|told| told.as_ref() != Some(attendance)).map(|told| *told = Some(Arc::clone(attendance))).is_some()
+    }
+
     /// The events.
     pub fn ids(&self) -> Vec<EventId> {
         self.events.keys().copied().collect()
@@ -82,7 +98,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::ledger::rows::TicketType;
+    use crate::{
+        ids::Named,
+        ledger::rows::{Attendance, TicketType},
+    };
 
     fn facts(id: u128, version: Version, status: EventStatus, taken: i32) -> EventFacts {
         let (now, organisation) = (crate::authenticate::tests::now(), Uuid::from_u128(1).into());
@@ -149,6 +168,21 @@ mod tests {
         watched.tell(&gala);
         assert!(!watched.tell_stock(&facts(1, 5, EventStatus::Live, 0)) && watched.knows(&gala.event));
         assert!(!watched.knows(&facts(1, 5, EventStatus::Live, 0).event));
+    }
+
+    #[test]
+    fn attendance_is_told_where_it_is_counted_and_when_it_differs() {
+        let mut watched = Watched::new(true);
+        let event = EventId(Uuid::from_u128(1));
+        let count = |inside| {
+            Arc::new(AttendanceView { event: Named::new(event, "Gala"), attendance: Attendance { inside, ..Attendance::default() } })
+        };
+        assert!(!watched.is_new_count(&count(1)), "nobody counts there");
+        assert_eq!(watched.count(&[event]), [event]);
+        assert!(watched.is_new_count(&count(1)) && !watched.is_new_count(&count(1)) && watched.is_new_count(&count(2)));
+        assert_eq!(watched.count(&[event]), [], "it has been told");
+        watched.count(&[]);
+        assert!(!watched.is_new_count(&count(3)), "who may not count any more is told nothing");
     }
 
     #[test]

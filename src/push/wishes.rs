@@ -9,6 +9,8 @@ use crate::ids::EventId;
 pub struct Wishes {
     /// These events and no others; absent, every event that the caller may see.
     pub events: Option<Vec<EventId>>,
+    /// The live attendance of these events, as long as the caller may count there.
+    pub attendance: Vec<EventId>,
 }
 
 impl Wishes {

@@ -1,6 +1,7 @@
 //! Push instead of poll: what a terminal is told, at which gateway ever something changes, and what it is not told.
 
 mod again;
+mod attendance;
 mod bounds;
 mod over;
 
@@ -173,11 +174,11 @@ async fn everything_is_told_while_redis_is_away() {
     let till = house.admin.till(&seller).await;
     let mut stream = listen(&till.at(house.b()).line).await;
     house.redis().kill();
-    for (number, revoke) in [json!(["pos:cash"]), json!([])].iter().enumerate() {
+    for (number, change) in [json!({"revoke": ["pos:cash"]}), json!({"grant": ["pos:cash"]})].into_iter().enumerate() {
         let name = format!("Gala {number}");
         till.sell(&event, basket(&[(&seat, 1)]), card()).await;
         stream.hears_next("stock").await;
-        house.admin.change(&seller, json!({"revoke": revoke})).await;
+        house.admin.change(&seller, change).await;
         stream.hears_next("permissions").await;
         house.admin.line.patch(&format!("/v1/events/{}", event.id), &json!({"name": name})).await.ok(200);
         stream.hears("event", |told| told["name"] == json!(name)).await;

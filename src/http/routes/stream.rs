@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     authorise,
+    door::attendance,
     event::{self, catalogue},
     faults::Faults,
     http::{
@@ -39,6 +40,7 @@ use crate::{
 /// | `device` | a `device` | the device that the session was begun on was renamed, or stands at another gate |
 /// | `event` | an `event`, ticket types and prices included | an event that the caller may see is new, or has changed in any way |
 /// | `stock` | `{event, ticket_types: [{id, left}]}` | something was sold, held, given back or uploaded; for the events of `state`, and those that have come live since |
+/// | `attendance` | `{event, tickets, admitted, inside, by_type, by_gate}` | people came or went; at once for each event in `?attendance=`, then whenever it differs, about once a second |
 /// | `session` | the problem that the next call would be answered with (`code`, `detail`, `displaced_by`…) | the session is over: displaced, ended, expired, its device revoked or its member suspended. The stream ends |
 ///
 /// What a session may see and do is read anew with each change of it. Listening is no use of a session: its idle time runs on.
@@ -52,6 +54,7 @@ use crate::{
     get, path = "/v1/stream", tag = "stream",
     params(
         ("events" = Option<Vec<uuid::Uuid>>, Query, description = "Only these events, at most 100; repeated, or with commas. All that the caller may see if absent.", style = Form, explode),
+        ("attendance" = Option<Vec<uuid::Uuid>>, Query, description = "The live attendance of these events, at most 10; repeated, or with commas. Needs `entry:scan`, and for a door operator the pinned event; where that is lost, nothing more is told.", style = Form, explode),
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of what was heard last. One that means nothing here is ignored."),
     ),
     responses(
@@ -73,6 +76,9 @@ pub async fn stream(
         catalogue::find(&house.book, caller.organisation(), *event).await?;
         authorise::may_see(&caller, *event)?;
     }
+    for event in &wishes.attendance {
+        attendance::may_count(&house.book, &caller, *event).await?;
+    }
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let hang_up = hang_up.map_or_else(CancellationToken::new, |Extension(HangUp(token))| token);
     let listening = house.push.listen(&caller, wishes, last, hang_up)?;
@@ -84,7 +90,8 @@ pub async fn stream(
 fn wishes(query: &[(String, String)]) -> Result<Wishes, Problem> {
     let mut faults = Faults::default();
     let events = ids("events", query, limits::STREAM_EVENTS, &mut faults);
-    faults.none_or(Wishes { events }).map_err(Problem::invalid)
+    let attendance = ids("attendance", query, limits::STREAM_COUNTS, &mut faults).unwrap_or_default();
+    faults.none_or(Wishes { events, attendance }).map_err(Problem::invalid)
 }
 
 /// The ids under this name, repeated or with commas; none if the name is not there. One that is no UUID is nobody's.
@@ -115,6 +122,7 @@ fn written(told: Told) -> Result<sse::Event, axum::Error> {
         Tale::Device(device) => event.event("device").json_data(device),
         Tale::Event(facts) => event.event("event").json_data(event::view(&facts).map_err(axum::Error::new)?),
         Tale::Stock(stock) => event.event("stock").json_data(stock),
+        Tale::Attendance(counted) => event.event("attendance").json_data(counted),
         Tale::Over(why) => event.event("session").json_data(Problem::from(why).members()),
     }
 }
