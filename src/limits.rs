@@ -211,6 +211,12 @@ pub const YEAR_MAX: i32 = 9999;
 pub const TAKE_BACK_MINUTES: i64 = 15;
 /// Minutes that an enrolment code works.
 pub const ENROLMENT_MINUTES: i64 = 15;
+/// Devices of one batch.
+pub const BATCH_DEVICES: u32 = 100;
+/// Minutes that the codes of a batch work unless another time is named: its sheet is printed in the afternoon and used until the night.
+pub const BATCH_MINUTES: u32 = 720;
+/// Minutes that the codes of a batch work at the most.
+pub const BATCH_MINUTES_MAX: u32 = 1_440;
 /// Days that a device token works before the device has to be enrolled again.
 pub const DEVICE_TOKEN_DAYS: i64 = 400;
 

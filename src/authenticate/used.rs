@@ -49,6 +49,11 @@ impl Used {
         self.noted.get(&session).map(|last| last.used)
     }
 
+    /// The session has begun: that is a use of its device, and the only one should nothing come after it.
+    pub fn begun(&self, session: SessionId, device: Option<DeviceId>) {
+        let _ = self.queue.try_send((session, device));
+    }
+
     /// The session is in use. Full queues lose the note to the book: a later use makes another.
     pub fn note(&self, authority: &Authority, now: Moment) {
         let session = &authority.session;

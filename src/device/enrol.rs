@@ -89,6 +89,15 @@ pub struct Hardware {
     pub app_version: Option<String>,
 }
 
+impl Hardware {
+    /// What is kept of it.
+    pub(super) fn checked(&self, faults: &mut Faults) -> serde_json::Value {
+        let Self { brand, model, os, app_version } = self;
+        let mut said = |name: &str, text: &Option<String>| faults.name_if_any(&format!("/hardware/{name}"), text.as_deref());
+        json!({ "brand": said("brand", brand), "model": said("model", model), "os": said("os", os), "app_version": said("app_version", app_version) })
+    }
+}
+
 /// A device with its token.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = enrolled_device)]
@@ -118,11 +127,7 @@ pub async fn enrol(book: &Book, tokens: &Tokens, clock: Clock, body: EnrolBody) 
 fn check(body: &EnrolBody) -> Result<Option<serde_json::Value>, DeviceError> {
     let mut faults = Faults::default();
     faults.text("/enrolment_code", &body.enrolment_code, 1, limits::NAME_CHARS);
-    let hardware = body.hardware.as_ref().map(|hardware| {
-        let Hardware { brand, model, os, app_version } = hardware;
-        let mut said = |name: &str, text: &Option<String>| faults.name_if_any(&format!("/hardware/{name}"), text.as_deref());
-        json!({ "brand": said("brand", brand), "model": said("model", model), "os": said("os", os), "app_version": said("app_version", app_version) })
-    });
+    let hardware = body.hardware.as_ref().map(|hardware| hardware.checked(&mut faults));
     faults.none_or(hardware).map_err(DeviceError::Invalid)
 }
 

@@ -1,7 +1,10 @@
 //! Devices: enrolled with a code that works once, known by a token, revoked at once (feature D1).
 
+pub mod batch;
 pub mod enrol;
 pub mod manage;
+pub mod report;
+pub mod sheet;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -34,6 +37,9 @@ pub enum DeviceError {
     /// The device was revoked.
     #[error("This device has been revoked.")]
     Revoked,
+    /// The id of a batch came back with another one.
+    #[error("This id was used for another batch of devices.")]
+    IdReused,
     /// A token could not be signed.
     #[error(transparent)]
     Unsigned(#[from] Unsigned),
@@ -72,7 +78,7 @@ pub struct ListedDevice {
     #[serde(flatten)]
     pub device: DeviceView,
     /// What the app said of the hardware.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<enrol::Hardware>)]
     pub hardware: Option<Value>,
     /// Its open session.
     pub session: Option<DeviceSession>,

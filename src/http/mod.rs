@@ -44,6 +44,8 @@ fn calls() -> OpenApiRouter<House> {
         // devices
         .routes(routes!(devices::add, devices::list))
         .routes(routes!(devices::enrol))
+        .routes(routes!(devices::add_batch))
+        .routes(routes!(devices::report))
         .routes(routes!(devices::one, devices::revoke))
         .routes(routes!(devices::renew))
         // sessions

@@ -295,6 +295,13 @@ on_both! {
         ask!(self, limits::LEDGER_CALL, db => query_as("select * from devices where enrolment_hash = $1").bind(hash).fetch_optional(db))
     }
 
+    /// The names of an organisation's devices that begin with this one.
+    pub async fn device_names(&self, organisation: OrganisationId, begin: &str) -> Result<Vec<String>, LedgerError> {
+        let length = i32::try_from(begin.chars().count()).unwrap_or(i32::MAX);
+        ask!(self, limits::LEDGER_BULK, db => query_scalar("select name from devices where organisation_id = $1 and substr(name, 1, $2) = $3")
+            .bind(organisation).bind(length).bind(begin).fetch_all(db))
+    }
+
     /// The devices of an organisation.
     pub async fn devices(&self, organisation: OrganisationId, page: Page) -> Result<Vec<Device>, LedgerError> {
         ask!(self, limits::LEDGER_BULK, db => query_as("select * from devices where organisation_id = $1 and id > $2 order by id limit $3")

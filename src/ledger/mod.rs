@@ -349,6 +349,8 @@ pass_on! {
     device(id: DeviceId) -> Option<Device>;
     /// The device whose enrolment code hashes to this.
     device_by_enrolment(hash: &str) -> Option<Device>;
+    /// The names of an organisation's devices that begin with this one.
+    device_names(organisation: OrganisationId, begin: &str) -> Vec<String>;
     /// The devices of an organisation.
     devices(organisation: OrganisationId, page: Page) -> Vec<Device>;
     /// An event with its ticket types, of whichever organisation.

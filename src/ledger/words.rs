@@ -119,6 +119,16 @@ words! {
     }
 }
 
+impl DeviceKind {
+    /// What people call such a device.
+    pub const fn for_people(self) -> &'static str {
+        match self {
+            Self::Scanner => "Scanner",
+            Self::Pos => "Till",
+        }
+    }
+}
+
 words! {
     /// Where a session was begun; follows from the device.
     pub enum SessionKind {

@@ -146,6 +146,7 @@ pub async fn sign_in(
     let Begun { as_of, authority, displaced } = entrance.book.change(organisation, || begin(entrance, device.as_ref(), &proven)).await?;
     let authority = Arc::new(authority);
     entrance.hot.remember(as_of, &authority);
+    entrance.used.begun(authority.session.id, authority.session.device_id);
     Ok(SignedIn {
         session_token: signer.for_session(authority.session.id, authority.session.expires_at)?,
         session: SessionView::of(&entrance.book, &authority).await?,

@@ -1,5 +1,8 @@
 //! D1: devices are enrolled with a one-time code, hold a token, and are refused everywhere once revoked.
 
+mod again;
+mod batch;
+
 use serde_json::{Value, json};
 
 use crate::support::{Device, House, ids_of, on_both};

@@ -170,6 +170,7 @@ impl From<DeviceError> for Problem {
         match error {
             DeviceError::CodeInvalid => Self::new(StatusCode::UNAUTHORIZED, Code::EnrolmentCodeInvalid, error.to_string()),
             DeviceError::Revoked => Self::new(StatusCode::CONFLICT, Code::DeviceRevoked, error.to_string()),
+            DeviceError::IdReused => id_reused(&error),
             DeviceError::Unsigned(_) => Self::internal(),
             DeviceError::Denied(error) => error.into(),
             DeviceError::Refused(error) => error.into(),

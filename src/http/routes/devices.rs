@@ -1,12 +1,22 @@
 //! `/v1/devices`
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use serde::Deserialize;
 
 use crate::{
+    authenticate::NotAuthenticated,
     device::{
         ListedDevice,
+        batch::{self, Batch, NewBatch},
         enrol::{self, CodeView, EnrolBody, Enrolled},
         manage::{self, NewDevice},
+        report::{self, Report, Reported},
+        sheet::{self, SheetForm},
     },
     http::{
         body::Sent,
@@ -28,6 +38,79 @@ use crate::{
 pub async fn add(State(house): State<House>, bearer: Bearer, sent: Sent<NewDevice>) -> Result<(StatusCode, Json<CodeView>), Problem> {
     let (clerk, new) = house.manager_with(&bearer, Permission::DevicesManage, sent.read()).await?;
     Ok((StatusCode::CREATED, Json(manage::add(&house.book, house.clock, clerk, new).await?)))
+}
+
+/// As what the codes are answered.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SheetQuery {
+    /// `html`: one page to print on A4, as `Accept: text/html` asks for as well.
+    sheet: Option<SheetForm>,
+}
+
+/// Add many devices at once, with a sheet of codes to print.
+///
+/// Needs `devices:manage`. Adds all of them or none; each has a code that enrols it, once, within `valid_minutes`. Asked for
+/// `text/html`, it answers one page with everything in it: a card for each device, with its QR code. The codes stand in this one answer
+/// and nowhere else. The same `id` again makes no further devices: those that nobody has enrolled yet get fresh codes, the codes of
+/// the earlier answer are good for nothing from then on, and the answer has `Idempotent-Replayed: true`.
+#[utoipa::path(
+    post, path = "/v1/devices/batch", tag = "devices", params(SheetQuery), request_body = NewBatch,
+    responses(
+        (status = 201, description = "Done.", content((Batch = "application/json"), (String = "text/html"))),
+        (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json")
+    )
+)]
+pub async fn add_batch(
+    State(house): State<House>,
+    bearer: Bearer,
+    headers: HeaderMap,
+    asked: Asked<SheetQuery>,
+    sent: Sent<NewBatch>,
+) -> Result<Response, Problem> {
+    let sent = sent.read().and_then(|new| Ok((new, asked.read()?)));
+    let (clerk, (new, SheetQuery { sheet })) = house.manager_with(&bearer, Permission::DevicesManage, sent).await?;
+    let made = batch::add(&house.book, house.clock, clerk, new).await?;
+    let form = sheet.unwrap_or_else(|| wanted(&headers));
+    let mut response = match form {
+        SheetForm::Html => (StatusCode::CREATED, Html(sheet::page(&made))).into_response(),
+        SheetForm::Json => (StatusCode::CREATED, Json(&made)).into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if form == SheetForm::Html {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"));
+    }
+    if made.replayed {
+        headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// What the caller would rather read: the first that we have of what is named.
+fn wanted(headers: &HeaderMap) -> SheetForm {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let named = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
+    let form = named.filter_map(|range| match range {
+        "text/html" => Some(SheetForm::Html),
+        "application/json" | "*/*" => Some(SheetForm::Json),
+        _ => None,
+    });
+    form.into_iter().next().unwrap_or(SheetForm::Json)
+}
+
+/// Tell what has changed on this device.
+///
+/// With the device's token: an app that was updated tells its new version without being enrolled again. What is not named stays.
+#[utoipa::path(
+    patch, path = "/v1/devices/current", tag = "devices", request_body = Report,
+    responses((status = 200, description = "Done.", body = Reported), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn report(State(house): State<House>, bearer: Bearer, sent: Sent<Report>) -> Result<Json<Reported>, Problem> {
+    let token = bearer.0.as_deref().ok_or(NotAuthenticated::TokenMissing)?;
+    let _device = house.gate.device(token).await?;
+    Ok(Json(report::report(&house.book, &house.gate, token, sent.read()?).await?))
 }
 
 /// Enrol a device.

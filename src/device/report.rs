@@ -1,0 +1,68 @@
+//! What an app tells of itself between enrolments: that it was updated above all.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{DeviceError, DeviceView, enrol::Hardware, view};
+use crate::{
+    authenticate::Gate,
+    authorise::Denied,
+    faults::Faults,
+    ledger::{Book, LedgerError, change::Change},
+    session::view::OrganisationRef,
+};
+
+/// What an app says of itself.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = device_report)]
+pub struct Report {
+    /// What has changed of the hardware; what is not named stays.
+    pub hardware: Hardware,
+}
+
+/// A device with what its app says of the hardware.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = reported_device)]
+pub struct Reported {
+    /// The device.
+    #[serde(flatten)]
+    pub device: DeviceView,
+    /// What the app said of the hardware.
+    #[schema(value_type = Option<Hardware>)]
+    pub hardware: Option<Value>,
+}
+
+/// Notes what the app on this device says. Nothing is written if it says nothing new.
+pub async fn report(book: &Book, gate: &Gate, token: &str, report: Report) -> Result<Reported, DeviceError> {
+    let organisation = gate.device(token).await.map_err(Denied::from)?.device().organisation_id;
+    let mut faults = Faults::default();
+    let said = report.hardware.checked(&mut faults);
+    faults.none_or(()).map_err(DeviceError::Invalid)?;
+    let device = book
+        .change(organisation, || async {
+            let mut device = gate.device(token).await.map_err(Denied::from)?.device().clone();
+            let mut change = Change::new(organisation, gate.clock.now(), Vec::new());
+            let hardware = merged(device.hardware.as_ref(), &said);
+            if device.hardware.as_ref() != Some(&hardware) {
+                device.version += 1;
+                device.hardware = Some(hardware);
+                change.images.devices.push(device.clone());
+            }
+            Ok::<_, DeviceError>((change, device))
+        })
+        .await?;
+    let organisation = book.organisation(organisation).await?.ok_or(LedgerError::Broken)?;
+    let organisation = OrganisationRef { id: organisation.id.0, name: organisation.name, slug: organisation.slug };
+    Ok(Reported { device: view(&device, &organisation), hardware: device.hardware })
+}
+
+fn merged(known: Option<&Value>, said: &Value) -> Value {
+    let mut all = known.and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
+    for (name, value) in said.as_object().into_iter().flatten() {
+        if !value.is_null() || !all.contains_key(name) {
+            all.insert(name.clone(), value.clone());
+        }
+    }
+    Value::Object(all)
+}
