@@ -28,6 +28,7 @@ pub mod errand;
 pub mod event;
 pub mod faults;
 pub mod gateway;
+pub mod guestlist;
 pub mod http;
 pub mod ids;
 pub mod ledger;
