@@ -50,6 +50,12 @@ ids! {
     ScanId;
     /// A sale; made by the device.
     SaleId;
+    /// A guest list of one event.
+    GuestListId;
+    /// A guest with their party.
+    GuestId;
+    /// People of a party let in, or a check-in taken back; made by the client.
+    CheckInId;
 }
 
 /// A thing as it stands inside another answer.
@@ -77,4 +83,4 @@ macro_rules! into_uuid {
         }
     )*};
 }
-into_uuid! { OrganisationId UserId MembershipId DeviceId EnrolmentId SessionId EventId TicketTypeId TicketId ScanId SaleId }
+into_uuid! { OrganisationId UserId MembershipId DeviceId EnrolmentId SessionId EventId TicketTypeId TicketId ScanId SaleId GuestListId GuestId CheckInId }

@@ -203,11 +203,27 @@ pub const IMPORT_COLUMNS: usize = 16_384;
 pub const IMPORT_JSON_PART_BYTES: u64 = 4 * 1024 * 1024;
 /// Rejected rows that an answer names; the rest are counted.
 pub const REJECTED_NAMED: usize = 10_000;
+/// Guest lists of one event.
+pub const GUEST_LISTS: i64 = 200;
+/// Guests of one event.
+pub const GUESTS: i64 = 50_000;
+/// Guests that one call adds or changes.
+pub const GUESTS_AT_ONCE: usize = 1_000;
+/// People of one party.
+pub const PARTY_SIZE: u32 = 1_000;
+/// Characters of a note on a guest or on a list.
+pub const NOTE_CHARS: usize = 500;
+/// Bytes of a guest's name as it is searched; an index of the book holds no more.
+pub const NAME_KEY_BYTES: usize = 2_000;
+/// Characters of what is searched for.
+pub const QUERY_CHARS: usize = 200;
+/// Words of what is searched for.
+pub const QUERY_WORDS: usize = 8;
 /// The first year that a body may name.
 pub const YEAR_MIN: i32 = 1;
 /// The last year that a body may name.
 pub const YEAR_MAX: i32 = 9999;
-/// Minutes after a scan within which its device may take it back.
+/// Minutes after a scan or a check-in within which its device may take it back.
 pub const TAKE_BACK_MINUTES: i64 = 15;
 /// Minutes that an enrolment code works.
 pub const ENROLMENT_MINUTES: i64 = 15;

@@ -113,6 +113,8 @@ macro_rules! ask {
     }};
 }
 
+pub(super) use {ask, on_both};
+
 on_both! {
     /// The book's own id: names its keys in Redis.
     pub async fn id(&self) -> Result<Uuid, LedgerError> {

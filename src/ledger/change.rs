@@ -8,7 +8,10 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::rows::{Device, Event, Membership, Organisation, Session, SigningKey, TicketType, User, Version};
+use super::{
+    Book, LedgerError,
+    rows::{Device, Event, Membership, Organisation, Session, SigningKey, TicketType, User, Version},
+};
 use crate::{
     clock::Moment,
     ids::{DeviceId, EventId, MembershipId, OrganisationId, SessionId},
@@ -159,5 +162,17 @@ impl Change {
         let events = images.events.iter().map(|r| (r.id.0, r.version));
         let all = sessions.chain(memberships).chain(devices).chain(events);
         all.filter(|(_, version)| *version > 1).map(|(id, _)| id)
+    }
+}
+
+/// A change of whatever kind, as [`Book::change`] makes it: attempted, stored, and thought through again if what it rests on has moved.
+pub trait Storable: Send + Sync {
+    /// Stores it, whole or not at all.
+    fn store_in(&self, book: &Book) -> impl Future<Output = Result<(), LedgerError>> + Send;
+}
+
+impl Storable for Change {
+    async fn store_in(&self, book: &Book) -> Result<(), LedgerError> {
+        book.store(self).await
     }
 }

@@ -29,6 +29,8 @@ pub enum Name {
     Username,
     /// `ticket_types_name`.
     TicketType,
+    /// `guest_lists_name`.
+    GuestList,
 }
 
 impl std::fmt::Display for Name {
@@ -37,6 +39,7 @@ impl std::fmt::Display for Name {
             Self::Slug => "slug",
             Self::Username => "username",
             Self::TicketType => "ticket type",
+            Self::GuestList => "guest list",
         })
     }
 }
@@ -87,6 +90,8 @@ fn unique(constraint: &str, message: &str) -> LedgerError {
         LedgerError::Taken(Name::Slug)
     } else if is("ticket_types_name", "ticket_types.name") {
         LedgerError::Taken(Name::TicketType)
+    } else if is("guest_lists_name", "guest_lists.name") {
+        LedgerError::Taken(Name::GuestList)
     } else {
         // Two changes wrote the same thing at once (a live session above all): whoever reads afresh sees the other's.
         LedgerError::Moved

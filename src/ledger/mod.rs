@@ -12,6 +12,7 @@ pub mod change;
 pub mod entry;
 mod error;
 mod follower;
+pub mod guestlist;
 mod lane;
 mod lease;
 mod log;
@@ -39,8 +40,11 @@ pub use self::{
     sqlite::InUse,
 };
 use self::{
-    change::{Change, Ending, Guard, Rotation},
+    change::{Change, Ending, Guard, Rotation, Storable},
     entry::{Count, Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen},
+    guestlist::{
+        CheckInEntry, CheckInLook, CheckInSeen, CheckedIn, GuestChange, GuestSearch, ListedGuest, ListedGuestList, RecordedCheckIn,
+    },
     lane::Lanes,
     postgres::Postgres,
     rows::{Altered, Attendance, Authority, Device, EventFacts, Membership, Organisation, RecordedSale, SigningKey, Ticket, User},
@@ -50,21 +54,28 @@ use self::{
 use crate::{
     clock::{Clock, Moment},
     config::Database,
-    ids::{DeviceId, EventId, MembershipId, Named, OrganisationId, SaleId, ScanId, SessionId, TicketId, TicketTypeId, UserId},
+    ids::{
+        DeviceId, EventId, GuestId, GuestListId, MembershipId, Named, OrganisationId, SaleId, ScanId, SessionId, TicketId, TicketTypeId,
+        UserId,
+    },
     limits,
 };
 
 /// The connection that a book's statements run on.
 trait Connected {
     type Connection;
+    /// Begins a transaction that only reads, and sees the book as it was at one moment.
+    const SNAPSHOT: &'static str;
 }
 
 impl Connected for Postgres {
     type Connection = sqlx::PgConnection;
+    const SNAPSHOT: &'static str = "begin isolation level repeatable read read only";
 }
 
 impl Connected for Sqlite {
     type Connection = sqlx::SqliteConnection;
+    const SNAPSHOT: &'static str = "begin";
 }
 
 /// A ticket as an upload tells it.
@@ -235,17 +246,18 @@ impl Book {
 
     /// Makes a change: `attempt` reads what it rests on and says what is to be written, and is asked again when that has moved.
     /// Changes of one organisation are made one after the other here, so that they only ever race with another gateway's.
-    pub async fn change<T, E, F, Fut>(&self, organisation: OrganisationId, mut attempt: F) -> Result<T, E>
+    pub async fn change<C, T, E, F, Fut>(&self, organisation: OrganisationId, mut attempt: F) -> Result<T, E>
     where
+        C: Storable,
         F: FnMut() -> Fut,
-        Fut: Future<Output = Result<(Change, T), E>>,
+        Fut: Future<Output = Result<(C, T), E>>,
         E: From<LedgerError>,
     {
         let turn = Arc::clone(&self.turns.entry(organisation).or_default());
         let Ok(_turn) = tokio::time::timeout(limits::LEDGER_BULK, turn.lock()).await else { return Err(LedgerError::Busy.into()) };
         for _ in 0..limits::CHANGE_TRIES {
             let (change, answer) = attempt().await?;
-            match self.store(&change).await {
+            match change.store_in(self).await {
                 Ok(()) => return Ok(answer),
                 Err(LedgerError::Moved) => {}
                 Err(error) => return Err(error.into()),
@@ -377,6 +389,26 @@ pass_on! {
     tickets_by_code(event: EventId, codes: &[&str]) -> Vec<Ticket>;
     /// A sale of this organisation.
     sale(organisation: OrganisationId, id: SaleId) -> Option<RecordedSale>;
+    /// Stores a change of guest lists, whole or not at all.
+    store_guests(change: &GuestChange) -> ();
+    /// Writes a check-in, or one taken back; none when it was not written. Look again.
+    commit_check_in(organisation: OrganisationId, at: Moment, entry: &CheckInEntry) -> Option<CheckedIn>;
+    /// Takes a fresh look for a check-in.
+    check_in_look(look: CheckInLook) -> CheckInSeen;
+    /// The guest lists of an event.
+    guest_lists(event: EventId, page: Page) -> Vec<ListedGuestList>;
+    /// A guest list of this organisation.
+    guest_list(organisation: OrganisationId, id: GuestListId) -> Option<ListedGuestList>;
+    /// How many guest lists and how many guests an event has.
+    guest_census(event: EventId) -> (i64, i64);
+    /// The guests that are searched for, in the order of their names.
+    guests(organisation: OrganisationId, event: EventId, search: &GuestSearch, page: Page) -> Vec<ListedGuest>;
+    /// A guest of this organisation.
+    guest(organisation: OrganisationId, id: GuestId) -> Option<ListedGuest>;
+    /// Those of these guests that there are.
+    guests_by_id(organisation: OrganisationId, ids: &[GuestId]) -> Vec<ListedGuest>;
+    /// All that happened to a party.
+    check_ins(organisation: OrganisationId, guest: GuestId) -> Vec<RecordedCheckIn>;
 }
 
 /// Tries a batch again when the book lost a race or a connection, while those who wait for it still do. That is safe: what was written is

@@ -7,6 +7,7 @@ mod books;
 mod endings;
 mod entries;
 mod full_tilt;
+mod guests;
 mod log;
 mod look;
 mod sales;

@@ -9,6 +9,7 @@ use super::Postgres;
 use crate::{
     ids::{DeviceId, EventId, MembershipId, Named, OrganisationId, ScanId, SessionId},
     ledger::{
+        Connected,
         entry::{Look, Seen},
         error::LedgerError,
         lease::within,
@@ -28,7 +29,7 @@ impl Postgres {
 }
 
 async fn snapshot(db: &mut PgConnection, looks: &[Look]) -> Result<Vec<Box<Seen>>, sqlx::Error> {
-    let mut tx = db.begin_with("begin isolation level repeatable read read only").await?;
+    let mut tx = db.begin_with(Postgres::SNAPSHOT).await?;
     let as_of: i64 = query_scalar("select change_seq from book").fetch_one(&mut *tx).await?;
     let authorities = authorities(&mut tx, looks).await?;
     let events = events(&mut tx, looks, &authorities).await?;

@@ -5,6 +5,7 @@
 //! statement, nor a client that went quiet can hold the door.
 
 mod change;
+mod guestlist;
 mod look;
 mod sales;
 mod scans;

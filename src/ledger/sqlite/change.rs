@@ -112,7 +112,7 @@ impl Sqlite {
     }
 }
 
-async fn guard(db: &mut SqliteConnection, guards: &[Guard]) -> Result<(), LedgerError> {
+pub(super) async fn guard(db: &mut SqliteConnection, guards: &[Guard]) -> Result<(), LedgerError> {
     for guard in guards {
         let (statement, id, version) = match *guard {
             Guard::Session { id, version } => ("select version = $2 from sessions where id = $1", id.0, version),
@@ -142,6 +142,7 @@ macro_rules! image {
         }
     };
 }
+pub(super) use image;
 
 async fn images(db: &mut SqliteConnection, organisation: OrganisationId, images: &Images) -> Result<(), LedgerError> {
     for o in &images.organisations {

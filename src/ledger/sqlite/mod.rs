@@ -4,6 +4,7 @@
 //! the lock that the Postgres book takes by name. Readers have connections of their own and see the last commit.
 
 mod change;
+mod guestlist;
 mod look;
 mod sales;
 mod scans;

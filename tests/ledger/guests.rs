@@ -1,0 +1,291 @@
+//! Guest lists: parties counted by the book itself, written once, and only while what they rest on stands.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use stagedoor::clock::Clock;
+use stagedoor::guestlist::{fold, words};
+use stagedoor::ids::CheckInId;
+use stagedoor::ledger::change::Guard;
+use stagedoor::ledger::guestlist::{Arrival, CheckInEntry, CheckedIn, Guest, GuestChange, GuestList, GuestSearch};
+use stagedoor::ledger::{Book, LedgerError, Page};
+use uuid::Uuid;
+
+use super::{Books, Part, Stage, on_both_books};
+
+/// A list of this stage's event, and what is done with it.
+struct Door {
+    stage: Stage,
+    list: GuestList,
+}
+
+impl Door {
+    async fn open(books: &Books) -> Self {
+        let stage = Stage::open(books).await;
+        let list = GuestList {
+            organisation_id: stage.organisation.id,
+            id: Clock.id(),
+            event_id: stage.event.id,
+            name: "Friends".into(),
+            note: None,
+            removed_at: None,
+            version: 1,
+            created_at: Clock.now(),
+        };
+        let door = Self { stage, list };
+        books.a.store_guests(&door.change(|change| change.lists.push(door.list.clone()))).await.unwrap();
+        door
+    }
+
+    fn change(&self, fill: impl FnOnce(&mut GuestChange)) -> GuestChange {
+        let mut change = GuestChange::new(self.stage.organisation.id, vec![]);
+        fill(&mut change);
+        change
+    }
+
+    fn new_guest(&self, name: &str, party_size: i32) -> Guest {
+        Guest {
+            organisation_id: self.stage.organisation.id,
+            id: Clock.id(),
+            event_id: self.stage.event.id,
+            list_id: self.list.id,
+            name: name.into(),
+            name_key: fold(name),
+            company: None,
+            note: None,
+            party_size,
+            arrived: 0,
+            removed_at: None,
+            version: 1,
+            created_at: Clock.now(),
+        }
+    }
+
+    async fn guest(&self, books: &Books, name: &str, party_size: i32) -> Guest {
+        let guest = self.new_guest(name, party_size);
+        self.store(&books.a, guest.clone()).await.unwrap();
+        guest
+    }
+
+    async fn store(&self, book: &Book, guest: Guest) -> Result<(), LedgerError> {
+        book.store_guests(&self.change(|change| change.guests.push(guest))).await
+    }
+
+    fn entry(&self, guest: &Guest, people: Option<i32>) -> CheckInEntry {
+        let Stage { session, membership, device, event, .. } = &self.stage;
+        CheckInEntry {
+            guards: vec![
+                Guard::Session { id: session.id, version: session.version },
+                Guard::Membership { id: membership.id, version: membership.version },
+                Guard::Device { id: device.id, version: device.version },
+                Guard::Event { id: event.id, version: event.version },
+            ],
+            id: Clock.id(),
+            event: event.id,
+            guest: (guest.id, guest.version),
+            people,
+            undoes: None,
+            session: session.id,
+            membership: membership.id,
+            device: Some(device.id),
+            gate: Some("North".into()),
+            fingerprint: "a party".into(),
+        }
+    }
+
+    fn undo(&self, guest: &Guest, people: i32, undoes: CheckInId) -> CheckInEntry {
+        CheckInEntry { undoes: Some(undoes), ..self.entry(guest, Some(-people)) }
+    }
+
+    async fn commit(&self, book: &Book, entry: &CheckInEntry) -> Option<CheckedIn> {
+        book.commit_check_in(self.stage.organisation.id, Clock.now(), entry).await.unwrap()
+    }
+
+    async fn numbers(&self, book: &Book, entry: &CheckInEntry) -> Option<(i32, i32, i32)> {
+        self.commit(book, entry).await.map(|written| (written.seq, written.people, written.arrived))
+    }
+}
+
+on_both_books!(a_party_is_numbered_and_counted);
+async fn a_party_is_numbered_and_counted(books: Books) {
+    let door = Door::open(&books).await;
+    let guest = door.guest(&books, "Zoë", 4).await;
+    let one = door.entry(&guest, Some(1));
+    assert_eq!(door.numbers(&books.a, &one).await, Some((1, 1, 1)));
+    assert_eq!(door.numbers(&books.b, &one).await, None, "an id is written once");
+    assert_eq!(door.numbers(&books.b, &door.entry(&guest, Some(4))).await, None, "more than remain");
+    let rest = door.entry(&guest, None);
+    assert_eq!(door.numbers(&books.b, &rest).await, Some((2, 3, 4)));
+    assert_eq!(door.numbers(&books.a, &door.entry(&guest, None)).await, None, "nobody remains");
+    assert_eq!(door.numbers(&books.a, &door.undo(&guest, 1, one.id)).await, Some((3, -1, 3)));
+    assert_eq!(door.numbers(&books.b, &door.undo(&guest, 1, one.id)).await, None, "taken back once");
+    assert_eq!(door.numbers(&books.b, &door.entry(&guest, None)).await, Some((4, 1, 4)));
+    assert_eq!(books.b.guest(guest.organisation_id, guest.id).await.unwrap().unwrap().guest.arrived, 4);
+    let told = books.b.check_ins(guest.organisation_id, guest.id).await.unwrap();
+    assert_eq!(told.iter().map(|c| (c.seq, c.people, c.arrived)).collect::<Vec<_>>(), [(1, 1, 1), (2, 3, 4), (3, -1, 3), (4, 1, 4)]);
+    assert_eq!(told[2].undoes, Some(one.id));
+}
+
+on_both_books!(a_party_of_ten_before_sixteen_phones);
+async fn a_party_of_ten_before_sixteen_phones(books: Books) {
+    let door = Door::open(&books).await;
+    for people in [1, 3] {
+        let guest = door.guest(&books, "Ten", 10).await;
+        let entries: Vec<CheckInEntry> = (0..16).map(|_| door.entry(&guest, Some(people))).collect();
+        let door = &door;
+        let commits = entries.iter().enumerate().map(|(n, entry)| door.commit(books.turn(n), entry));
+        let mut written: Vec<i32> = join_all(commits).await.into_iter().flatten().map(|written| written.seq).collect();
+        written.sort_unstable();
+        assert_eq!(written, (1..=10 / people).collect::<Vec<_>>());
+    }
+    assert_eq!(books.total("select count(*) from guests where arrived > party_size").await, 0);
+}
+
+on_both_books!(one_id_and_one_undo_win_once);
+async fn one_id_and_one_undo_win_once(books: Books) {
+    let door = Door::open(&books).await;
+    let (guest, other) = (door.guest(&books, "Zoë", 9).await, door.guest(&books, "Max", 9).await);
+    let first = door.entry(&guest, Some(2));
+    let same_id = CheckInEntry { id: first.id, ..door.entry(&other, Some(2)) };
+    let attempts = (0..8).map(|n| (n, if n % 4 < 2 { &first } else { &same_id }));
+    let outcomes = join_all(attempts.map(async |(n, entry)| {
+        // Two parties and one id: who comes second may also be told that the id was taken in the same instant.
+        match books.turn(n).commit_check_in(door.stage.organisation.id, Clock.now(), entry).await {
+            Ok(written) => written.is_some(),
+            Err(LedgerError::Moved) => false,
+            Err(error) => panic!("{error}"),
+        }
+    }))
+    .await;
+    assert_eq!(outcomes.into_iter().filter(|written| *written).count(), 1);
+
+    let entry = door.entry(&guest, Some(1));
+    assert!(door.commit(&books.a, &entry).await.is_some());
+    let undoes: Vec<CheckInEntry> = (0..8).map(|_| door.undo(&guest, 1, entry.id)).collect();
+    let written = join_all(undoes.iter().enumerate().map(|(n, undo)| door.commit(books.turn(n), undo))).await;
+    assert_eq!(written.into_iter().flatten().count(), 1);
+    let rows = books.number("select count(*) from guest_check_ins where guest_id = $1", guest.id).await;
+    let last = books.number("select cast(max(seq) as bigint) from guest_check_ins where guest_id = $1", guest.id).await;
+    assert_eq!(rows, last, "the numbers have no gap");
+}
+
+on_both_books!(what_was_decided_before_a_change_is_not_written_after_it);
+async fn what_was_decided_before_a_change_is_not_written_after_it(books: Books) {
+    let mut door = Door::open(&books).await;
+    let mut guest = door.guest(&books, "Zoë", 99).await;
+    for part in Part::ALL {
+        let decided = door.entry(&guest, Some(1));
+        door.stage.move_on(&books.b, part).await;
+        assert_eq!(door.commit(&books.a, &decided).await, None, "{part:?} has moved");
+        assert!(door.commit(&books.a, &door.entry(&guest, Some(1))).await.is_some(), "{part:?} stands");
+    }
+    let decided = door.entry(&guest, Some(1));
+    guest.version += 1;
+    guest.removed_at = Some(Clock.now());
+    door.store(&books.b, guest.clone()).await.unwrap();
+    assert_eq!(door.commit(&books.a, &decided).await, None, "the guest was struck off");
+    assert_eq!(books.number("select count(*) from guest_check_ins where guest_id = $1", guest.id).await, 4);
+}
+
+on_both_books!(a_party_is_not_made_smaller_than_who_is_in);
+async fn a_party_is_not_made_smaller_than_who_is_in(books: Books) {
+    let door = Door::open(&books).await;
+    let guest = door.guest(&books, "Zoë", 4).await;
+    door.commit(&books.a, &door.entry(&guest, Some(3))).await.unwrap();
+    let smaller = |party_size, version| Guest { party_size, version, ..guest.clone() };
+    assert!(matches!(door.store(&books.b, smaller(2, 2)).await, Err(LedgerError::Moved)));
+    assert!(matches!(door.store(&books.b, smaller(3, 3)).await, Err(LedgerError::Moved)), "on another version");
+    door.store(&books.b, smaller(3, 2)).await.unwrap();
+    let stands = books.a.guest(guest.organisation_id, guest.id).await.unwrap().unwrap().guest;
+    assert_eq!((stands.party_size, stands.arrived, stands.version), (3, 3, 2));
+}
+
+on_both_books!(a_change_of_lists_is_whole_or_nothing);
+async fn a_change_of_lists_is_whole_or_nothing(books: Books) {
+    let door = Door::open(&books).await;
+    let (known, new) = (door.guest(&books, "Zoë", 4).await, door.new_guest("Max", 1));
+    let moved = async |change: GuestChange| assert!(matches!(books.b.store_guests(&change).await, Err(LedgerError::Moved)));
+    moved(door.change(|change| change.guests = vec![new.clone(), Guest { version: 3, ..known.clone() }])).await;
+    moved(door.change(|change| {
+        change.guests = vec![new.clone()];
+        change.on_list = Some((door.list.id, 2));
+    }))
+    .await;
+    let stale = Guard::Session { id: door.stage.session.id, version: 7 };
+    moved(GuestChange { guards: vec![stale], ..door.change(|change| change.guests = vec![new.clone()]) }).await;
+    let namesake = GuestList { id: Clock.id(), ..door.list.clone() };
+    let taken = books.b.store_guests(&door.change(|change| change.lists = vec![namesake.clone()])).await;
+    assert!(matches!(taken, Err(LedgerError::Taken(_))), "{taken:?}");
+    assert_eq!(books.rows("guests").await, 1);
+
+    let struck = GuestList { removed_at: Some(Clock.now()), version: 2, ..door.list.clone() };
+    books.b.store_guests(&door.change(|change| change.lists = vec![struck])).await.unwrap();
+    let gone = books.a.guest(known.organisation_id, known.id).await.unwrap().unwrap().guest;
+    assert_eq!((gone.removed_at.is_some(), gone.version), (true, 2), "who is on a list is struck off with it");
+    books.a.store_guests(&door.change(|change| change.lists = vec![namesake])).await.unwrap();
+}
+
+on_both_books!(search_finds_by_parts_pages_by_name_and_is_quick);
+async fn search_finds_by_parts_pages_by_name_and_is_quick(books: Books) {
+    const GUESTS: usize = 10_000;
+    let door = Door::open(&books).await;
+    let given = ["José", "Zoë", "Łukasz", "Søren", "Фёдор", "محمّد", "太郎", "Νίκος", "İpek", "Anna_%"];
+    let guests: Vec<Guest> = (0..GUESTS).map(|n| door.new_guest(&format!("{} Number{n:05}", given[n % given.len()]), 2)).collect();
+    for chunk in guests.chunks(1_000) {
+        books.a.store_guests(&door.change(|change| change.guests = chunk.to_vec())).await.unwrap();
+    }
+    let organisation = door.stage.organisation.id;
+    let event = door.stage.event.id;
+    let first = Page { limit: 100, after: Uuid::nil() };
+    let find = async |words: Vec<String>| {
+        let search = GuestSearch { words, ..GuestSearch::default() };
+        books.b.guests(organisation, event, &search, first).await.unwrap()
+    };
+    for wild in ["_", "%", "\\"] {
+        assert_eq!(find(vec![wild.to_owned()]).await.len(), 0, "{wild} is a letter like any other");
+    }
+    for (query, found) in [
+        ("lukasz 00002", 1),
+        ("09993 SOREN", 1),
+        ("федор 04", 100),
+        ("number01234", 1),
+        ("01234 number фёдор", 1),
+        ("nobody", 0),
+        ("anna_%", 100),
+        ("_%_", 100),
+        ("", 100),
+    ] {
+        let mut quickest = Duration::MAX;
+        for _ in 0..5 {
+            let begun = Instant::now();
+            let names: Vec<String> = find(words(query)).await.into_iter().map(|listed| listed.guest.name).collect();
+            quickest = quickest.min(begun.elapsed());
+            assert_eq!(names.len(), found, "{query}: {names:?}");
+        }
+        eprintln!("{query:?} among {GUESTS} guests took {quickest:?}");
+        // Milliseconds, and what a busy machine adds.
+        assert!(quickest < Duration::from_millis(100), "{query} took {quickest:?}");
+    }
+
+    let mut after = Uuid::nil();
+    let mut names = Vec::new();
+    loop {
+        let page = books.a.guests(organisation, event, &GuestSearch::default(), Page { limit: 999, after }).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.guest.id.0;
+        names.extend(page.into_iter().map(|listed| listed.guest.name_key));
+    }
+    assert_eq!(names.len(), GUESTS);
+    assert!(names.is_sorted());
+
+    door.commit(&books.a, &door.entry(&guests[0], Some(1))).await.unwrap();
+    door.commit(&books.a, &door.entry(&guests[1], None)).await.unwrap();
+    for (arrival, found) in [(Arrival::Part, vec![guests[0].id]), (Arrival::All, vec![guests[1].id])] {
+        let search = GuestSearch { arrival: Some(arrival), list: Some(door.list.id), ..GuestSearch::default() };
+        let ids: Vec<_> = books.b.guests(organisation, event, &search, first).await.unwrap().iter().map(|l| l.guest.id).collect();
+        assert_eq!(ids, found);
+    }
+    let elsewhere = GuestSearch { list: Some(Clock.id()), ..GuestSearch::default() };
+    assert!(books.b.guests(organisation, event, &elsewhere, first).await.unwrap().is_empty());
+    assert_eq!(books.a.guest_census(event).await.unwrap(), (1, 10_000));
+}
