@@ -130,6 +130,11 @@ pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Resul
     T::deserialize(from).map(Some)
 }
 
+/// In a change, a field that is null differs from one that is absent: null takes the value away.
+pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(from).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

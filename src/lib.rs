@@ -10,8 +10,9 @@
 //! | [`door`], [`pos`] | a scan, a sale: request, facts, decide, commit, answer |
 //! | [`ledger`] | the book: what is true, written once and kept |
 //!
-//! Beside the corridor: [`session`] signs people in and keeps hot copies, [`event`] keeps events and their tickets, [`device`] enrols
-//! phones and terminals, [`team`] says who may do what, [`may`] answers questions, [`push`] tells terminals at once what has changed.
+//! Beside the corridor: [`session`] signs people in and keeps hot copies, [`event`] keeps events and their tickets, [`guestlist`] those
+//! who come without one, [`device`] enrols phones and terminals, [`team`] says who may do what, [`may`] answers questions, [`push`] tells
+//! terminals at once what has changed.
 //! What all of them stand on: [`ids`], [`money`], [`faults`], `shapes`, [`walk`], [`clock`] (the only place that asks the time) and
 //! [`limits`] (every limit in one table).
 //! [`gateway`] opens the rooms, [`errand`] is how a command reaches one that runs, [`config`] has every setting, [`demo`] fills an

@@ -217,7 +217,7 @@ pub const NOTE_CHARS: usize = 500;
 pub const NAME_KEY_BYTES: usize = 2_000;
 /// Characters of what is searched for.
 pub const QUERY_CHARS: usize = 200;
-/// Words of what is searched for.
+/// Words of what is searched for that count.
 pub const QUERY_WORDS: usize = 8;
 /// The first year that a body may name.
 pub const YEAR_MIN: i32 = 1;

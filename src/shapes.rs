@@ -39,6 +39,8 @@ macro_rules! shapes {
 shapes! {
     /// The name of a person, a device, a gate, an event, a ticket type, a venue.
     Name = "name", text(limits::NAME_CHARS);
+    /// What a manager writes to a guest list or to a guest; a blank one is none.
+    Note = "note", string(&format!("^[^{CONTROL}]*$")).max_length(Some(limits::NOTE_CHARS)).into();
     /// The name by which somebody signs in.
     Username = "username", text(limits::USERNAME_CHARS);
     /// What a card terminal printed.
@@ -116,6 +118,16 @@ mod tests {
             let mut faults = Faults::default();
             faults.name("/name", text);
             assert_eq!(takes::<Name>(text), faults.is_empty(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_note_is_in_the_document_what_it_is_in_a_body() {
+        let long = "n".repeat(limits::NOTE_CHARS);
+        for text in ["", " ", "vegan", "two\nlines", &long, &format!("{long}n")] {
+            let mut faults = Faults::default();
+            faults.text("/note", text, 0, limits::NOTE_CHARS);
+            assert_eq!(takes::<Note>(text), faults.is_empty(), "{text:?}");
         }
     }
 

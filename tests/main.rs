@@ -20,6 +20,7 @@ mod commands;
 mod devices;
 mod door;
 mod events;
+mod guests;
 mod ledger;
 mod operations;
 mod pos;

@@ -11,6 +11,7 @@
 //!
 //! The order is the contract's: device, event, permission, pin, event live, cash.
 
+pub mod guestlist;
 pub mod role;
 
 use enumset::EnumSet;

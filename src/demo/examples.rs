@@ -9,7 +9,7 @@ use super::{
 use crate::{
     http::{examples::Given, state::Rooms},
     ids::{EventId, OrganisationId},
-    ledger::{Page, words::DeviceKind},
+    ledger::{Page, guestlist::GuestSearch, words::DeviceKind},
     limits,
     session::sign_in::{SignInRequest, sign_in},
 };
@@ -22,8 +22,10 @@ pub async fn given(rooms: &Rooms, organisation: OrganisationId, filled: &Filled)
     let event = |place: usize| filled.events.get(place).map(|event| event.id).unwrap_or_default();
     let first_type = filled.events.first().and_then(|event| event.ticket_types.first());
     let till = filled.devices.iter().rfind(|device| device.kind == DeviceKind::Pos);
-    let devices = rooms.book.devices(organisation, Page { limit: limits::PAGE_MAX, after: Uuid::nil() }).await?;
+    let devices = rooms.book.devices(organisation, first_page()).await?;
     let scanner = devices.iter().rfind(|device| device.kind == DeviceKind::Scanner && device.revoked_at.is_none());
+    let guests = rooms.book.guests(organisation, EventId(event(0)), &GuestSearch::default(), first_page()).await?;
+    let guest = guests.first().map(|listed| &listed.guest);
     Ok(Given::from([
         ("organisation", filled.organisation.to_owned()),
         ("event", event(0).to_string()),
@@ -35,10 +37,16 @@ pub async fn given(rooms: &Rooms, organisation: OrganisationId, filled: &Filled)
         ("device", scanner.map(|device| device.id.0).unwrap_or_default().to_string()),
         ("member", user(rooms, organisation, "door").await?.to_string()),
         ("member_to_go", user(rooms, organisation, "viewer").await?.to_string()),
+        ("guest_list", guest.map(|guest| guest.list_id.0).unwrap_or_default().to_string()),
+        ("guest", guest.map(|guest| guest.id.0).unwrap_or_default().to_string()),
         ("session", session(rooms, organisation, filled).await?.to_string()),
         ("admin_password", password("admin")),
         ("seller_password", password("box-office")),
     ]))
+}
+
+fn first_page() -> Page {
+    Page { limit: limits::PAGE_MAX, after: Uuid::nil() }
 }
 
 async fn user(rooms: &Rooms, organisation: OrganisationId, username: &str) -> anyhow::Result<Uuid> {

@@ -7,7 +7,7 @@ use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{DemoDevice, DemoEvent, DemoType, DemoUser, Filled, OddTicket, examples};
+use super::{DemoDevice, DemoEvent, DemoType, DemoUser, Filled, OddTicket, examples, guests::ensure_guests};
 use crate::{
     clock::{Clock, Moment},
     device::{enrol::make_code, manage::waiting},
@@ -78,6 +78,9 @@ pub async fn fill(rooms: &Rooms, base_url: &str) -> anyhow::Result<Filled> {
     Import::by_operator(book, clock, imported).make(Cursor::new(EXPORT)).await?;
     events.push(imported);
     let pinned = events.first().copied();
+    if let Some(event) = pinned {
+        ensure_guests(book, clock, organisation, event).await?;
+    }
     let users = ensure_users(book, office, clock, organisation, pinned).await?;
     let devices = ensure_devices(book, clock, organisation).await?;
     let mut told = Vec::new();

@@ -4,6 +4,7 @@
 
 mod examples;
 mod fill;
+mod guests;
 mod tell;
 
 pub use fill::fill;

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::{EventError, EventView, TicketTypeView, nullable, view, view_type};
+use super::{EventError, EventView, TicketTypeView, view, view_type};
 use crate::{
     authorise::{self, Clerk, Mandate, Refused, Visible},
     clock::{Clock, Moment},
-    faults::{Faults, Whole, present},
+    faults::{Faults, Whole, nullable, present},
     ids::{EventId, OrganisationId, TicketTypeId},
     ledger::{
         Book, LedgerError, Page,

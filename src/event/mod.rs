@@ -5,7 +5,7 @@ pub mod import;
 pub mod upload;
 pub mod warm;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 
 pub use crate::ledger::words::TicketStatus;
 use crate::{
@@ -134,11 +134,6 @@ pub fn view_type(ticket_type: &TicketType, tender: Tender) -> TicketTypeView {
         valid_from: ticket_type.valid_from.map(Stamp),
         valid_until: ticket_type.valid_until.map(Stamp),
     }
-}
-
-/// In a change, a field that is null differs from one that is absent: null takes the value away.
-fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::<T>::deserialize(from).map(Some)
 }
 
 /// Cuts what hardware scanners add: white space and control characters at the ends.

@@ -22,7 +22,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
 pub use self::accept::Peer;
-use self::routes::{devices, door, events, may, operations, sales, scans, sessions, stream, team};
+use self::routes::{devices, door, events, guests, may, operations, sales, scans, sessions, stream, team};
 use self::{
     examples::Given,
     layers::Desk,
@@ -62,6 +62,14 @@ fn calls() -> OpenApiRouter<House> {
         .routes(routes!(events::create_type))
         .routes(routes!(events::patch_type))
         .routes(routes!(events::upload))
+        // guest lists
+        .routes(routes!(guests::lists, guests::create_list))
+        .routes(routes!(guests::patch_list, guests::strike_list))
+        .routes(routes!(guests::add))
+        .routes(routes!(guests::search))
+        .routes(routes!(guests::one, guests::patch, guests::strike))
+        .routes(routes!(guests::check_in))
+        .routes(routes!(guests::take_back))
         // push instead of poll
         .routes(routes!(stream::stream))
         // operations

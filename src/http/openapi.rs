@@ -27,6 +27,7 @@ use utoipa::{
         (name = "sessions", description = "Signing in and out."),
         (name = "team", description = "Who may do what."),
         (name = "events", description = "Events, ticket types and tickets."),
+        (name = "guest lists", description = "Who is expected with how many people, and who has come."),
         (name = "stream", description = "Being told instead of asking."),
         (name = "operations", description = "For operators and their tools.")
     )

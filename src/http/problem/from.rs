@@ -10,6 +10,7 @@ use crate::{
     device::DeviceError,
     door::{DoorError, take_back::decide::Objection},
     event::EventError,
+    guestlist::{GuestError, check_in::CheckInError},
     ledger::LedgerError,
     may::MayError,
     pos::PosError,
@@ -204,6 +205,32 @@ impl From<EventError> for Problem {
             EventError::Refused(error) => error.into(),
             EventError::Invalid(faults) => Self::invalid(faults),
             EventError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+impl From<GuestError> for Problem {
+    fn from(error: GuestError) -> Self {
+        let conflict = |code| Self::new(StatusCode::CONFLICT, code, error.to_string());
+        match error {
+            GuestError::NameTaken => conflict(Code::NameTaken),
+            GuestError::AlreadyArrived(arrived) => conflict(Code::AlreadyArrived).with("arrived", arrived),
+            GuestError::Denied(error) => error.into(),
+            GuestError::Refused(error) => error.into(),
+            GuestError::Invalid(faults) => Self::invalid(faults),
+            GuestError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+impl From<CheckInError> for Problem {
+    fn from(error: CheckInError) -> Self {
+        match error {
+            CheckInError::IdReused => id_reused(&error),
+            CheckInError::NotAuthenticated(error) => error.into(),
+            CheckInError::Refused(error) => error.into(),
+            CheckInError::Invalid(faults) => Self::invalid(faults),
+            CheckInError::Ledger(error) => error.into(),
         }
     }
 }

@@ -70,6 +70,8 @@ words! {
         LastAdministrator = "last_administrator",
         /// Nobody changes or removes themselves.
         OwnMembership = "own_membership",
+        /// The party would be smaller than who of it is in.
+        AlreadyArrived = "already_arrived",
         /// The name is in use.
         NameTaken = "name_taken",
         /// The body has too many bytes.

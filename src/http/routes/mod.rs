@@ -3,6 +3,7 @@
 pub mod devices;
 pub mod door;
 pub mod events;
+pub mod guests;
 pub mod may;
 pub mod operations;
 pub mod sales;

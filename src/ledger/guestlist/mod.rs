@@ -259,7 +259,7 @@ words! {
 /// Which guests of an event are looked for.
 #[derive(Clone, Debug, Default)]
 pub struct GuestSearch {
-    /// Words that the name has, as [`crate::guestlist::words`] makes them; at most [`limits::QUERY_WORDS`].
+    /// Words that the name has, as [`crate::guestlist::words`] makes them; the first [`limits::QUERY_WORDS`] count.
     pub words: Vec<String>,
     /// On this list.
     pub list: Option<GuestListId>,

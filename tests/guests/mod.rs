@@ -1,0 +1,193 @@
+//! E12: guest lists. People are found by any part of their name, come in party by party or one by one, and mistakes are taken back.
+
+mod lists;
+mod races;
+mod repeated;
+mod search;
+mod who_may;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Desk, Event, House, Line, Phone, new_id, on_both};
+
+/// An event with a guest list, and a phone at its door.
+pub struct Door {
+    pub event: Event,
+    pub list: String,
+    pub phone: Phone,
+}
+
+impl Door {
+    pub async fn open(house: &House) -> Self {
+        let event = house.admin.event("Gala").await;
+        let list = new_list(&house.admin.line, &event, "Friends").await;
+        let scanner = house.admin.hire("scanner").await;
+        Self { phone: house.admin.phone(&scanner).await, event, list }
+    }
+
+    /// Puts one guest on the list, and answers the id.
+    pub async fn guest(&self, house: &House, name: &str, party_size: u32) -> String {
+        let guest = json!({"id": new_id(), "name": name, "party_size": party_size});
+        let added = add(&house.admin.line, &self.list, json!([guest])).await.ok(200);
+        assert_eq!((&added["created"], &added["rejected"]), (&json!(1), &json!([])), "{added}");
+        added["guests"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Who is found, by name.
+    pub async fn find(&self, line: &Line, query: &str) -> Vec<String> {
+        names(&self.search(line, &[("q", query)]).await.ok(200))
+    }
+
+    pub async fn search(&self, line: &Line, query: &[(&str, &str)]) -> Answer {
+        Answer::to(line.request(Method::GET, &format!("/v1/events/{}/guests", self.event.id)).query(query)).await
+    }
+}
+
+pub fn names(list: &Value) -> Vec<String> {
+    list["items"].as_array().unwrap().iter().map(|guest| guest["name"].as_str().unwrap().to_owned()).collect()
+}
+
+pub async fn new_list(line: &Line, event: &Event, name: &str) -> String {
+    let made = line.post(&format!("/v1/events/{}/guest-lists", event.id), &json!({"name": name})).await.ok(201);
+    made["id"].as_str().unwrap().to_owned()
+}
+
+pub async fn add(line: &Line, list: &str, guests: Value) -> Answer {
+    line.post(&format!("/v1/guest-lists/{list}/guests"), &json!({"guests": guests})).await
+}
+
+/// A check-in with a new id, of so many people or of all that remain.
+pub fn check_in_of(people: Option<u32>) -> Value {
+    match people {
+        Some(people) => json!({"id": new_id(), "people": people}),
+        None => json!({"id": new_id()}),
+    }
+}
+
+/// What whoever stands at the list does, signed in on whatever.
+impl Desk {
+    pub async fn send_check_in(&self, guest: &str, check_in: &Value) -> Answer {
+        self.line.post(&format!("/v1/guests/{guest}/check-ins"), check_in).await
+    }
+
+    /// Lets people in who must be let in.
+    pub async fn lets_in(&self, guest: &str, people: Option<u32>) -> Value {
+        let answer = self.send_check_in(guest, &check_in_of(people)).await.ok(200);
+        assert_eq!((&answer["verdict"], &answer["reason"]), (&json!("admit"), &Value::Null), "{answer}");
+        answer
+    }
+
+    /// Turns people away for this reason.
+    pub async fn turns_away(&self, guest: &str, people: Option<u32>, reason: &str) -> Value {
+        let answer = self.send_check_in(guest, &check_in_of(people)).await.ok(200);
+        assert_eq!((&answer["verdict"], &answer["reason"]), (&json!("refuse"), &json!(reason)), "{answer}");
+        assert_eq!(answer["check_in"], Value::Null, "{answer}");
+        assert!(answer["message"].as_str().is_some_and(|message| !message.is_empty()), "{answer}");
+        answer
+    }
+
+    pub async fn undo_check_in(&self, check_in: &Value) -> Answer {
+        self.line.delete(&format!("/v1/check-ins/{}", check_in["id"].as_str().unwrap())).await
+    }
+}
+
+/// Party, who of it is in, and who is missing.
+pub fn party(answer: &Value) -> [i64; 3] {
+    ["party_size", "arrived", "remaining"].map(|name| answer["guest"][name].as_i64().unwrap_or_else(|| panic!("no {name}: {answer}")))
+}
+
+on_both!(a_party_comes_in_part_by_part);
+async fn a_party_comes_in_part_by_part(house: House) {
+    let door = Door::open(&house).await;
+    let guest = door.guest(&house, "Zoë Straßer", 4).await;
+    let phone = door.phone.at(house.b());
+    let first = phone.lets_in(&guest, Some(1)).await;
+    assert_eq!((party(&first), &first["check_in"]["seq"], &first["check_in"]["people"]), ([4, 1, 3], &json!(1), &json!(1)));
+    assert_eq!(first["guest"]["name"], "Zoë Straßer");
+    assert_eq!(first["guest"]["list"], json!({"id": door.list, "name": "Friends"}));
+    assert_eq!(first["check_in"]["device"]["id"], json!(phone.device.id));
+    let refused = phone.turns_away(&guest, Some(4), "too_many").await;
+    assert_eq!(party(&refused), [4, 1, 3]);
+    let rest = door.phone.lets_in(&guest, None).await;
+    assert_eq!((party(&rest), &rest["check_in"]["people"]), ([4, 4, 0], &json!(3)));
+    door.phone.turns_away(&guest, None, "party_complete").await;
+    door.phone.turns_away(&guest, Some(1), "party_complete").await;
+    let counted = house.book.count("select count(*) from guest_check_ins where event_id = $1", &[&door.event.id]).await;
+    assert_eq!(counted, 2, "a refusal writes nothing");
+}
+
+on_both!(a_mistake_is_taken_back_by_a_new_movement);
+async fn a_mistake_is_taken_back_by_a_new_movement(house: House) {
+    let door = Door::open(&house).await;
+    let guest = door.guest(&house, "Zoë", 4).await;
+    let check_in = door.phone.lets_in(&guest, None).await;
+    let undone = door.phone.at(house.b()).undo_check_in(&check_in).await;
+    assert!(!undone.replayed());
+    let undone = undone.ok(200);
+    assert_eq!((party(&undone), &undone["id"]), ([4, 0, 4], &check_in["id"]));
+    assert_eq!((&undone["check_in"]["people"], &undone["check_in"]["undoes"]), (&json!(-4), &check_in["id"]));
+    door.phone.lets_in(&guest, Some(2)).await;
+    let told = door.phone.line.get(&format!("/v1/guests/{guest}")).await.ok(200);
+    let people: Vec<_> = told["check_ins"].as_array().unwrap().iter().map(|row| (&row["seq"], &row["people"])).collect();
+    assert_eq!(people, [(&json!(1), &json!(4)), (&json!(2), &json!(-4)), (&json!(3), &json!(2))]);
+    assert_eq!((&told["arrived"], &told["remaining"]), (&json!(2), &json!(2)));
+    // What took something back is no check-in.
+    door.phone.undo_check_in(&undone["check_in"]).await.problem(404, "not_found");
+}
+
+on_both!(who_is_struck_off_comes_in_no_more_and_stays_in_the_book);
+async fn who_is_struck_off_comes_in_no_more_and_stays_in_the_book(house: House) {
+    let door = Door::open(&house).await;
+    let guest = door.guest(&house, "Zoë", 4).await;
+    let check_in = door.phone.lets_in(&guest, Some(1)).await;
+    house.admin.line.delete(&format!("/v1/guests/{guest}")).await.ok(204);
+    door.phone.at(house.b()).turns_away(&guest, Some(1), "struck_off").await;
+    assert_eq!(door.find(&door.phone.line, "zoe").await, Vec::<String>::new());
+    let told = house.admin.line.get(&format!("/v1/guests/{guest}")).await.ok(200);
+    assert_eq!((&told["arrived"], told["removed_at"].is_string()), (&json!(1), true));
+    house.admin.line.patch(&format!("/v1/guests/{guest}"), &json!({"party_size": 9})).await.problem(404, "not_found");
+    // Taking back what happened before is still a correction.
+    assert_eq!(party(&door.phone.undo_check_in(&check_in).await.ok(200)), [4, 0, 4]);
+}
+
+on_both!(the_record_of_check_ins_refuses_to_be_changed);
+async fn the_record_of_check_ins_refuses_to_be_changed(house: House) {
+    let door = Door::open(&house).await;
+    let guest = door.guest(&house, "Zoë", 4).await;
+    door.phone.lets_in(&guest, Some(1)).await;
+    let mut statements = vec![
+        "update guest_check_ins set people = people + 1",
+        "update guest_check_ins set seq = seq",
+        "delete from guest_check_ins",
+        "update guests set arrived = 5",
+        "update guests set party_size = 0",
+    ];
+    match house.setup {
+        crate::support::Setup::Shared => statements.extend(["truncate guest_check_ins", "truncate guest_check_ins cascade"]),
+        crate::support::Setup::Embedded => {
+            statements.push("pragma recursive_triggers = on; insert or replace into guest_check_ins select * from guest_check_ins")
+        }
+    }
+    for statement in statements {
+        assert!(house.book.execute(statement).await.is_err(), "the book let through: {statement}");
+    }
+    let sum = "select cast(sum(people * 100 + seq) as bigint) from guest_check_ins";
+    assert_eq!(house.book.count(sum, &[]).await, 101);
+}
+
+on_both!(a_guest_is_in_no_log);
+async fn a_guest_is_in_no_log(mut house: House) {
+    let door = Door::open(&house).await;
+    let guest = door.guest(&house, "Ophelia Unheard", 2).await;
+    door.find(&door.phone.line, "unheard").await;
+    let check_in = door.phone.lets_in(&guest, None).await;
+    door.phone.turns_away(&guest, None, "party_complete").await;
+    door.phone.undo_check_in(&check_in).await.ok(200);
+    add(&house.admin.line, &door.list, json!([{"name": "Ophelia Unheard", "party_size": 0}])).await.ok(200);
+    let log = house.close().to_lowercase();
+    assert!(log.contains("check-ins"), "the log is there");
+    for name in ["ophelia", "unheard"] {
+        assert!(!log.contains(name), "{name} is in the log");
+    }
+}
