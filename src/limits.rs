@@ -261,6 +261,10 @@ pub const STREAM_FAREWELL: Duration = Duration::from_secs(2);
 pub const STOCK_POLL: Duration = Duration::from_millis(250);
 /// Time between two looks at the stock, at the least.
 pub const STOCK_REST: Duration = Duration::from_millis(50);
+/// Time between two looks at the stock, when a look takes long.
+pub const STOCK_REST_MOST: Duration = Duration::from_secs(1);
+/// Time between two counts of the attendance, when a count takes long.
+pub const ATTENDANCE_REST_MOST: Duration = Duration::from_secs(20);
 /// Time between two counts of the attendance of events that somebody watches, at the least.
 pub const ATTENDANCE_REST: Duration = Duration::from_secs(1);
 /// Events whose attendance one stream tells.

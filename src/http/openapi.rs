@@ -18,6 +18,8 @@ use utoipa::{
             `application/problem+json` with a stable `code`. Clients make the ids of scans and sales and keep them before they send: \
             the same id again finds the first answer."
     ),
+    // What the stream tells stands in no body that the document could show.
+    components(schemas(crate::push::StateView, crate::push::StockView, crate::push::AttendanceView)),
     modifiers(&Tokens),
     security(("token" = [])),
     tags(

@@ -4,7 +4,7 @@
 //! other. So each gateway looks by itself, once for all who watch, never for more than a small part of its time, and not at all
 //! while nobody watches.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use dashmap::DashMap;
 use tokio::time::{sleep, timeout, timeout_at};
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     ids::{EventId, OrganisationId},
+    ledger::LedgerError,
     limits,
 };
 
@@ -39,18 +40,20 @@ pub(super) async fn watch_stock(room: Arc<Room>) {
         last.retain(|event, _| watched.contains_key(event) && !anew.contains(event));
         stirred.mark_unchanged();
         let begun = room.clock.mark();
-        look(&room, &watched, &mut last).await;
-        let rest = rest(room.clock.since(begun), limits::STOCK_REST);
+        let looked = look(&room, &watched, &mut last).await;
+        let rest = rest(looked, room.clock.since(begun), limits::STOCK_REST..=limits::STOCK_REST_MOST);
         sleep(rest).await;
         // Time out or not: it is time for the next look.
         let _ = timeout(limits::STOCK_POLL.saturating_sub(rest), stirred.changed()).await;
     }
 }
 
-async fn look(room: &Room, watched: &BTreeMap<EventId, OrganisationId>, last: &mut BTreeMap<EventId, Arc<StockView>>) {
-    // A book that does not answer is asked again next time.
-    let Ok(all) = room.book.events_by_id(watched.keys().copied().collect()).await else { return };
-    for facts in &all {
+async fn look(
+    room: &Room,
+    watched: &BTreeMap<EventId, OrganisationId>,
+    last: &mut BTreeMap<EventId, Arc<StockView>>,
+) -> Result<(), LedgerError> {
+    for facts in &room.book.events_by_id(watched.keys().copied().collect()).await? {
         let stock = StockView::of(facts);
         if last.get(&facts.event.id).is_none_or(|last| **last != stock) {
             let stock = Arc::new(stock);
@@ -58,6 +61,7 @@ async fn look(room: &Room, watched: &BTreeMap<EventId, OrganisationId>, last: &m
             room.seats.call(facts.event.organisation_id, News::Stock(stock));
         }
     }
+    Ok(())
 }
 
 /// Watches the attendance, every [`limits::ATTENDANCE_REST`]: counting goes through every movement of an event.
@@ -74,35 +78,39 @@ pub(super) async fn watch_attendance(room: Arc<Room>) {
             continue;
         }
         let begun = room.clock.mark();
+        let mut counted = Ok(());
         for (event, organisation) in &watched {
-            count(&room, *organisation, *event).await;
+            counted = counted.and(count(&room, *organisation, *event).await);
         }
-        let next = room.clock.deadline(rest(room.clock.since(begun), limits::ATTENDANCE_REST));
+        let rest = rest(counted, room.clock.since(begun), limits::ATTENDANCE_REST..=limits::ATTENDANCE_REST_MOST);
+        let next = room.clock.deadline(rest);
         // Whoever begins to watch an event that was not counted yet does not wait for the others.
         while let Ok(Ok(())) = timeout_at(next, moved.changed()).await {
             for (event, organisation) in room.seats.attendance() {
                 if !room.counts.contains_key(&event) {
-                    count(&room, organisation, event).await;
+                    // What the book does not answer is asked again in the next round.
+                    let _ = count(&room, organisation, event).await;
                 }
             }
         }
     }
 }
 
-async fn count(room: &Room, organisation: OrganisationId, event: EventId) {
-    let counted = async {
-        Ok::<_, crate::ledger::LedgerError>((room.book.event_named(event).await?, room.book.attendance(organisation, event).await?))
-    };
-    // A book that does not answer is asked again next time.
-    let Ok((Some(named), attendance)) = counted.await else { return };
+async fn count(room: &Room, organisation: OrganisationId, event: EventId) -> Result<(), LedgerError> {
+    let Some(named) = room.book.event_named(event).await? else { return Ok(()) };
+    let attendance = room.book.attendance(organisation, event).await?;
     let counted = Arc::new(AttendanceView { event: named, attendance });
     let last = room.counts.insert(event, Arc::clone(&counted));
     if last.is_none_or(|last| last != counted) {
         room.seats.call(organisation, News::Attendance(counted));
     }
+    Ok(())
 }
 
-/// How long to rest after a look that cost so much.
-fn rest(cost: Duration, least: Duration) -> Duration {
-    (cost * limits::SAMPLER_REST).max(least)
+/// How long to rest after a look that took so long. Time in which the book did not answer cost nobody anything.
+fn rest(looked: Result<(), LedgerError>, took: Duration, within: RangeInclusive<Duration>) -> Duration {
+    match looked {
+        Ok(()) => (took * limits::SAMPLER_REST).clamp(*within.start(), *within.end()),
+        Err(_) => *within.start(),
+    }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::listen;
-use crate::support::{House, basket, card, on_both};
+use crate::support::{House, Plan, basket, card, on_both, until};
 
 on_both!(what_changed_while_nobody_listened_is_told_afterwards);
 async fn what_changed_while_nobody_listened_is_told_afterwards(house: House) {
@@ -101,4 +101,34 @@ async fn what_the_log_does_not_know_any_more_is_told_anew(house: House) {
     // As housekeeping does after very many changes.
     house.book.execute("delete from changes where seq < (select change_seq from book)").await.unwrap();
     phone.line.listen_since("", Some(&last)).await.hears_next("state").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_outlives_a_book_that_is_away() {
+    let house = Plan::shared().open().await;
+    let event = house.admin.event("Gala").await;
+    let seat = house.admin.ticket_type_with(&event, json!({"name": "Seat", "price": "12.50", "quota": 10})).await;
+    let seller = house.admin.hire("box_office").await;
+    let till = house.admin.till(&seller).await;
+    let mut stream = till.at(house.b()).line.listen(&format!("?attendance={}", event.id)).await;
+    stream.hears_next("state").await;
+    stream.hears_next("attendance").await;
+    house.database().shut_out().await;
+    until("the gateway says that it is not ready", || async { house.b().get("/readyz").await.status == 503 }).await;
+    house.database().let_in().await;
+    until("both gateways are ready again", || async {
+        house.a().get("/readyz").await.status == 200 && house.b().get("/readyz").await.status == 200
+    })
+    .await;
+    let mut sale = crate::support::sale_of(&event, basket(&[(&seat, 1)]), card());
+    sale["admit"] = json!(true);
+    till.send_sale(&sale).await.ok(201);
+    house.admin.line.patch(&format!("/v1/events/{}", event.id), &json!({"name": "Grand gala"})).await.ok(200);
+    house.admin.change(&seller, json!({"revoke": ["pos:cash"]})).await;
+    let (mut open, begun) = (vec!["stock", "attendance", "event", "permissions"], std::time::Instant::now());
+    while !open.is_empty() {
+        let heard = stream.next().await.expect("the stream goes on");
+        open.retain(|name| *name != heard.name);
+    }
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10), "told after {:?}", begun.elapsed());
 }

@@ -35,12 +35,12 @@ use crate::{
 ///
 /// | event | data | when |
 /// |---|---|---|
-/// | `state` | `{session, device, events: [...]}` | at the beginning, and whenever other events than before may be seen: takes the place of all that was told before. `events` are those named in `?events=`, or the live ones that the caller may see (the newest 100) |
+/// | `state` | a `stream_state`: `{session, device, events: [...]}` | at the beginning, and whenever other events than before may be seen: takes the place of all that was told before. `events` are those named in `?events=`, or the live ones that the caller may see (the newest 100) |
 /// | `permissions` | a `session` | the role, single permissions or events of the member changed, and with them perhaps `pinned_event` |
 /// | `device` | a `device` | the device that the session was begun on was renamed, or stands at another gate |
 /// | `event` | an `event`, ticket types and prices included | an event that the caller may see is new, or has changed in any way |
-/// | `stock` | `{event, ticket_types: [{id, left}]}` | something was sold, held, given back or uploaded; for the events of `state`, and those that have come live since |
-/// | `attendance` | `{event, tickets, admitted, inside, by_type, by_gate}` | people came or went; at once for each event in `?attendance=`, then whenever it differs, about once a second |
+/// | `stock` | a `stock`: `{event, ticket_types: [{id, left}]}` | something was sold, held, given back or uploaded; for the events of `state`, and those that have come live since |
+/// | `attendance` | a `live_attendance`: `{event, tickets, admitted, inside, by_type, by_gate}` | people came or went; at once for each event in `?attendance=`, then whenever it differs, about once a second |
 /// | `session` | the problem that the next call would be answered with (`code`, `detail`, `displaced_by`…) | the session is over: displaced, ended, expired, its device revoked or its member suspended. The stream ends |
 ///
 /// What a session may see and do is read anew with each change of it. Listening is no use of a session: its idle time runs on.
