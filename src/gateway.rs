@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
+use chrono::TimeDelta;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -115,7 +116,7 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
             clock,
         },
         office: Office { book: book.clone(), passwords, clock },
-        metrics: Arc::new(Metrics::new(push.figures())),
+        metrics: Arc::new(Metrics::new(push.figures(), book.refused_lost())),
         push,
         uploads: Semaphore::new(limits::UPLOADS_AT_ONCE),
         book,
@@ -127,7 +128,7 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
     Ok(House(Arc::new(rooms)))
 }
 
-/// Keeps the log of changes short, and keys no longer than their tokens.
+/// Keeps the log of changes and that of refused scans short, and keys no longer than their tokens.
 async fn keep_house(book: Book, clock: Clock) {
     loop {
         if let Err(error) = book.note(Note::PruneKeys(of_no_more_use_before(clock.now()))).await {
@@ -135,6 +136,10 @@ async fn keep_house(book: Book, clock: Clock) {
         }
         if let Err(error) = book.note(Note::PruneChanges).await {
             tracing::warn!(error = %error, "the log of changes was not pruned");
+        }
+        let before = clock.now() - TimeDelta::days(limits::REFUSED_DAYS);
+        if let Err(error) = book.note(Note::PruneRefused(before)).await {
+            tracing::warn!(error = %error, "old refused scans were not forgotten");
         }
         sleep(limits::HOUSEKEEPING).await;
     }

@@ -48,6 +48,8 @@ ids! {
     TicketId;
     /// A scan; made by the device.
     ScanId;
+    /// A scan that was refused, in the log of those.
+    RefusedScanId;
     /// A sale; made by the device.
     SaleId;
     /// A guest list of one event.
@@ -83,4 +85,4 @@ macro_rules! into_uuid {
         }
     )*};
 }
-into_uuid! { OrganisationId UserId MembershipId DeviceId EnrolmentId SessionId EventId TicketTypeId TicketId ScanId SaleId GuestListId GuestId CheckInId }
+into_uuid! { OrganisationId UserId MembershipId DeviceId EnrolmentId SessionId EventId TicketTypeId TicketId ScanId RefusedScanId SaleId GuestListId GuestId CheckInId }

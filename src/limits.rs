@@ -136,6 +136,19 @@ pub const FAILED_SIGN_INS_SECONDS: i64 = 60;
 /// User names and sources whose failures are remembered.
 pub const FAILED_SIGN_INS_REMEMBERED: usize = 100_000;
 
+/// Refused scans that wait to be written down; further ones are lost.
+pub const REFUSED_QUEUE: usize = 10_000;
+/// Refused scans that are written down in one transaction; few, for on SQLite admissions wait for it.
+pub const REFUSED_BATCH: usize = 200;
+/// Time for which refused scans are gathered before they are written down together.
+pub const REFUSED_GATHER: Duration = Duration::from_millis(100);
+/// Time that is taken to write down what waits when the gateway stops.
+pub const REFUSED_DRAIN: Duration = Duration::from_secs(2);
+/// Old refused scans that are forgotten in one statement.
+pub const REFUSED_FORGOTTEN: i64 = 5_000;
+/// Connections to the book that the log of refused scans has for itself.
+pub const LOG_CONNECTIONS: usize = 1;
+
 // --- values --------------------------------------------------------------------------------------------------------
 /// Items of a list when the caller names no number.
 pub const PAGE_DEFAULT: u32 = 100;
@@ -223,6 +236,8 @@ pub const QUERY_WORDS: usize = 8;
 pub const YEAR_MIN: i32 = 1;
 /// The last year that a body may name.
 pub const YEAR_MAX: i32 = 9999;
+/// Days for which refused scans are kept.
+pub const REFUSED_DAYS: i64 = 90;
 /// Minutes after a scan or a check-in within which its device may take it back.
 pub const TAKE_BACK_MINUTES: i64 = 15;
 /// Minutes that an enrolment code works.

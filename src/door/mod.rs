@@ -8,6 +8,7 @@ pub mod attendance;
 mod commit;
 pub mod decide;
 pub mod facts;
+pub mod refused;
 pub mod request;
 pub mod take_back;
 
@@ -82,7 +83,10 @@ pub async fn scan(sources: &Sources, claims: SessionClaims, request: &Request, r
                     Err(error) => return Err(error.into()),
                 }
             }
-            Ok(Step::Refuse(reason)) if facts.sight == Sight::Fresh => return Ok(answer::refused(request, &facts, reason)),
+            Ok(Step::Refuse(reason)) if facts.sight == Sight::Fresh => {
+                refused::note(sources, request, &facts, reason);
+                return Ok(answer::refused(request, &facts, reason));
+            }
             Err(refusal) if facts.sight == Sight::Fresh => return Err(refusal),
             // Found on a copy: one fresh look confirms it, or does not.
             Ok(Step::Refuse(_)) | Err(_) => {}

@@ -72,8 +72,8 @@ fn seconds() -> Histogram {
 }
 
 impl Metrics {
-    /// Counters that stand at nothing, beside those of the streams.
-    pub fn new(streams: &push::Figures) -> Self {
+    /// Counters that stand at nothing, beside those of the streams and of the log of refused scans.
+    pub fn new(streams: &push::Figures, refused_lost: &Counter) -> Self {
         let mut registry = Registry::with_prefix("stagedoor");
         let requests = Family::<Answered, Counter<u64, AtomicU64>>::default();
         let make: fn() -> Histogram = seconds;
@@ -99,6 +99,11 @@ impl Metrics {
         registry.register("requests_in_work", "Requests that are being worked on", in_work.clone());
         registry.register("streams_open", "Streams that are open", streams.open.clone());
         registry.register("streams_dropped", "Streams cut off because their reader did not keep up", streams.dropped.clone());
+        registry.register(
+            "refused_scans_lost",
+            "Refused scans that were not written down: too many, or the book too slow",
+            refused_lost.clone(),
+        );
         Self { registry, requests, seconds: durations, rooms, verdicts, sales, up, degraded, in_work }
     }
 

@@ -38,6 +38,7 @@ fn calls() -> OpenApiRouter<House> {
         .routes(routes!(scans::scan))
         .routes(routes!(scans::take_back))
         .routes(routes!(door::attendance))
+        .routes(routes!(door::refused_scans))
         .routes(routes!(sales::sell))
         .routes(routes!(sales::one))
         .routes(routes!(may::may))

@@ -13,8 +13,8 @@ use super::{
     lease::within,
     postgres::Postgres,
     rows::{
-        Altered, Attendance, AttendanceCell, Authority, Device, Event, EventFacts, Membership, Organisation, RecordedSale, Sale, SaleLine,
-        Session, SigningKey, SoldTicket, Ticket, TicketType, User,
+        Altered, Attendance, AttendanceCell, Authority, Device, Event, EventFacts, ListedRefusal, Membership, Organisation, RecordedSale,
+        RefusalFilter, Sale, SaleLine, Session, SigningKey, SoldTicket, Ticket, TicketType, User,
     },
     sqlite::Sqlite,
     words::{EventStatus, MemberStatus, Role, SessionKind},
@@ -75,6 +75,8 @@ pub enum Note<'n> {
     PruneKeys(Moment),
     /// Forget changes that no copy can be older than.
     PruneChanges,
+    /// Forget some of the scans that were refused before this moment.
+    PruneRefused(Moment),
     /// These sessions and their devices were in use at this moment.
     Used(&'n [(SessionId, Option<DeviceId>)], Moment),
 }
@@ -412,6 +414,29 @@ on_both! {
         ).bind(session).bind(scan).fetch_optional(db))
     }
 
+    /// Refused scans of an event of this organisation, newest first: those before the id after which the page begins.
+    pub async fn refused_scans(
+        &self, organisation: OrganisationId, event: EventId, filter: &RefusalFilter, page: Page,
+    ) -> Result<Vec<ListedRefusal>, LedgerError> {
+        let before = if page.after.is_nil() { Uuid::max() } else { page.after };
+        ask!(self, limits::LEDGER_BULK, db => query_as(
+            "select r.id, r.scan_id, r.code, r.ticket_id, t.ticket_type_id, y.name as ticket_type_name, r.direction, r.reason, r.gate,
+                    r.device_id, d.name as device_name, m.user_id, u.name as user_name, r.scanned_at, r.refused_at
+             from refused_scans r
+             join devices d on d.id = r.device_id
+             join sessions s on s.id = r.session_id
+             join memberships m on m.id = s.membership_id
+             join users u on u.id = m.user_id
+             left join tickets t on t.id = r.ticket_id
+             left join ticket_types y on y.id = t.ticket_type_id
+             where r.event_id = $1 and r.organisation_id = $2 and r.id < $3
+               and ($4 is null or r.reason = $4) and ($5 is null or r.device_id = $5) and ($6 is null or r.gate = $6)
+               and ($7 is null or r.refused_at >= $7) and ($8 is null or r.refused_at < $8)
+             order by r.id desc limit $9",
+        ).bind(event).bind(organisation).bind(before).bind(filter.reason).bind(filter.device).bind(filter.gate.as_deref())
+            .bind(filter.from).bind(filter.until).bind(i64::from(page.limit)).fetch_all(db))
+    }
+
     /// Who came to an event of this organisation, and who is inside: one statement, and so one moment.
     pub(super) async fn attendance(&self, organisation: OrganisationId, event: EventId) -> Result<Attendance, LedgerError> {
         let cells: Result<Vec<AttendanceCell>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => query_as(
@@ -481,6 +506,10 @@ on_both! {
             }
             Note::PruneChanges => {
                 query("delete from changes where seq <= (select change_seq from book) - $1").bind(limits::CHANGES_KEPT).execute(&mut *db).await?;
+            }
+            Note::PruneRefused(before) => {
+                query("delete from refused_scans where id in (select id from refused_scans where refused_at < $1 order by refused_at limit $2)")
+                    .bind(before).bind(limits::REFUSED_FORGOTTEN).execute(&mut *db).await?;
             }
             Note::Used(used, at) => {
                 for (session, device) in used {

@@ -17,6 +17,7 @@ mod lane;
 mod lease;
 mod log;
 mod postgres;
+mod refusals;
 pub mod rows;
 mod sqlite;
 pub mod words;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use dashmap::DashMap;
 use futures::FutureExt;
+use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 use tokio::{
     sync::{Mutex, watch},
@@ -47,7 +49,11 @@ use self::{
     },
     lane::Lanes,
     postgres::Postgres,
-    rows::{Altered, Attendance, Authority, Device, EventFacts, Membership, Organisation, RecordedSale, SigningKey, Ticket, User},
+    refusals::Refusals,
+    rows::{
+        Altered, Attendance, Authority, Device, EventFacts, ListedRefusal, Membership, Organisation, RecordedSale, RefusalFilter,
+        RefusedScan, SigningKey, Ticket, User,
+    },
     sqlite::Sqlite,
     words::{Role, TicketStatus},
 };
@@ -153,6 +159,13 @@ macro_rules! on {
     };
 }
 
+impl Store {
+    /// Writes refused scans down.
+    async fn log_refused(&self, batch: &[RefusedScan]) -> Result<(), LedgerError> {
+        on!(self, book => book.log_refused(batch).await)
+    }
+}
+
 /// The book, with the lanes that write to it.
 #[derive(Clone)]
 pub struct Book {
@@ -163,6 +176,7 @@ pub struct Book {
     looks: Lanes<u8, Look>,
     counts: Lanes<(OrganisationId, EventId), Count>,
     clock: Clock,
+    refusals: Arc<Refusals>,
     turns: Arc<DashMap<OrganisationId, Arc<Mutex<()>>>>,
     /// Wakes who watches the stock when this gateway has written something that it rests on.
     stock: Arc<watch::Sender<()>>,
@@ -201,6 +215,7 @@ impl Book {
             looks: look_lanes(&store, clock),
             counts: count_lanes(&store),
             clock,
+            refusals: Refusals::open(store.clone()),
             turns: Arc::default(),
             stock: Arc::default(),
             store,
@@ -306,8 +321,19 @@ impl Book {
         on!(&self.store, book => book.position().await).is_ok()
     }
 
-    /// Closes the book in order.
+    /// Writes a refused scan down, if there is time for it; never waits.
+    pub fn note_refused(&self, refused: RefusedScan) {
+        self.refusals.note(refused);
+    }
+
+    /// How many refused scans were not written down.
+    pub fn refused_lost(&self) -> &Counter {
+        self.refusals.lost()
+    }
+
+    /// Closes the book in order: what waits for the log of refused scans is written down first.
     pub async fn close(&self) {
+        self.refusals.close().await;
         if let Store::Sqlite(book) = &self.store {
             book.close().await;
         }
@@ -387,6 +413,8 @@ pass_on! {
     scanned(session: SessionId, scan: ScanId) -> Option<(EventId, String)>;
     /// The tickets of an event that have one of these codes.
     tickets_by_code(event: EventId, codes: &[&str]) -> Vec<Ticket>;
+    /// Refused scans of an event of this organisation, newest first.
+    refused_scans(organisation: OrganisationId, event: EventId, filter: &RefusalFilter, page: Page) -> Vec<ListedRefusal>;
     /// A sale of this organisation.
     sale(organisation: OrganisationId, id: SaleId) -> Option<RecordedSale>;
     /// Stores a change of guest lists, whole or not at all.

@@ -79,7 +79,7 @@ async fn a_time_that_no_book_can_hold_is_refused(house: House) {
     let door = Door::open(&house).await;
     door.ticket(&house, "A-1", "valid", 1).await;
     let mut scan = scan_of(&door.event, "A-1");
-    for odd in ["+262000-01-01T00:00:00Z", "-009999-01-01T00:00:00Z", "0001-01-01T00:00:00Z"] {
+    for odd in ["+262000-01-01T00:00:00Z", "-009999-01-01T00:00:00Z", "0000-01-01T00:00:00Z"] {
         scan["scanned_at"] = json!(odd);
         door.phone.send(&scan).await.invalid_at("/scanned_at");
     }

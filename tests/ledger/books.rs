@@ -19,6 +19,7 @@ pub struct Books {
     pub a: Book,
     pub b: Book,
     rows: support::Book,
+    pub is_postgres: bool,
     _home: Home,
 }
 
@@ -33,7 +34,7 @@ impl Books {
         let folder = TempDir::new().unwrap();
         let a = open("STAGEDOOR_DATA_DIR", folder.path().to_str().unwrap()).await;
         let rows = support::Book::sqlite(folder.path()).await;
-        Self { b: a.clone(), a, rows, _home: Home::Folder { _folder: folder } }
+        Self { b: a.clone(), a, rows, is_postgres: false, _home: Home::Folder { _folder: folder } }
     }
 
     pub async fn on_postgres() -> Self {
@@ -41,7 +42,7 @@ impl Books {
         let url = database.url();
         let a = open("STAGEDOOR_DATABASE_URL", &url).await;
         let b = open("STAGEDOOR_DATABASE_URL", &url).await;
-        Self { a, b, rows: support::Book::postgres(&url).await, _home: Home::Database { _database: database } }
+        Self { a, b, rows: support::Book::postgres(&url).await, is_postgres: true, _home: Home::Database { _database: database } }
     }
 
     /// The handle of this turn: one gateway, then the other.
@@ -62,6 +63,11 @@ impl Books {
     /// The number that a query answers.
     pub async fn total(&self, query: &str) -> i64 {
         self.rows.count(query, &[]).await
+    }
+
+    /// Keeps a statement's locks until what this answers is dropped.
+    pub async fn hold(&self, statement: &str) -> support::Held {
+        self.rows.hold(statement).await
     }
 
     /// Runs a statement past both gateways.

@@ -55,12 +55,35 @@ impl Book {
         }
     }
 
+    /// Runs a statement in a transaction that stays open, with its locks, until what this answers is dropped.
+    pub async fn hold(&self, statement: &str) -> Held {
+        let statement = AssertSqlSafe(statement.to_owned());
+        match self {
+            Self::Postgres(pool) => {
+                let mut transaction = pool.begin().await.unwrap();
+                sqlx::query(statement).execute(&mut *transaction).await.unwrap();
+                Held::Postgres { _transaction: transaction }
+            }
+            Self::Sqlite(pool) => {
+                let mut transaction = pool.begin_with("begin immediate").await.unwrap();
+                sqlx::query(statement).execute(&mut *transaction).await.unwrap();
+                Held::Sqlite { _transaction: transaction }
+            }
+        }
+    }
+
     pub async fn close(&self) {
         match self {
             Self::Postgres(pool) => pool.close().await,
             Self::Sqlite(pool) => pool.close().await,
         }
     }
+}
+
+/// A transaction that is open, and rolled back when it is dropped.
+pub enum Held {
+    Postgres { _transaction: sqlx::Transaction<'static, sqlx::Postgres> },
+    Sqlite { _transaction: sqlx::Transaction<'static, sqlx::Sqlite> },
 }
 
 /// The file is found by what SQLite writes first into it: its name is the gateway's own affair.

@@ -15,7 +15,7 @@ mod stream;
 mod wire;
 
 pub use actors::{Admin, Desk, Device, Member, Phone, Till, new_event, sale_of, scan_of, words};
-pub use book::Book;
+pub use book::{Book, Held};
 pub use command::{Finished, stagedoor};
 pub use gateway::Gateway;
 pub use house::{House, Plan, Setup};

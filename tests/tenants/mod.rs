@@ -48,6 +48,7 @@ async fn every_id_of_another_house_is_unknown(mut house: House) {
         (Method::DELETE, format!("/v1/sessions/{}", rival.phone.session_id()), Value::Null),
         (Method::GET, format!("/v1/sales/{}", rival.sale), Value::Null),
         (Method::GET, format!("/v1/events/{event}/attendance"), Value::Null),
+        (Method::GET, format!("/v1/events/{event}/refused-scans"), Value::Null),
     ] {
         let request = house.admin.line.request(method, &path);
         let request = if body.is_null() { request } else { request.json(&body) };

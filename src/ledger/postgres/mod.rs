@@ -7,6 +7,7 @@
 mod change;
 mod guestlist;
 mod look;
+mod refused;
 mod sales;
 mod scans;
 
@@ -32,6 +33,7 @@ pub struct Postgres {
     calls: Connections<Dial>,
     commits: Connections<Dial>,
     looks: Connections<Dial>,
+    logs: Connections<Dial>,
 }
 
 /// How a connection is opened, and told to be sound before it is lent again.
@@ -74,6 +76,7 @@ impl Postgres {
             calls: connect(connections)?,
             commits: connect(limits::COMMIT_CONNECTIONS)?,
             looks: connect(limits::LOOK_CONNECTIONS)?,
+            logs: connect(limits::LOG_CONNECTIONS)?,
             options,
         })
     }

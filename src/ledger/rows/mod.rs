@@ -4,6 +4,7 @@
 
 mod attendance;
 mod recorded;
+mod refused;
 
 use enumset::EnumSet;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use uuid::Uuid;
 pub(super) use self::attendance::AttendanceCell;
 pub use self::attendance::{Attendance, GateAttendance, TypeAttendance};
 pub use self::recorded::{Movement, RecordedSale, RecordedScan, Reversal, Sale, SaleLine, SoldTicket};
+pub use self::refused::{ListedRefusal, RefusalFilter, RefusedScan};
 use super::words::{DeviceKind, EndReason, EventStatus, MemberStatus, Permission, Role, SessionKind, TicketStatus};
 use crate::{
     clock::Moment,

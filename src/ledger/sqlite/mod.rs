@@ -6,6 +6,7 @@
 mod change;
 mod guestlist;
 mod look;
+mod refused;
 mod sales;
 mod scans;
 

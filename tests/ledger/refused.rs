@@ -1,0 +1,87 @@
+//! The log of refused scans: written down beside the book, lossy, and never in the way.
+
+use chrono::TimeDelta;
+use stagedoor::clock::{Clock, Moment};
+use stagedoor::ledger::rows::{RefusalFilter, RefusedScan};
+use stagedoor::ledger::words::Direction;
+use stagedoor::ledger::{Note, Page};
+use tokio::task::yield_now;
+use uuid::Uuid;
+
+use super::{Books, Stage, on_both_books};
+use crate::support::until;
+
+/// More than can wait.
+const MANY: u64 = 11_000;
+
+impl Stage {
+    fn refused(&self, code: &str, refused_at: Moment) -> RefusedScan {
+        RefusedScan {
+            id: Clock.id(),
+            organisation_id: self.organisation.id,
+            event_id: self.event.id,
+            scan_id: Clock.id(),
+            code: code.into(),
+            ticket_id: None,
+            direction: Direction::In,
+            reason: "unknown_ticket",
+            gate: None,
+            session_id: self.session.id,
+            device_id: self.device.id,
+            scanned_at: None,
+            refused_at,
+        }
+    }
+}
+
+async fn written(books: &Books) -> i64 {
+    books.rows("refused_scans").await
+}
+
+on_both_books!(a_full_log_loses_rows_and_keeps_nobody_waiting);
+async fn a_full_log_loses_rows_and_keeps_nobody_waiting(books: Books) {
+    let stage = Stage::open(&books).await;
+    let lock = if books.is_postgres { "lock table refused_scans in access exclusive mode" } else { "select 1" };
+    let held = books.hold(lock).await;
+    for number in 0..MANY {
+        books.a.note_refused(stage.refused(&number.to_string(), Clock.now()));
+    }
+    let lost = || books.a.refused_lost().get();
+    assert!((1..MANY).contains(&lost()), "{} of {MANY} were lost", lost());
+    // What is being written meets the lock and gives up; what waits behind it does not wait for it for ever.
+    let before = lost();
+    until("a batch was given up", async || {
+        yield_now().await;
+        lost() > before
+    })
+    .await;
+    drop(held);
+    until("the rest was written down", async || i64::try_from(MANY - lost()).unwrap() == written(&books).await).await;
+}
+
+on_both_books!(what_waits_is_written_down_at_the_end);
+async fn what_waits_is_written_down_at_the_end(books: Books) {
+    let stage = Stage::open(&books).await;
+    for number in 0..1_000 {
+        books.a.note_refused(stage.refused(&number.to_string(), Clock.now()));
+    }
+    books.a.close().await;
+    assert_eq!((written(&books).await, books.a.refused_lost().get()), (1_000, 0));
+    books.a.note_refused(stage.refused("too late", Clock.now()));
+    assert_eq!(books.a.refused_lost().get(), 1);
+}
+
+on_both_books!(what_is_old_is_forgotten);
+async fn what_is_old_is_forgotten(books: Books) {
+    let stage = Stage::open(&books).await;
+    let now = Clock.now();
+    for (code, age) in [("new", 1), ("as old as can be", 90), ("old", 91)] {
+        books.a.note_refused(stage.refused(code, now - TimeDelta::days(age)));
+    }
+    books.a.close().await;
+    books.a.note(Note::PruneRefused(now - TimeDelta::days(90))).await.unwrap();
+    let page = Page { limit: 10, after: Uuid::nil() };
+    let kept = books.a.refused_scans(stage.organisation.id, stage.event.id, &RefusalFilter::default(), page).await.unwrap();
+    let codes: Vec<&str> = kept.iter().map(|refused| refused.code.as_str()).collect();
+    assert_eq!(codes, ["as old as can be", "new"], "newest first: as they were written down");
+}
