@@ -21,6 +21,8 @@ async fn ten_thousand_sessions_end_in_one_step(books: Books) {
         let sessions = devices.iter().map(|device| stage.new_session(Some(device), SessionKind::Scanner)).collect();
         books.stored(&stage.change(Images { devices, sessions, ..Images::default() })).await;
     }
+    let logged = "select count(*) from changes where organisation_id = $1";
+    let before = books.number(logged, stage.organisation.id).await;
     let begun = Clock.mark();
     assert_eq!(books.b.end_sessions(&everybody(&stage)).await.unwrap(), SCANNERS + 1);
     let took = Clock.since(begun);
@@ -28,10 +30,9 @@ async fn ten_thousand_sessions_end_in_one_step(books: Books) {
     let open = "select count(*) from sessions where ended_at is null and organisation_id = $1";
     assert_eq!(books.number(open, stage.organisation.id).await, 0);
     assert_eq!(books.number(open, other.organisation.id).await, 1, "another organisation's goes on");
-    let logged = "select count(*) from changes where organisation_id = $1";
-    assert_eq!(books.number(logged, stage.organisation.id).await, 1, "one change, heard as one");
+    assert_eq!(books.number(logged, stage.organisation.id).await, before + 1, "one change, heard as one");
     assert_eq!(books.a.end_sessions(&everybody(&stage)).await.unwrap(), 0);
-    assert_eq!(books.number(logged, stage.organisation.id).await, 1, "nothing has changed");
+    assert_eq!(books.number(logged, stage.organisation.id).await, before + 1, "nothing has changed");
 }
 
 on_both_books!(nobody_ends_sessions_on_what_has_moved);
