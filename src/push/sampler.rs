@@ -114,3 +114,23 @@ fn rest(looked: Result<(), LedgerError>, took: Duration, within: RangeInclusive<
         Err(_) => *within.start(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WITHIN: RangeInclusive<Duration> = limits::STOCK_REST..=limits::STOCK_REST_MOST;
+
+    #[test]
+    fn a_look_that_was_not_answered_is_followed_by_the_shortest_rest() {
+        assert_eq!(rest(Err(LedgerError::Unavailable), limits::LEDGER_BULK, WITHIN), limits::STOCK_REST);
+    }
+
+    #[test]
+    fn a_rest_is_as_long_as_the_look_was_dear_within_bounds() {
+        let millis = Duration::from_millis;
+        for (took, rests) in [(millis(0), limits::STOCK_REST), (millis(10), millis(200)), (millis(400), limits::STOCK_REST_MOST)] {
+            assert_eq!(rest(Ok(()), took, WITHIN), rests);
+        }
+    }
+}
