@@ -10,6 +10,7 @@ mod full_tilt;
 mod guests;
 mod log;
 mod look;
+mod older_book;
 mod refused;
 mod sales;
 mod scans;
