@@ -119,6 +119,7 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
         metrics: Arc::new(Metrics::new(push.figures(), book.refused_lost())),
         push,
         uploads: Semaphore::new(limits::UPLOADS_AT_ONCE),
+        hold: config.hold,
         book,
         gate,
         tokens,

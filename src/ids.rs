@@ -58,6 +58,10 @@ ids! {
     GuestId;
     /// People of a party let in, or a check-in taken back; made by the client.
     CheckInId;
+    /// A hold of stock; made by the device.
+    HoldId;
+    /// A void of a sale; made by the device.
+    VoidId;
 }
 
 /// A thing as it stands inside another answer.
@@ -85,4 +89,7 @@ macro_rules! into_uuid {
         }
     )*};
 }
-into_uuid! { OrganisationId UserId MembershipId DeviceId EnrolmentId SessionId EventId TicketTypeId TicketId ScanId RefusedScanId SaleId GuestListId GuestId CheckInId }
+into_uuid! {
+    OrganisationId UserId MembershipId DeviceId EnrolmentId SessionId EventId TicketTypeId TicketId ScanId RefusedScanId SaleId
+    HoldId VoidId GuestListId GuestId CheckInId
+}

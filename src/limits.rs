@@ -176,6 +176,10 @@ pub const REFERENCE_CHARS: usize = 200;
 pub const SALE_LINES: usize = 50;
 /// Tickets of one line of a sale.
 pub const LINE_QUANTITY: u32 = 100;
+/// Holds of one till that are live at once: a queue at a counter, and no way to lock the house.
+pub const HOLDS_PER_TILL: i32 = 10;
+/// Characters of the reason of a void.
+pub const REASON_CHARS: usize = 500;
 /// Entries that one ticket may allow.
 pub const ENTRIES_ALLOWED: u32 = 10_000;
 /// Tickets that a quota may hold.

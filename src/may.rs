@@ -8,7 +8,7 @@ use crate::{
     ids::EventId,
     ledger::LedgerError,
     limits,
-    pos::facts,
+    pos::facts::{self, Sought},
     walk::{Sight, Sources},
     words::words,
 };
@@ -51,7 +51,7 @@ pub async fn may(sources: &Sources, claims: SessionClaims, action: Action, event
     let deadline = sources.gate.clock.deadline(limits::WALK);
     let mut sight = Sight::Nearest;
     loop {
-        let facts = facts::look(sources, claims, event, None, sight, deadline).await?;
+        let facts = facts::look(sources, claims, event, Sought::default(), sight, deadline).await?;
         let caller = sources.gate.admit(facts.authority, claims);
         let allowed =
             caller.map(|caller| authorise::permit(&caller, action.into(), facts.event.as_deref(), facts.pinned.as_ref()).map(drop));

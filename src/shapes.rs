@@ -45,6 +45,8 @@ shapes! {
     Username = "username", text(limits::USERNAME_CHARS);
     /// What a card terminal printed.
     Reference = "payment_reference", text(limits::REFERENCE_CHARS);
+    /// Why a sale was voided.
+    Reason = "reason", text(limits::REASON_CHARS);
     /// What a bar code holds; its bytes are counted.
     TicketCode = "ticket_code", string(&format!("[^\\s{CONTROL}]")).min_length(Some(1)).max_length(Some(limits::CODE_BYTES)).into();
     /// An e-mail address.

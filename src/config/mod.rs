@@ -38,6 +38,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// How long sessions live.
     pub sessions: SessionLifetimes,
+    /// How long a hold keeps stock.
+    pub hold: Duration,
     /// What is logged: a tracing filter.
     pub log: String,
     /// How it is logged.
@@ -146,6 +148,7 @@ impl Config {
             cors_origins: given.list(&table::CORS_ORIGINS, parse::origin)?,
             trusted_proxies: given.list(&table::TRUSTED_PROXIES, parse::network)?,
             sessions: SessionLifetimes::read(&given)?,
+            hold: given.number(&table::HOLD_SECONDS).map(Duration::from_secs)?,
             log: given.required(&table::LOG, parse::log)?,
             log_format: given.optional(&table::LOG_FORMAT, parse::log_format)?.unwrap_or_else(LogFormat::fitting),
             data_dir,

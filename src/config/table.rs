@@ -98,6 +98,9 @@ settings! {
     BACKSTAGE_IDLE_SECONDS = "backstage_idle_seconds", "seconds", Value("3600"),
         Whole(LIFETIME), OPEN,
         "After how long without a request a session without a device ends.";
+    HOLD_SECONDS = "hold_seconds", "seconds", Value("120"),
+        Whole(1..=3_600), OPEN,
+        "How long a hold keeps stock for a till.";
     LOG = "log", "filter", Value("info"),
         Form("a filter such as info or stagedoor=debug,info"), OPEN,
         "What is logged.";

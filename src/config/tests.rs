@@ -41,6 +41,7 @@ fn nothing_given_is_the_embedded_gateway() {
     for (lifetime, seconds) in lifetimes.into_iter().chain(backstage) {
         assert_eq!(lifetime, Duration::from_secs(seconds));
     }
+    assert_eq!(config.hold, Duration::from_secs(120));
 }
 
 #[test]
@@ -57,6 +58,7 @@ fn every_setting_can_be_given_in_the_file() {
         device_idle_seconds = 3
         backstage_session_seconds = 2
         backstage_idle_seconds = 1
+        hold_seconds = 90
         log = "stagedoor=debug,info"
         log_format = "json"
     "#;
@@ -70,6 +72,7 @@ fn every_setting_can_be_given_in_the_file() {
     assert_eq!(config.trusted_proxies, ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
     assert_eq!(config.sessions.device, Duration::from_secs(4));
     assert_eq!(config.sessions.backstage_idle, Duration::from_secs(1));
+    assert_eq!(config.hold, Duration::from_secs(90));
     assert_eq!(config.log, "stagedoor=debug,info");
     assert_eq!(config.log_format, LogFormat::Json);
     assert!(!format!("{config:?}").contains("hunter2"));
@@ -108,6 +111,7 @@ fn an_ill_formed_value_stops_the_start() {
         ("DATABASE_CONNECTIONS", &["", "1", "65", "-3", "eight", "8.5"]),
         ("DEVICE_SESSION_SECONDS", &["0", "2592001"]),
         ("DEVICE_IDLE_SECONDS", &["0", "2592001"]),
+        ("HOLD_SECONDS", &["0", "3601"]),
         ("BACKSTAGE_SESSION_SECONDS", &["0", "2592001"]),
         ("BACKSTAGE_IDLE_SECONDS", &["0", "2592001", "1h"]),
         ("CORS_ORIGINS", &["*", "https://*", "door.example", "https://a/", "https://a:", "https://u@a", "https://a:x", "https://a,"]),

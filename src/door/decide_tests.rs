@@ -116,6 +116,7 @@ fn ticket_type(window: Window, gates: &[&str], reentry: bool) -> TicketType {
         valid_from,
         valid_until,
         taken: 1,
+        held: 0,
         created_at: now() - minutes(1_000),
     }
 }

@@ -73,8 +73,14 @@ async fn nearest(sources: &Sources, claims: SessionClaims, request: &Request) ->
 }
 
 async fn fresh(sources: &Sources, claims: SessionClaims, request: &Request, deadline: Instant) -> Result<Facts, LedgerError> {
-    let look =
-        Look { session: claims.session, event: request.event, code: request.code().map(str::to_owned), scan: Some(request.id), sale: None };
+    let look = Look {
+        session: claims.session,
+        event: request.event,
+        code: request.code().map(str::to_owned),
+        scan: Some(request.id),
+        sale: None,
+        hold: None,
+    };
     let seen = sources.book.look(look, deadline).await?;
     let authority = seen.authority.map(Arc::new);
     if let Some(authority) = &authority {

@@ -305,6 +305,7 @@ pub fn parse_type(id: TicketTypeId, facts: &EventFacts, new: &NewTicketType, now
         valid_from: faults.moment_if_any("/valid_from", new.valid_from),
         valid_until: faults.moment_if_any("/valid_until", new.valid_until),
         taken: 0,
+        held: 0,
         created_at: now,
     };
     window(&ticket_type, &mut faults);

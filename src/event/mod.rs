@@ -89,7 +89,7 @@ pub struct TicketTypeView {
     pub price: Money,
     /// How many there may be; null is no bound.
     pub quota: Option<i32>,
-    /// What is left to sell; null where there is no quota.
+    /// What is left to sell: neither taken nor held; null where there is no quota.
     pub left: Option<i32>,
     /// Entries that a ticket of this type allows.
     pub entries_allowed: i32,

@@ -41,6 +41,9 @@ fn calls() -> OpenApiRouter<House> {
         .routes(routes!(door::refused_scans))
         .routes(routes!(sales::sell))
         .routes(routes!(sales::one))
+        .routes(routes!(sales::void))
+        .routes(routes!(sales::hold))
+        .routes(routes!(sales::release))
         .routes(routes!(may::may))
         // devices
         .routes(routes!(devices::add, devices::list))

@@ -1,6 +1,6 @@
 //! What the handlers share: the rooms, opened once by the gateway.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
@@ -44,6 +44,8 @@ pub struct Rooms {
     pub metrics: Arc<Metrics>,
     /// Places for uploads, each of which is held in memory.
     pub uploads: Semaphore,
+    /// How long a hold keeps stock.
+    pub hold: Duration,
     /// The time.
     pub clock: Clock,
 }

@@ -313,17 +313,24 @@ on_both! {
     }
 
     /// An event with its ticket types, of whichever organisation.
-    pub async fn event(&self, id: EventId) -> Result<Option<EventFacts>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => Self::event_on(db, id))
+    pub async fn event(&self, id: EventId, at: Moment) -> Result<Option<EventFacts>, LedgerError> {
+        ask!(self, limits::LEDGER_CALL, db => Self::event_on(db, id, Some(at)))
     }
 
-    pub(super) async fn event_on(db: &mut <Self as super::Connected>::Connection, id: EventId) -> Result<Option<EventFacts>, sqlx::Error> {
+    /// With what live holds keep at this moment, if there is one.
+    pub(super) async fn event_on(
+        db: &mut <Self as super::Connected>::Connection, id: EventId, at: Option<Moment>,
+    ) -> Result<Option<EventFacts>, sqlx::Error> {
         // Read twice with the version compared: both statements then belong to one state of the event.
         loop {
             let Some(event) = query_as::<_, Event>("select * from events where id = $1").bind(id).fetch_optional(&mut *db).await? else {
                 return Ok(None);
             };
-            let types = query_as::<_, TicketType>("select * from ticket_types where event_id = $1 order by id").bind(id).fetch_all(&mut *db).await?;
+            let types = query_as::<_, TicketType>(
+                "select t.*, (select cast(coalesce(sum(l.quantity), 0) as integer) from hold_lines l
+                              where l.ticket_type_id = t.id and l.kept and l.expires_at > $2) as held
+                 from ticket_types t where t.event_id = $1 order by t.id",
+            ).bind(id).bind(at).fetch_all(&mut *db).await?;
             let version: i64 = query_scalar("select version from events where id = $1").bind(id).fetch_one(&mut *db).await?;
             if version == event.version {
                 return Ok(Some(EventFacts { event, types }));
@@ -332,11 +339,11 @@ on_both! {
     }
 
     /// The events of an organisation with their ticket types.
-    pub async fn events(&self, organisation: OrganisationId, page: Page) -> Result<Vec<EventFacts>, LedgerError> {
+    pub async fn events(&self, organisation: OrganisationId, page: Page, at: Moment) -> Result<Vec<EventFacts>, LedgerError> {
         let ids: Result<Vec<EventId>, LedgerError> = ask!(self, limits::LEDGER_BULK, db =>
             query_scalar("select id from events where organisation_id = $1 and id > $2 order by id limit $3")
                 .bind(organisation).bind(page.after).bind(i64::from(page.limit)).fetch_all(db));
-        self.events_by_id(ids?).await
+        self.events_by_id(ids?, at).await
     }
 
     /// The live events of an organisation, newest first.
@@ -346,7 +353,7 @@ on_both! {
     }
 
     /// Those of these ids that are an event's, with their ticket types.
-    pub async fn events_among(&self, ids: &[Uuid]) -> Result<Vec<EventFacts>, LedgerError> {
+    pub async fn events_among(&self, ids: &[Uuid], at: Moment) -> Result<Vec<EventFacts>, LedgerError> {
         let mut events = Vec::new();
         for ids in ids.chunks(limits::IDS_AT_ONCE) {
             let places: Vec<_> = (1..=ids.len()).map(|n| format!("${n}")).collect();
@@ -355,15 +362,15 @@ on_both! {
             let found: Result<Vec<EventId>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => asked.fetch_all(db));
             events.extend(found?);
         }
-        self.events_by_id(events).await
+        self.events_by_id(events, at).await
     }
 
     /// These events with their ticket types.
-    pub async fn events_by_id(&self, ids: Vec<EventId>) -> Result<Vec<EventFacts>, LedgerError> {
+    pub async fn events_by_id(&self, ids: Vec<EventId>, at: Moment) -> Result<Vec<EventFacts>, LedgerError> {
         ask!(self, limits::LEDGER_BULK, db => async {
             let mut all = Vec::with_capacity(ids.len());
             for id in ids {
-                all.extend(Self::event_on(&mut *db, id).await?);
+                all.extend(Self::event_on(&mut *db, id, Some(at)).await?);
             }
             Ok(all)
         })
@@ -492,7 +499,9 @@ on_both! {
              where t.organisation_id = $1 and t.sale_id = $2 order by t.id",
         ).bind(organisation).bind(id).fetch_all(&mut *db).await?;
         let event = Self::event_named_on(db, sale.event_id).await?.unwrap_or_else(|| Named::new(sale.event_id, ""));
-        Ok(Some(RecordedSale { sale, lines, tickets, event }))
+        let voided_at = query_scalar("select recorded_at from sale_voids where organisation_id = $1 and sale_id = $2")
+            .bind(organisation).bind(id).fetch_optional(&mut *db).await?;
+        Ok(Some(RecordedSale { sale, lines, tickets, event, voided_at }))
     }
 
     pub(super) async fn note_on(db: &mut <Self as super::Connected>::Connection, note: Note<'_>) -> Result<(), sqlx::Error> {

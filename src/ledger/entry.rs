@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
+    change::Guard,
     lane::Job,
-    rows::{Attendance, Authority, EventFacts, Movement, RecordedSale, RecordedScan, SaleLine, Ticket, Version},
+    rows::{Attendance, Authority, EventFacts, Movement, RecordedHold, RecordedSale, RecordedScan, SaleLine, Ticket, Version},
     words::{Direction, PaymentMethod},
 };
 use crate::{
     clock::Moment,
-    ids::{DeviceId, EventId, MembershipId, Named, SaleId, ScanId, SessionId, TicketId, TicketTypeId},
+    ids::{DeviceId, EventId, HoldId, MembershipId, Named, SaleId, ScanId, SessionId, TicketId, TicketTypeId, VoidId},
 };
 
 /// The versions that a decision was made on. The book writes only while every one of them stands.
@@ -23,6 +24,19 @@ pub struct Ground {
     pub device: (DeviceId, Version),
     /// The event and its version.
     pub event: (EventId, Version),
+}
+
+impl Ground {
+    /// The same as guards, for what is not written in batches.
+    pub fn guards(&self) -> Vec<Guard> {
+        let Self { session, membership, device, event } = *self;
+        vec![
+            Guard::Session { id: session.0, version: session.1 },
+            Guard::Membership { id: membership.0, version: membership.1 },
+            Guard::Device { id: device.0, version: device.1 },
+            Guard::Event { id: event.0, version: event.1 },
+        ]
+    }
 }
 
 /// A movement of a ticket that was decided on and is to be written.
@@ -146,6 +160,8 @@ pub struct SaleEntry {
     pub tickets: Vec<NewTicket>,
     /// The gate at which they are let in at once.
     pub gate: Option<String>,
+    /// The hold that it uses.
+    pub hold: Option<HoldId>,
 }
 
 /// What became of a sale.
@@ -165,7 +181,7 @@ pub enum SaleOutcome {
         /// What is left of it.
         left: i32,
     },
-    /// Its ground has moved, or its id is known. Look again.
+    /// Its ground has moved, its hold has ended, or its id is known. Look again.
     NotWritten,
 }
 
@@ -176,6 +192,81 @@ impl Job for SaleEntry {
     fn joins(&self, seen: &mut HashSet<SaleId>) -> bool {
         seen.insert(self.id)
     }
+}
+
+/// A hold that was decided on and is to be written.
+#[derive(Clone, Debug)]
+pub struct HoldEntry {
+    /// What it rests on.
+    pub ground: Ground,
+    /// The hold's id.
+    pub id: HoldId,
+    /// ISO 4217.
+    pub currency: String,
+    /// The total of its lines.
+    pub total_minor: i64,
+    /// From when on it keeps nothing.
+    pub expires_at: Moment,
+    /// What the request meant.
+    pub fingerprint: String,
+    /// One line per type, with the prices that it keeps.
+    pub lines: Vec<SaleLine>,
+}
+
+/// What became of a hold.
+#[derive(Clone, Debug)]
+pub enum HoldOutcome {
+    /// Its stock is kept.
+    Recorded,
+    /// The quota of a type does not hold it.
+    SoldOut {
+        /// The first type that lacks.
+        ticket_type: TicketTypeId,
+        /// What is left of it.
+        left: i32,
+    },
+    /// Its device has as many live holds as a till may have.
+    TooMany,
+    /// Its ground has moved, or its id is known. Look again.
+    NotWritten,
+}
+
+impl Job for HoldEntry {
+    type Done = HoldOutcome;
+    type Seen = HashSet<HoldId>;
+
+    fn joins(&self, seen: &mut HashSet<HoldId>) -> bool {
+        seen.insert(self.id)
+    }
+}
+
+/// A void of a sale that was decided on and is to be written.
+#[derive(Clone, Debug)]
+pub struct VoidEntry {
+    /// What it rests on.
+    pub ground: Ground,
+    /// The void's id.
+    pub id: VoidId,
+    /// The sale.
+    pub sale: SaleId,
+    /// Why.
+    pub reason: String,
+    /// What the request meant.
+    pub fingerprint: String,
+}
+
+/// What became of a void.
+#[derive(Clone, Copy, Debug)]
+pub enum VoidOutcome {
+    /// It is in the book.
+    Recorded {
+        /// When it was recorded.
+        recorded_at: Moment,
+    },
+    /// One of the sale's tickets is inside.
+    Inside(TicketId),
+    /// Its id is known, or the sale is void already. Look again.
+    NotWritten,
 }
 
 /// A fresh look: all that a walk decides on, in one snapshot of the book.
@@ -191,6 +282,8 @@ pub struct Look {
     pub scan: Option<ScanId>,
     /// The sale that may be in the book already.
     pub sale: Option<SaleId>,
+    /// The hold that may be in the book already, or that a sale names.
+    pub hold: Option<HoldId>,
 }
 
 /// What a fresh look has seen.
@@ -212,6 +305,8 @@ pub struct Seen {
     pub scan: Option<RecordedScan>,
     /// What the book has under the sale's id.
     pub sale: Option<RecordedSale>,
+    /// What the book has under the hold's id.
+    pub hold: Option<RecordedHold>,
 }
 
 impl Job for Look {

@@ -19,6 +19,7 @@ mod log;
 mod postgres;
 mod refusals;
 pub mod rows;
+mod sold;
 mod sqlite;
 pub mod words;
 
@@ -43,7 +44,7 @@ pub use self::{
 };
 use self::{
     change::{Change, Ending, Guard, Rotation, Storable},
-    entry::{Count, Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen},
+    entry::{Count, Ground, HoldEntry, HoldOutcome, Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen, VoidEntry, VoidOutcome},
     guestlist::{
         CheckInEntry, CheckInLook, CheckInSeen, CheckedIn, GuestChange, GuestSearch, ListedGuest, ListedGuestList, RecordedCheckIn,
     },
@@ -51,8 +52,8 @@ use self::{
     postgres::Postgres,
     refusals::Refusals,
     rows::{
-        Altered, Attendance, Authority, Device, EventFacts, ListedRefusal, Membership, Organisation, RecordedSale, RefusalFilter,
-        RefusedScan, SigningKey, Ticket, User,
+        Altered, Attendance, Authority, Device, EventFacts, ListedRefusal, Membership, Organisation, RecordedHold, RecordedSale,
+        RefusalFilter, RefusedScan, SigningKey, Ticket, User, Void,
     },
     sqlite::Sqlite,
     words::{Role, TicketStatus},
@@ -61,8 +62,8 @@ use crate::{
     clock::{Clock, Moment},
     config::Database,
     ids::{
-        DeviceId, EventId, GuestId, GuestListId, MembershipId, Named, OrganisationId, SaleId, ScanId, SessionId, TicketId, TicketTypeId,
-        UserId,
+        DeviceId, EventId, GuestId, GuestListId, HoldId, MembershipId, Named, OrganisationId, SaleId, ScanId, SessionId, TicketId,
+        TicketTypeId, UserId, VoidId,
     },
     limits,
 };
@@ -173,6 +174,7 @@ pub struct Book {
     log: Arc<ChangeLog>,
     scans: Lanes<OrganisationId, ScanEntry>,
     sales: Lanes<OrganisationId, SaleEntry>,
+    holds: Lanes<OrganisationId, HoldEntry>,
     looks: Lanes<u8, Look>,
     counts: Lanes<(OrganisationId, EventId), Count>,
     clock: Clock,
@@ -212,6 +214,7 @@ impl Book {
         Ok(Self {
             scans: scan_lanes(&store, clock),
             sales: sale_lanes(&store, clock),
+            holds: hold_lanes(&store, clock),
             looks: look_lanes(&store, clock),
             counts: count_lanes(&store),
             clock,
@@ -244,6 +247,29 @@ impl Book {
         let sold = self.sales.submit(organisation, entry, deadline).await;
         self.stock.send_replace(());
         sold
+    }
+
+    /// Keeps stock; answers when that is on disk, or was not written.
+    pub async fn commit_hold(&self, organisation: OrganisationId, entry: HoldEntry, deadline: Instant) -> Result<HoldOutcome, LedgerError> {
+        let held = self.holds.submit(organisation, entry, deadline).await;
+        self.stock.send_replace(());
+        held
+    }
+
+    /// Gives a hold's stock back. Answers whether it was there to be given.
+    pub async fn release_hold(&self, organisation: OrganisationId, at: Moment, ground: &Ground, hold: HoldId) -> Result<bool, LedgerError> {
+        let released = on!(&self.store, book => book.release_hold(organisation, at, ground, hold).await);
+        self.stock.send_replace(());
+        released
+    }
+
+    /// Voids a sale, and notes here at once that the event's tickets have changed.
+    pub async fn commit_void(&self, organisation: OrganisationId, at: Moment, entry: &VoidEntry) -> Result<VoidOutcome, LedgerError> {
+        let (outcome, number) = on!(&self.store, book => book.commit_void(organisation, at, entry).await)?;
+        if number > 0 {
+            self.log.note(number, &[entry.ground.event.0.0]);
+        }
+        Ok(outcome)
     }
 
     /// Takes a fresh look.
@@ -340,6 +366,30 @@ impl Book {
     }
 }
 
+/// Calls whose answer tells what live holds keep now.
+macro_rules! pass_on_now {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
+        impl Book {$(
+            $(#[$doc])*
+            pub async fn $name(&self, $($arg: $type),*) -> Result<$answer, LedgerError> {
+                let now = self.clock.now();
+                on!(&self.store, book => book.$name($($arg,)* now).await)
+            }
+        )*}
+    };
+}
+
+pass_on_now! {
+    /// An event with its ticket types, of whichever organisation.
+    event(id: EventId) -> Option<EventFacts>;
+    /// The events of an organisation.
+    events(organisation: OrganisationId, page: Page) -> Vec<EventFacts>;
+    /// Those of these ids that are an event's.
+    events_among(ids: &[Uuid]) -> Vec<EventFacts>;
+    /// These events.
+    events_by_id(ids: Vec<EventId>) -> Vec<EventFacts>;
+}
+
 /// Calls that both books answer alike.
 macro_rules! pass_on {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
@@ -391,16 +441,8 @@ pass_on! {
     device_names(organisation: OrganisationId, begin: &str) -> Vec<String>;
     /// The devices of an organisation.
     devices(organisation: OrganisationId, page: Page) -> Vec<Device>;
-    /// An event with its ticket types, of whichever organisation.
-    event(id: EventId) -> Option<EventFacts>;
-    /// The events of an organisation.
-    events(organisation: OrganisationId, page: Page) -> Vec<EventFacts>;
     /// The live events of an organisation, newest first.
     live_events(organisation: OrganisationId, most: u32) -> Vec<EventId>;
-    /// Those of these ids that are an event's.
-    events_among(ids: &[Uuid]) -> Vec<EventFacts>;
-    /// These events.
-    events_by_id(ids: Vec<EventId>) -> Vec<EventFacts>;
     /// The id and name of an event.
     event_named(id: EventId) -> Option<Named>;
     /// A page of an event's tickets, in the order of their codes.
@@ -437,6 +479,10 @@ pass_on! {
     guests_by_id(organisation: OrganisationId, ids: &[GuestId]) -> Vec<ListedGuest>;
     /// All that happened to a party.
     check_ins(organisation: OrganisationId, guest: GuestId) -> Vec<RecordedCheckIn>;
+    /// A hold of this organisation.
+    hold(organisation: OrganisationId, id: HoldId) -> Option<RecordedHold>;
+    /// A void of this organisation.
+    void(organisation: OrganisationId, id: VoidId) -> Option<Void>;
 }
 
 /// Tries a batch again when the book lost a race or a connection, while those who wait for it still do. That is safe: what was written is
@@ -467,6 +513,14 @@ fn sale_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, SaleEntry> {
     Lanes::new(limits::SALES_BATCH, move |organisation, batch: Arc<Vec<SaleEntry>>| {
         let store = store.clone();
         async move { insist!(clock, async { on!(&store, book => book.commit_sales(organisation, clock.now(), &batch).await) }) }.boxed()
+    })
+}
+
+fn hold_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, HoldEntry> {
+    let store = store.clone();
+    Lanes::new(limits::SALES_BATCH, move |organisation, batch: Arc<Vec<HoldEntry>>| {
+        let store = store.clone();
+        async move { insist!(clock, async { on!(&store, book => book.commit_holds(organisation, clock.now(), &batch).await) }) }.boxed()
     })
 }
 

@@ -91,7 +91,7 @@ pub struct TicketView {
     pub ticket_type: Named,
 }
 
-/// Tells a recorded sale.
+/// Tells a recorded sale. What is told again is told as it was then, when it had not been voided.
 pub fn tell(recorded: &RecordedSale, replayed: bool) -> Result<Answer, LedgerError> {
     let sale = &recorded.sale;
     let tender = Tender::parse(&sale.currency).map_err(|_| LedgerError::Broken)?;
@@ -116,7 +116,7 @@ pub fn tell(recorded: &RecordedSale, replayed: bool) -> Result<Answer, LedgerErr
             reference: sale.reference.clone(),
         },
         tickets: recorded.tickets.iter().map(ticket).collect(),
-        voided_at: None,
+        voided_at: recorded.voided_at.filter(|_| !replayed).map(Stamp),
         recorded_at: sale.recorded_at.into(),
         replayed,
     })

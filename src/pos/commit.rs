@@ -4,7 +4,7 @@ use data_encoding::BASE32_NOPAD;
 use tokio::time::Instant;
 
 use super::{
-    decide::Quote,
+    decide::{Basket, Quote},
     request::{Payment, Request},
 };
 use crate::{
@@ -59,7 +59,7 @@ pub async fn commit(
     event: &EventFacts,
     deadline: Instant,
 ) -> Result<Committed, LedgerError> {
-    let tickets = mint(sources, request, &quote);
+    let tickets = mint(sources, request, &quote.basket);
     let (method, reference) = match &request.payment {
         Payment::Cash { .. } => (PaymentMethod::Cash, None),
         Payment::Card { reference } => (PaymentMethod::Card, Some(reference.clone())),
@@ -67,35 +67,33 @@ pub async fn commit(
     let entry = SaleEntry {
         ground: permit.ground(),
         id: request.id,
-        currency: quote.tender.code().to_owned(),
-        total_minor: quote.total.minor(),
+        currency: quote.basket.tender.code().to_owned(),
+        total_minor: quote.basket.total.minor(),
         method,
         tendered_minor: quote.tendered.map(|m| m.minor()),
         change_minor: quote.change.map(|m| m.minor()),
         reference,
         fingerprint: request.fingerprint(),
-        lines: quote.lines,
+        lines: quote.basket.lines,
         tickets,
         gate: permit.device().gate.clone(),
+        hold: request.hold,
     };
     match sources.book.commit_sale(permit.organisation(), entry.clone(), deadline).await? {
         SaleOutcome::Recorded { receipt_number, recorded_at } => {
             let recorded = Box::new(as_recorded(entry, event, receipt_number, recorded_at, &permit));
             Ok(Committed::Recorded(Receipt { recorded }))
         }
-        SaleOutcome::SoldOut { ticket_type, left } => {
-            let name = event.ticket_type(ticket_type).map_or("", |t| t.name.as_str());
-            Ok(Committed::SoldOut { ticket_type: Named::new(ticket_type, name), left })
-        }
+        SaleOutcome::SoldOut { ticket_type, left } => Ok(Committed::SoldOut { ticket_type: event.named(ticket_type), left }),
         SaleOutcome::NotWritten => Ok(Committed::Moved),
     }
 }
 
 /// The tickets of a sale, with codes of 160 random bits: nobody guesses one.
-fn mint(sources: &Sources, request: &Request, quote: &Quote) -> Vec<NewTicket> {
+fn mint(sources: &Sources, request: &Request, basket: &Basket) -> Vec<NewTicket> {
     let clock = sources.gate.clock;
     let mut tickets = Vec::new();
-    for (line, entries_allowed) in quote.lines.iter().zip(&quote.entries_allowed) {
+    for (line, entries_allowed) in basket.lines.iter().zip(&basket.entries_allowed) {
         for _ in 0..line.quantity {
             tickets.push(NewTicket {
                 id: clock.id(),
@@ -131,6 +129,7 @@ fn as_recorded(entry: SaleEntry, event: &EventFacts, receipt_number: i64, record
             fingerprint: entry.fingerprint,
         },
         lines: entry.lines,
+        voided_at: None,
         event: Named::new(event.event.id, &event.event.name),
     }
 }

@@ -1,17 +1,22 @@
-//! What a sale costs and whether the payment holds: a pure function of the event and the request.
+//! What a sale costs and whether the payment holds: a pure function of the event, the request, the hold that it names, and the time.
 //!
 //! Stock is not decided here: the book counts it as it writes, under its lock.
 
-use super::request::{Payment, Request};
+use super::{
+    hold::request::HoldRequest,
+    request::{Line, Payment, Request},
+};
 use crate::{
+    clock::Moment,
     faults::Faults,
-    ledger::rows::{EventFacts, SaleLine, TicketType},
+    ids::DeviceId,
+    ledger::rows::{EventFacts, RecordedHold, SaleLine, TicketType},
     money::{Money, Tender},
 };
 
-/// A sale that may be written.
+/// What is asked for, and what it costs.
 #[derive(Clone, Debug)]
-pub struct Quote {
+pub struct Basket {
     /// The currency.
     pub tender: Tender,
     /// One line per type.
@@ -20,6 +25,13 @@ pub struct Quote {
     pub entries_allowed: Vec<i32>,
     /// The sum of the lines.
     pub total: Money,
+}
+
+/// A sale that may be written.
+#[derive(Clone, Debug)]
+pub struct Quote {
+    /// What is sold.
+    pub basket: Basket,
     /// Cash handed over.
     pub tendered: Option<Money>,
     /// Cash given back.
@@ -33,56 +45,117 @@ pub enum Objection {
     Invalid(Faults),
     /// The terminal showed another total.
     PriceChanged(Money),
+    /// The hold was used or released.
+    HoldGone,
 }
 
-/// Decides.
-pub fn decide(request: &Request, event: &EventFacts) -> Result<Quote, Objection> {
+/// Where and when a sale is decided on, and the hold under the id that it names.
+#[derive(Clone, Copy, Debug)]
+pub struct Here<'f> {
+    /// The till.
+    pub device: DeviceId,
+    /// Now.
+    pub now: Moment,
+    /// The hold.
+    pub hold: Option<&'f RecordedHold>,
+}
+
+/// Decides on a sale.
+///
+/// A live hold keeps its prices as well as its stock: what was charged on its word is the total, whatever has become of the prices. A hold
+/// that has expired keeps neither. Its sale is decided on as though it named none, so that a card that was charged a moment too late still
+/// buys what is free; but at no other total than the hold told.
+pub fn decide(request: &Request, event: &EventFacts, here: Here<'_>) -> Result<Quote, Objection> {
     let mut faults = request.faults.clone();
-    let Some(tender) = faults.money("/event", Tender::parse(&event.event.currency)) else { return Err(Objection::Invalid(faults)) };
-    let (lines, entries_allowed, total) = price(request, event, tender, &mut faults);
+    let hold = request.hold.and_then(|_| fitting(request, here, &mut faults));
+    let kept = hold.filter(|hold| here.now < hold.hold.expires_at);
+    let Some(basket) = price(&request.lines, event, kept, &mut faults) else { return Err(Objection::Invalid(faults)) };
+    let (tender, total) = (basket.tender, basket.total);
     let expected = request.expected_total.as_deref().and_then(|text| faults.money("/expected_total", tender.amount(text)));
     let (tendered, change) = settle(&request.payment, total, tender, &mut faults);
     if !faults.is_empty() {
         return Err(Objection::Invalid(faults));
     }
-    if expected.is_some_and(|expected| expected != total) {
+    if hold.is_some_and(|hold| hold.hold.used_by.is_some() || hold.hold.released_at.is_some()) {
+        return Err(Objection::HoldGone);
+    }
+    let told = hold.map(|hold| tender.from_minor(hold.hold.total_minor));
+    if [expected, told].into_iter().flatten().any(|shown| shown != total) {
         return Err(Objection::PriceChanged(total));
     }
     // A till that did not say what it expected is told that the cash does not cover the sale.
     if let (Some(given), None) = (tendered, change) {
         return Err(Objection::Invalid(Faults::one("/payment/tendered", format!("{given} does not cover the total of {total}"))));
     }
-    Ok(Quote { tender, lines, entries_allowed, total, tendered, change })
+    Ok(Quote { basket, tendered, change })
 }
 
-fn price(request: &Request, event: &EventFacts, tender: Tender, faults: &mut Faults) -> (Vec<SaleLine>, Vec<i32>, Money) {
-    let mut total = tender.zero();
-    let mut lines = Vec::with_capacity(request.lines.len());
-    let mut entries = Vec::with_capacity(request.lines.len());
-    for line in &request.lines {
+/// Decides on a hold: these lines at the prices of now.
+pub fn decide_hold(request: &HoldRequest, event: &EventFacts) -> Result<Basket, Objection> {
+    let mut faults = request.faults.clone();
+    match price(&request.lines, event, None, &mut faults) {
+        Some(basket) if faults.is_empty() => Ok(basket),
+        _ => Err(Objection::Invalid(faults)),
+    }
+}
+
+/// The hold that a sale names, if it is this till's, and for this event and these lines.
+fn fitting<'f>(request: &Request, here: Here<'f>, faults: &mut Faults) -> Option<&'f RecordedHold> {
+    let wrong = match here.hold {
+        None => Some("is not a hold of this till"),
+        Some(hold) if hold.hold.device_id != here.device => Some("is not a hold of this till"),
+        Some(hold) if hold.hold.event_id != request.event => Some("was made for another event"),
+        Some(hold) if !same_lines(hold, request) => Some("was made for other lines"),
+        Some(_) => None,
+    };
+    match wrong {
+        None => here.hold,
+        Some(wrong) => {
+            faults.add("/hold", wrong);
+            None
+        }
+    }
+}
+
+fn same_lines(hold: &RecordedHold, request: &Request) -> bool {
+    hold.lines.len() == request.lines.len()
+        && request.lines.iter().all(|line| {
+            let kept = hold.lines.iter().find(|kept| kept.ticket_type_id == line.ticket_type);
+            kept.is_some_and(|kept| i64::from(kept.quantity) == i64::from(line.quantity))
+        })
+}
+
+/// What these lines cost, at the prices that a hold has kept or else of now; nothing where the event has no currency that anybody knows.
+fn price(lines: &[Line], event: &EventFacts, kept: Option<&RecordedHold>, faults: &mut Faults) -> Option<Basket> {
+    let tender = faults.money("/event", Tender::parse(&event.event.currency))?;
+    let mut basket = Basket { tender, lines: Vec::new(), entries_allowed: Vec::new(), total: tender.zero() };
+    for line in lines {
         let Some(ticket_type) = event.ticket_type(line.ticket_type) else {
             faults.add(format!("/lines/{}/ticket_type", line.place), "is not a ticket type of this event");
             continue;
         };
-        let priced = sale_line(ticket_type, line.quantity, tender).and_then(|(priced, amount)| Some((priced, total.plus(amount)?)));
+        let kept = kept.and_then(|hold| hold.lines.iter().find(|kept| kept.ticket_type_id == line.ticket_type));
+        let unit_minor = kept.map_or(ticket_type.price_minor, |kept| kept.unit_minor);
+        let priced = sale_line(ticket_type, unit_minor, line.quantity, tender);
+        let priced = priced.and_then(|(priced, amount)| Some((priced, basket.total.plus(amount)?)));
         let Some((priced, sum)) = priced else {
             faults.add(format!("/lines/{}/quantity", line.place), "makes the total too large");
             continue;
         };
-        total = sum;
-        lines.push(priced);
-        entries.push(ticket_type.entries_allowed);
+        basket.total = sum;
+        basket.lines.push(priced);
+        basket.entries_allowed.push(ticket_type.entries_allowed);
     }
-    (lines, entries, total)
+    Some(basket)
 }
 
-fn sale_line(ticket_type: &TicketType, quantity: u32, tender: Tender) -> Option<(SaleLine, Money)> {
-    let amount = tender.from_minor(ticket_type.price_minor).times(quantity)?;
+fn sale_line(ticket_type: &TicketType, unit_minor: i64, quantity: u32, tender: Tender) -> Option<(SaleLine, Money)> {
+    let amount = tender.from_minor(unit_minor).times(quantity)?;
     let line = SaleLine {
         ticket_type_id: ticket_type.id,
         name: ticket_type.name.clone(),
         quantity: i32::try_from(quantity).ok()?,
-        unit_minor: ticket_type.price_minor,
+        unit_minor,
         amount_minor: amount.minor(),
     };
     Some((line, amount))

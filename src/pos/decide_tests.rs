@@ -18,6 +18,8 @@ use crate::{
 mod any_sale;
 #[path = "decide_tests/body.rs"]
 mod body;
+#[path = "decide_tests/holds.rs"]
+mod holds;
 
 fn moment() -> Moment {
     "2026-11-22T19:30:00.000Z".parse().unwrap()
@@ -43,6 +45,7 @@ fn ticket_type(number: u128, price_minor: i64) -> TicketType {
         valid_from: None,
         valid_until: None,
         taken: 0,
+        held: 0,
         created_at: moment(),
     }
 }
@@ -86,6 +89,7 @@ fn body(lines: &[(u128, u32)], payment: PaymentBody) -> SaleBody {
         expected_total: None,
         payment,
         admit: false,
+        hold: None,
     }
 }
 
@@ -93,8 +97,13 @@ fn expecting(total: impl Into<String>, body: SaleBody) -> SaleBody {
     SaleBody { expected_total: Some(total.into()), ..body }
 }
 
+/// At the till, at the moment of the event's beginning.
+fn here(hold: Option<&RecordedHold>) -> Here<'_> {
+    Here { device: Uuid::from_u128(4).into(), now: moment(), hold }
+}
+
 fn sell(event: &EventFacts, body: SaleBody) -> Result<Quote, Objection> {
-    decide(&Request::parse(body), event)
+    decide(&Request::parse(body), event, here(None))
 }
 
 fn pointers(faults: &Faults) -> Vec<String> {
@@ -111,7 +120,7 @@ fn wrong(event: &EventFacts, body: SaleBody) -> Vec<String> {
 
 /// Total, cash handed over and cash given back, as the receipt prints them.
 fn printed(quote: &Quote) -> [Option<String>; 3] {
-    [Some(quote.total), quote.tendered, quote.change].map(|money| money.map(|money| money.to_string()))
+    [Some(quote.basket.total), quote.tendered, quote.change].map(|money| money.map(|money| money.to_string()))
 }
 
 #[test]
@@ -121,11 +130,11 @@ fn prices_totals_and_change_have_the_currencys_digits() {
     {
         let quote = sell(&event(currency, &[1_250, 1_253]), body(&[(1, 2), (2, 1)], cash(tendered))).unwrap();
         assert_eq!(printed(&quote), [Some(total.to_owned()), Some(tendered.to_owned()), Some(change.to_owned())]);
-        assert_eq!(quote.tender.code(), currency);
+        assert_eq!(quote.basket.tender.code(), currency);
         let lines: Vec<_> =
-            quote.lines.iter().map(|line| (line.name.as_str(), line.quantity, line.unit_minor, line.amount_minor)).collect();
+            quote.basket.lines.iter().map(|line| (line.name.as_str(), line.quantity, line.unit_minor, line.amount_minor)).collect();
         assert_eq!(lines, [("Type 1", 2, 1_250, 2_500), ("Type 2", 1, 1_253, 1_253)]);
-        assert_eq!(quote.entries_allowed, [1, 2]);
+        assert_eq!(quote.basket.entries_allowed, [1, 2]);
     }
 }
 
@@ -147,7 +156,7 @@ fn a_card_payment_knows_no_cash() {
 fn a_free_ticket_is_sold_for_nothing() {
     for payment in [exact_cash(), cash("0.00"), card()] {
         let quote = sell(&event("EUR", &[0]), expecting("0.00", body(&[(1, 3)], payment))).unwrap();
-        assert!(quote.total.minor() == 0 && quote.change.is_none_or(|change| change.minor() == 0), "{quote:?}");
+        assert!(quote.basket.total.minor() == 0 && quote.change.is_none_or(|change| change.minor() == 0), "{quote:?}");
     }
 }
 
@@ -193,7 +202,7 @@ fn a_terminal_that_showed_another_total_is_told_the_right_one() {
     let event = event("EUR", &[1_250]);
     let right = Tender::parse("EUR").unwrap().from_minor(2_500);
     for payment in [exact_cash(), cash("50.00"), card()] {
-        assert_eq!(sell(&event, expecting("25.00", body(&[(1, 2)], payment.clone()))).unwrap().total, right);
+        assert_eq!(sell(&event, expecting("25.00", body(&[(1, 2)], payment.clone()))).unwrap().basket.total, right);
         for shown in ["24.99", "25.01", "0.00"] {
             let objection = sell(&event, expecting(shown, body(&[(1, 2)], payment.clone()))).unwrap_err();
             assert_eq!(objection, Objection::PriceChanged(right), "{shown}");
@@ -227,7 +236,7 @@ fn all_that_is_wrong_is_told_at_once_and_before_the_price() {
 fn a_total_past_the_limit_is_refused_at_the_line_that_passes_it() {
     const LARGEST: i64 = 99_999_999_999_999;
     let event = event("EUR", &[LARGEST, 1]);
-    assert_eq!(sell(&event, body(&[(1, 1)], exact_cash())).unwrap().total.to_string(), "999999999999.99");
+    assert_eq!(sell(&event, body(&[(1, 1)], exact_cash())).unwrap().basket.total.to_string(), "999999999999.99");
     assert_eq!(wrong(&event, body(&[(1, 2)], exact_cash())), ["/lines/0/quantity"]);
     assert_eq!(wrong(&event, body(&[(1, 1), (2, 1)], exact_cash())), ["/lines/1/quantity"]);
 }

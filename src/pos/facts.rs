@@ -7,11 +7,11 @@ use tokio::time::Instant;
 use super::request::Request;
 use crate::{
     authenticate::token::SessionClaims,
-    ids::{EventId, Named, SaleId},
+    ids::{EventId, HoldId, Named, SaleId},
     ledger::{
         LedgerError,
         entry::Look,
-        rows::{Authority, EventFacts, RecordedSale},
+        rows::{Authority, EventFacts, RecordedHold, RecordedSale},
     },
     walk::{Sight, Sources},
 };
@@ -29,9 +29,20 @@ pub struct Facts {
     pub pinned: Option<Named>,
     /// What the book has under the sale's id.
     pub recorded: Option<RecordedSale>,
+    /// What the book has under the hold's id.
+    pub hold: Option<RecordedHold>,
 }
 
-/// Looks.
+/// What is looked up beside the event: entries that the book may have.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sought {
+    /// A sale.
+    pub sale: Option<SaleId>,
+    /// A hold.
+    pub hold: Option<HoldId>,
+}
+
+/// Looks for a sale. A hold that it names is in the book only, so there is nothing to be seen nearer.
 pub async fn gather(
     sources: &Sources,
     claims: SessionClaims,
@@ -39,15 +50,16 @@ pub async fn gather(
     sight: Sight,
     deadline: Instant,
 ) -> Result<Facts, LedgerError> {
-    look(sources, claims, request.event, Some(request.id), sight, deadline).await
+    let sight = if request.hold.is_some() { Sight::Fresh } else { sight };
+    look(sources, claims, request.event, Sought { sale: Some(request.id), hold: request.hold }, sight, deadline).await
 }
 
-/// Looks at an event for a session, and at the sale if there is one.
+/// Looks at an event for a session, and at what else is sought.
 pub async fn look(
     sources: &Sources,
     claims: SessionClaims,
     event: EventId,
-    sale: Option<SaleId>,
+    sought: Sought,
     sight: Sight,
     deadline: Instant,
 ) -> Result<Facts, LedgerError> {
@@ -56,7 +68,7 @@ pub async fn look(
     {
         return Ok(facts);
     }
-    fresh(sources, claims, event, sale, deadline).await
+    fresh(sources, claims, event, sought, deadline).await
 }
 
 /// All from copies, or nothing.
@@ -64,17 +76,11 @@ async fn nearest(sources: &Sources, claims: SessionClaims, event: EventId) -> Op
     let facts = Arc::clone(sources.warm.nearest(event)?.facts());
     let authority = sources.hot.nearest(claims.session).await?;
     let event = (facts.event.organisation_id == authority.membership.organisation_id).then_some(facts);
-    Some(Facts { sight: Sight::Nearest, authority: Some(authority), event, pinned: None, recorded: None })
+    Some(Facts { sight: Sight::Nearest, authority: Some(authority), event, pinned: None, recorded: None, hold: None })
 }
 
-async fn fresh(
-    sources: &Sources,
-    claims: SessionClaims,
-    event: EventId,
-    sale: Option<SaleId>,
-    deadline: Instant,
-) -> Result<Facts, LedgerError> {
-    let look = Look { session: claims.session, event, code: None, scan: None, sale };
+async fn fresh(sources: &Sources, claims: SessionClaims, event: EventId, sought: Sought, deadline: Instant) -> Result<Facts, LedgerError> {
+    let look = Look { session: claims.session, event, code: None, scan: None, sale: sought.sale, hold: sought.hold };
     let seen = sources.book.look(look, deadline).await?;
     let authority = seen.authority.map(Arc::new);
     if let Some(authority) = &authority {
@@ -83,5 +89,5 @@ async fn fresh(
     if let Some(event) = &seen.event {
         sources.warm.remember(seen.as_of, event, None);
     }
-    Ok(Facts { sight: Sight::Fresh, authority, event: seen.event.map(Arc::new), pinned: seen.pinned, recorded: seen.sale })
+    Ok(Facts { sight: Sight::Fresh, authority, event: seen.event.map(Arc::new), pinned: seen.pinned, recorded: seen.sale, hold: seen.hold })
 }

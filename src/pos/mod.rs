@@ -4,20 +4,23 @@ pub mod answer;
 mod commit;
 pub mod decide;
 pub mod facts;
+pub mod hold;
 pub mod request;
+pub mod void;
 
 use self::{
     answer::Answer,
     commit::Committed,
-    decide::{Objection, Quote},
+    decide::{Here, Objection, Quote},
     facts::Facts,
     request::Request,
 };
 use crate::{
     authenticate::{Caller, NotAuthenticated, token::SessionClaims},
-    authorise::{self, Act, Permit, Refused},
+    authorise::{self, Act, Denied, Permit, Refused},
+    clock::Moment,
     faults::Faults,
-    ids::{Named, SaleId},
+    ids::{EventId, Named, SaleId, TicketId},
     ledger::{
         Book, LedgerError,
         rows::{EventFacts, RecordedSale},
@@ -51,6 +54,18 @@ pub enum PosError {
         /// What is left of it.
         left: i32,
     },
+    /// The hold was used or released.
+    #[error("This hold was used or released. Please make a new one.")]
+    HoldGone,
+    /// The till has as many live holds as it may have.
+    #[error("This till holds tickets for too many customers at once. Please sell or release a hold first.")]
+    TooManyHolds,
+    /// The sale is void already.
+    #[error("This sale was voided before.")]
+    AlreadyVoided(Moment),
+    /// One of the sale's tickets is inside.
+    #[error("One of the tickets is inside. It has to leave before the sale can be voided.")]
+    AlreadyAdmitted(TicketId),
     /// The id was used for something else, or by another device.
     #[error("This id was used for another request.")]
     IdReused,
@@ -64,6 +79,17 @@ impl From<Objection> for PosError {
         match objection {
             Objection::Invalid(faults) => Self::Invalid(faults),
             Objection::PriceChanged(total) => Self::PriceChanged(total),
+            Objection::HoldGone => Self::HoldGone,
+        }
+    }
+}
+
+impl From<Denied> for PosError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::NotAuthenticated(error) => Self::NotAuthenticated(error),
+            Denied::Refused(error) => Self::Refused(error),
+            Denied::Ledger(error) => Self::Ledger(error),
         }
     }
 }
@@ -116,7 +142,8 @@ fn consider<'f>(
     let act = Act::Sell { cash: request.is_cash(), admit: request.admit };
     let permit = rooms.measure(Room::Authorise, || authorise::permit(&caller, act, facts.event.as_deref(), facts.pinned.as_ref()))?;
     let event = facts.event.as_deref().ok_or(Refused::NotFound)?;
-    let quote = rooms.measure(Room::Decide, || decide::decide(request, event))?;
+    let here = Here { device: permit.device().id, now: sources.gate.clock.now(), hold: facts.hold.as_ref() };
+    let quote = rooms.measure(Room::Decide, || decide::decide(request, event, here))?;
     Ok(Step::Sell(Box::new(quote), permit, event))
 }
 
@@ -132,4 +159,14 @@ pub async fn find(book: &Book, caller: Caller, id: SaleId) -> Result<Answer, Pos
         drop(authorise::mandate(caller, Permission::SalesView)?);
     }
     Ok(answer::tell(&recorded, false)?)
+}
+
+/// An event of the caller's organisation, and the one event in the caller's list: what a permit is asked with, read from the book.
+async fn seen(book: &Book, caller: &Caller, event: EventId) -> Result<(Option<EventFacts>, Option<Named>), LedgerError> {
+    let facts = book.event(event).await?.filter(|facts| facts.event.organisation_id == caller.organisation());
+    let pinned = match caller.authority().membership.events.as_slice() {
+        [only] => book.event_named(*only).await?,
+        _ => None,
+    };
+    Ok((facts, pinned))
 }

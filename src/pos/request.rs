@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     faults::{Faults, Whole},
-    ids::{EventId, SaleId, TicketTypeId},
+    ids::{EventId, HoldId, SaleId, TicketTypeId},
     ledger::words::PaymentMethod,
     limits,
     shapes::{Amount, Reference},
@@ -32,6 +32,8 @@ pub struct SaleBody {
     /// Sells and lets in at once.
     #[serde(default)]
     pub admit: bool,
+    /// The hold that this sale uses: of this till, for the same event and the same lines.
+    pub hold: Option<Uuid>,
 }
 
 /// A line as it was sent.
@@ -104,6 +106,8 @@ pub struct Request {
     pub payment: Payment,
     /// Lets in at once.
     pub admit: bool,
+    /// The hold that it uses.
+    pub hold: Option<HoldId>,
     /// What is wrong with the body; told after all that concerns the caller.
     pub faults: Faults,
 }
@@ -112,9 +116,6 @@ impl Request {
     /// What this body means.
     pub fn parse(body: SaleBody) -> Self {
         let mut faults = Faults::default();
-        if body.lines.is_empty() || body.lines.len() > limits::SALE_LINES {
-            faults.add("/lines", format!("must have 1 to {} lines", limits::SALE_LINES));
-        }
         let lines = sum(&body.lines, &mut faults);
         let payment = payment(body.payment, &mut faults);
         Self {
@@ -124,6 +125,7 @@ impl Request {
             expected_total: body.expected_total,
             payment,
             admit: body.admit,
+            hold: body.hold.map(HoldId),
             faults,
         }
     }
@@ -144,23 +146,35 @@ impl Request {
             admit: bool,
             // A body that breaks a rule means nothing, and is no repetition of one that did.
             broken: bool,
+            // Absent as it was before there were holds: what was sold then is still known again.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            hold: Option<HoldId>,
         }
-        let Self { event, expected_total, payment, admit, .. } = self;
-        // The order of the lines means nothing.
-        let mut lines: Vec<&Line> = self.lines.iter().collect();
-        lines.sort_by_key(|line| line.ticket_type);
+        let Self { event, expected_total, payment, admit, hold, .. } = self;
         fingerprint(&Meaning {
             event: *event,
-            lines,
+            lines: in_order(&self.lines),
             expected_total: expected_total.as_deref(),
             payment,
             admit: *admit,
             broken: !self.faults.is_empty(),
+            hold: *hold,
         })
     }
 }
 
-fn sum(sent: &[LineBody], faults: &mut Faults) -> Vec<Line> {
+/// The lines by their types: their order in a request means nothing.
+pub fn in_order(lines: &[Line]) -> Vec<&Line> {
+    let mut lines: Vec<&Line> = lines.iter().collect();
+    lines.sort_by_key(|line| line.ticket_type);
+    lines
+}
+
+/// One line per type.
+pub fn sum(sent: &[LineBody], faults: &mut Faults) -> Vec<Line> {
+    if sent.is_empty() || sent.len() > limits::SALE_LINES {
+        faults.add("/lines", format!("must have 1 to {} lines", limits::SALE_LINES));
+    }
     let mut lines: Vec<Line> = Vec::new();
     for (place, line) in sent.iter().enumerate().take(limits::SALE_LINES) {
         faults.count(&format!("/lines/{place}/quantity"), line.quantity, 1, limits::LINE_QUANTITY);

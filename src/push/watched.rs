@@ -131,6 +131,7 @@ mod tests {
             valid_from: None,
             valid_until: None,
             taken,
+            held: 0,
             created_at: now,
         };
         EventFacts { event, types: vec![seat] }

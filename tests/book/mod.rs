@@ -2,11 +2,11 @@
 
 mod outage;
 
-use crate::support::{House, Setup, basket, card, on_both};
+use crate::support::{House, Setup, Till, basket, card, on_both};
 
 on_both!(the_book_refuses_to_be_changed);
 async fn the_book_refuses_to_be_changed(house: House) {
-    write_something(&house).await;
+    let _till = write_something(&house).await;
     for table in ["admissions", "sales"] {
         let column = if table == "admissions" { "seq" } else { "receipt_number" };
         let mut statements = vec![
@@ -31,14 +31,31 @@ async fn the_book_refuses_to_be_changed(house: House) {
 
 on_both!(the_lines_of_a_sale_refuse_it_too);
 async fn the_lines_of_a_sale_refuse_it_too(house: House) {
-    write_something(&house).await;
+    let _till = write_something(&house).await;
     for statement in ["update sale_lines set quantity = quantity + 1", "delete from sale_lines"] {
         assert!(house.book.execute(statement).await.is_err(), "the book let through: {statement}");
     }
 }
 
-/// One sale of two tickets, one of them let in.
-async fn write_something(house: &House) {
+on_both!(what_was_voided_stays_so);
+async fn what_was_voided_stays_so(house: House) {
+    let till = write_something(&house).await;
+    let event = house.admin.event("Fair").await;
+    let stall = house.admin.ticket_type(&event, "Stall", "5.00").await;
+    till.void(&till.sell(&event, basket(&[(&stall, 1)]), card()).await).await;
+    let mut statements = vec!["update sale_voids set reason = 'none'", "delete from sale_voids"];
+    statements.push(match house.setup {
+        Setup::Shared => "truncate sale_voids",
+        Setup::Embedded => "pragma recursive_triggers = on; insert or replace into sale_voids select * from sale_voids",
+    });
+    for statement in statements {
+        assert!(house.book.execute(statement).await.is_err(), "the book let through: {statement}");
+    }
+    assert_eq!(house.book.count("select count(*) from sale_voids where reason = 'Wrong date'", &[]).await, 1);
+}
+
+/// One sale of two tickets, one of them let in; answers the till that sold them.
+async fn write_something(house: &House) -> Till {
     let event = house.admin.event("Gala").await;
     let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
     let seller = house.admin.hire("box_office").await;
@@ -46,6 +63,7 @@ async fn write_something(house: &House) {
     let sold = till.sell(&event, basket(&[(&seat, 2)]), card()).await;
     till.admits(&event, sold["tickets"][0]["code"].as_str().unwrap()).await;
     assert_eq!((house.book.admissions(&event.id).await, house.book.sales(&event.id).await), (1, 1));
+    till
 }
 
 /// Enough of a table to see that nothing in it has moved.

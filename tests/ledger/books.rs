@@ -7,7 +7,7 @@ use stagedoor::config::Config;
 use stagedoor::ids::OrganisationId;
 use stagedoor::ledger::Book;
 use stagedoor::ledger::change::Change;
-use stagedoor::ledger::entry::{Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen};
+use stagedoor::ledger::entry::{HoldEntry, HoldOutcome, Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -89,6 +89,11 @@ pub async fn scan(book: &Book, stage: &Stage, entry: &ScanEntry) -> ScanOutcome 
 /// Writes a sale and waits for it.
 pub async fn sell(book: &Book, stage: &Stage, entry: &SaleEntry) -> SaleOutcome {
     book.commit_sale(organisation(stage), entry.clone(), Clock.deadline(PATIENCE)).await.unwrap()
+}
+
+/// Keeps stock and waits for it.
+pub async fn hold(book: &Book, stage: &Stage, entry: &HoldEntry) -> HoldOutcome {
+    book.commit_hold(organisation(stage), entry.clone(), Clock.deadline(PATIENCE)).await.unwrap()
 }
 
 /// Looks afresh.

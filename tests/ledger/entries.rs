@@ -1,7 +1,8 @@
 //! What is handed to the book at the door, decided on as the stage stands: uploads, movements, sales and looks.
 
+use chrono::TimeDelta;
 use stagedoor::clock::Clock;
-use stagedoor::ledger::entry::{Ground, Look, NewTicket, SaleEntry, ScanEntry};
+use stagedoor::ledger::entry::{Ground, HoldEntry, Look, NewTicket, SaleEntry, ScanEntry, VoidEntry};
 use stagedoor::ledger::rows::{SaleLine, TicketType};
 use stagedoor::ledger::words::{Direction, PaymentMethod, TicketStatus};
 use stagedoor::ledger::{UploadChunk, UploadTicket};
@@ -114,12 +115,25 @@ impl Stage {
             tickets: kinds.enumerate().map(ticket).collect(),
             lines,
             gate: Some("North".into()),
+            hold: None,
         }
+    }
+
+    /// A hold of the same lines as such a sale's, that lives for this long.
+    pub fn hold(&self, basket: &[(&TicketType, i32)], lives: TimeDelta) -> HoldEntry {
+        let SaleEntry { ground, currency, total_minor, lines, .. } = self.sale(basket);
+        let expires_at = Clock.now() + lives;
+        HoldEntry { ground, id: Clock.id(), currency, total_minor, expires_at, fingerprint: "hold".into(), lines }
+    }
+
+    /// A void of a sale.
+    pub fn void(&self, sale: &SaleEntry) -> VoidEntry {
+        VoidEntry { ground: self.ground(), id: Clock.id(), sale: sale.id, reason: "Wrong date".into(), fingerprint: "void".into() }
     }
 
     /// A look of this member at this event.
     pub fn look(&self) -> Look {
-        Look { session: self.session.id, event: self.event.id, code: None, scan: None, sale: None }
+        Look { session: self.session.id, event: self.event.id, code: None, scan: None, sale: None, hold: None }
     }
 
     pub fn look_for(&self, code: &str) -> Look {

@@ -8,6 +8,7 @@ mod endings;
 mod entries;
 mod full_tilt;
 mod guests;
+mod holds;
 mod log;
 mod look;
 mod older_book;
@@ -18,6 +19,7 @@ mod stage;
 mod store;
 mod taken_back;
 mod tickets;
+mod voids;
 
 use books::Books;
 use stage::{Part, Stage};

@@ -204,6 +204,7 @@ pub fn ticket_type(event: &Event, name: &str, quota: Option<i32>) -> TicketType 
         valid_from: Some(event.starts_at),
         valid_until: None,
         taken: 0,
+        held: 0,
         created_at: event.created_at,
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{Answer, House, Setup, on_both};
 
 /// Every route of the contract that this build serves, with the names of path parameters left out.
-const ROUTES: [(&str, &str); 33] = [
+const ROUTES: [(&str, &str); 36] = [
     ("post", "/v1/devices"),
     ("get", "/v1/devices"),
     ("get", "/v1/devices/{}"),
@@ -24,6 +24,9 @@ const ROUTES: [(&str, &str); 33] = [
     ("post", "/v1/scans"),
     ("post", "/v1/sales"),
     ("get", "/v1/sales/{}"),
+    ("post", "/v1/sales/{}/void"),
+    ("post", "/v1/holds"),
+    ("delete", "/v1/holds/{}"),
     ("post", "/v1/authorise"),
     ("get", "/v1/team"),
     ("post", "/v1/team"),
@@ -114,6 +117,9 @@ async fn every_problem_code_is_in_the_document(house: House) {
         "method_not_allowed",
         "sold_out",
         "price_changed",
+        "hold_gone",
+        "already_voided",
+        "already_admitted",
         "last_administrator",
         "own_membership",
         "name_taken",

@@ -1,7 +1,9 @@
 //! D6: what a sale answers, to the cent, and what it leaves in the book.
 
+mod holds;
 mod quota;
 mod repeated;
+mod voids;
 mod who_may;
 
 use serde_json::{Value, json};
@@ -22,6 +24,22 @@ impl BoxOffice {
         let seller = house.admin.hire("box_office").await;
         let till = house.admin.till(&seller).await;
         Self { event, seat, till }
+    }
+
+    /// A type of which there are so many.
+    pub async fn stall(&self, house: &House, quota: u32) -> TicketType {
+        let kind = json!({"name": "Box", "price": "90.00", "quota": quota});
+        house.admin.ticket_type_with(&self.event, kind).await
+    }
+
+    /// So many tills of as many sellers, taking turns at the gateways.
+    pub async fn tills(house: &House, count: usize) -> Vec<Till> {
+        let mut tills = Vec::new();
+        for number in 0..count {
+            let seller = house.admin.hire("box_office").await;
+            tills.push(house.admin.till(&seller).await.at(house.turn(number)));
+        }
+        tills
     }
 
     /// The lines of a sale of so many seats.

@@ -14,7 +14,7 @@ mod show;
 mod stream;
 mod wire;
 
-pub use actors::{Admin, Desk, Device, Member, Phone, Till, new_event, sale_of, scan_of, words};
+pub use actors::{Admin, Desk, Device, Member, Phone, Till, hold_of, new_event, sale_of, scan_of, words};
 pub use book::{Book, Held};
 pub use command::{Finished, stagedoor};
 pub use gateway::Gateway;

@@ -38,7 +38,8 @@ pub async fn gather(sources: &Sources, claims: SessionClaims, scan: ScanId, dead
     let place = sources.book.scanned(claims.session, scan).await?;
     let known = place.is_some();
     let (event, code) = place.unwrap_or_else(|| (EventId(Uuid::nil()), String::new()));
-    let look = Look { session: claims.session, event, code: known.then(|| code.clone()), scan: known.then_some(scan), sale: None };
+    let look =
+        Look { session: claims.session, event, code: known.then(|| code.clone()), scan: known.then_some(scan), sale: None, hold: None };
     let seen = sources.book.look(look, deadline).await?;
     Ok(Facts {
         authority: seen.authority.map(Arc::new),

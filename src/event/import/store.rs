@@ -276,6 +276,7 @@ fn made(clock: Clock, facts: &EventFacts, name: &str, price_minor: i64) -> Ticke
         valid_from: None,
         valid_until: None,
         taken: 0,
+        held: 0,
         created_at: clock.now(),
     }
 }

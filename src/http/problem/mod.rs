@@ -66,6 +66,12 @@ words! {
         SoldOut = "sold_out",
         /// The terminal showed another total.
         PriceChanged = "price_changed",
+        /// The hold was used or released.
+        HoldGone = "hold_gone",
+        /// The sale is void already.
+        AlreadyVoided = "already_voided",
+        /// One of the sale's tickets is inside.
+        AlreadyAdmitted = "already_admitted",
         /// The organisation would be without an active Organisation Admin.
         LastAdministrator = "last_administrator",
         /// Nobody changes or removes themselves.
@@ -82,7 +88,7 @@ words! {
         InvalidBody = "invalid_body",
         /// The id was used for something else, or by another device.
         IdReused = "id_reused",
-        /// Too many failed sign-ins of one user name at one source.
+        /// Too many failed sign-ins of one user name at one source, or too many holds of one till.
         TooManyRequests = "too_many_requests",
         /// A fault of ours.
         InternalError = "internal_error",

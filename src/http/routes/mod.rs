@@ -21,12 +21,18 @@ use serde::Serialize;
 
 use crate::walk::Rooms;
 
-/// The answer of a walk: with the times for the log, and the header that says that it was told before.
-fn walked(status: StatusCode, body: &impl Serialize, replayed: bool, rooms: Rooms) -> Response {
+/// An answer with the header that says that it was told before.
+fn told(status: StatusCode, body: &impl Serialize, replayed: bool) -> Response {
     let mut response = (status, Json(body)).into_response();
     if replayed {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
+    response
+}
+
+/// The answer of a walk: the same with the times for the log.
+fn walked(status: StatusCode, body: &impl Serialize, replayed: bool, rooms: Rooms) -> Response {
+    let mut response = told(status, body, replayed);
     response.extensions_mut().insert(rooms);
     response
 }

@@ -52,6 +52,9 @@ async fn snapshot(db: &mut PgConnection, looks: &[Look]) -> Result<Vec<Box<Seen>
             if let Some(sale) = look.sale {
                 seen.sale = Postgres::sale_on(&mut tx, organisation, sale).await?;
             }
+            if let Some(hold) = look.hold {
+                seen.hold = Postgres::hold_on(&mut tx, organisation, hold).await?;
+            }
             seen.authority = Some(authority.clone());
         }
         all.push(seen);

@@ -6,10 +6,12 @@
 
 mod change;
 mod guestlist;
+mod holds;
 mod look;
 mod refused;
 mod sales;
 mod scans;
+mod voids;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use sqlx::{

@@ -63,6 +63,7 @@ fn as_json(entry: &SaleEntry, ground: i32) -> Value {
         "reference": entry.reference,
         "fingerprint": entry.fingerprint,
         "gate": entry.gate,
+        "hold_id": entry.hold,
         "lines": entry.lines,
         "tickets": entry.tickets.iter().map(ticket).collect::<Vec<_>>(),
     })

@@ -14,12 +14,12 @@ use uuid::Uuid;
 
 pub(super) use self::attendance::AttendanceCell;
 pub use self::attendance::{Attendance, GateAttendance, TypeAttendance};
-pub use self::recorded::{Movement, RecordedSale, RecordedScan, Reversal, Sale, SaleLine, SoldTicket};
+pub use self::recorded::{Hold, Movement, RecordedHold, RecordedSale, RecordedScan, Reversal, Sale, SaleLine, SoldTicket, Void};
 pub use self::refused::{ListedRefusal, RefusalFilter, RefusedScan};
 use super::words::{DeviceKind, EndReason, EventStatus, MemberStatus, Permission, Role, SessionKind, TicketStatus};
 use crate::{
     clock::Moment,
-    ids::{DeviceId, EnrolmentId, EventId, MembershipId, OrganisationId, SessionId, TicketId, TicketTypeId, UserId},
+    ids::{DeviceId, EnrolmentId, EventId, MembershipId, Named, OrganisationId, SessionId, TicketId, TicketTypeId, UserId},
 };
 
 /// A version: grows by one with each change of the row.
@@ -216,14 +216,18 @@ pub struct TicketType {
     pub valid_until: Option<Moment>,
     /// Tickets of this type that are not void.
     pub taken: i32,
+    /// Tickets of this type that live holds keep; told with an event only, and no column.
+    #[sqlx(default)]
+    #[serde(skip)]
+    pub held: i32,
     /// When it was created.
     pub created_at: Moment,
 }
 
 impl TicketType {
-    /// What is left to sell; none where there is no quota.
+    /// What is left to sell: neither taken nor held; none where there is no quota.
     pub fn left(&self) -> Option<i32> {
-        self.quota.map(|quota| (quota - self.taken).max(0))
+        self.quota.map(|quota| (quota - self.taken - self.held).max(0))
     }
 }
 
@@ -298,6 +302,11 @@ pub struct EventFacts {
 }
 
 impl EventFacts {
+    /// The id and name of a type.
+    pub fn named(&self, id: TicketTypeId) -> Named {
+        Named::new(id, self.ticket_type(id).map_or("", |t| t.name.as_str()))
+    }
+
     /// The type with this id.
     pub fn ticket_type(&self, id: TicketTypeId) -> Option<&TicketType> {
         self.types.iter().find(|t| t.id == id)

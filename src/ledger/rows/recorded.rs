@@ -5,7 +5,7 @@ use sqlx::FromRow;
 
 use crate::{
     clock::Moment,
-    ids::{DeviceId, EventId, Named, SaleId, ScanId, TicketId, TicketTypeId},
+    ids::{DeviceId, EventId, HoldId, Named, SaleId, ScanId, TicketId, TicketTypeId, VoidId},
     ledger::words::{Direction, PaymentMethod},
 };
 
@@ -108,6 +108,8 @@ pub struct RecordedSale {
     pub tickets: Vec<SoldTicket>,
     /// The event.
     pub event: Named,
+    /// When it was voided.
+    pub voided_at: Option<Moment>,
 }
 
 /// A row of `sales`.
@@ -165,4 +167,51 @@ pub struct SoldTicket {
     pub ticket_type_id: TicketTypeId,
     /// Its type's name.
     pub ticket_type_name: String,
+}
+
+/// A row of `holds`.
+#[derive(Clone, Debug, FromRow)]
+pub struct Hold {
+    /// Its id.
+    pub id: HoldId,
+    /// The event.
+    pub event_id: EventId,
+    /// On which device.
+    pub device_id: DeviceId,
+    /// ISO 4217.
+    pub currency: String,
+    /// The total of its lines.
+    pub total_minor: i64,
+    /// From when on it keeps nothing.
+    pub expires_at: Moment,
+    /// What the request meant.
+    pub fingerprint: String,
+    /// The sale that used it.
+    pub used_by: Option<SaleId>,
+    /// When it was released.
+    pub released_at: Option<Moment>,
+}
+
+/// A hold that the book has under this id.
+#[derive(Clone, Debug)]
+pub struct RecordedHold {
+    /// The hold.
+    pub hold: Hold,
+    /// Its lines, in the order of the request, with the prices that it keeps.
+    pub lines: Vec<SaleLine>,
+}
+
+/// A row of `sale_voids`.
+#[derive(Clone, Debug, FromRow)]
+pub struct Void {
+    /// Its id.
+    pub id: VoidId,
+    /// The sale that it takes back.
+    pub sale_id: SaleId,
+    /// On which device.
+    pub device_id: DeviceId,
+    /// When it was recorded.
+    pub recorded_at: Moment,
+    /// What the request meant.
+    pub fingerprint: String,
 }

@@ -213,7 +213,7 @@ async fn images(db: &mut SqliteConnection, organisation: OrganisationId, images:
 }
 
 /// Writes down which things have changed, as the last step of a change.
-async fn log(db: &mut SqliteConnection, organisation: OrganisationId, at: Moment, altered: &[Uuid]) -> Result<i64, sqlx::Error> {
+pub(super) async fn log(db: &mut SqliteConnection, organisation: OrganisationId, at: Moment, altered: &[Uuid]) -> Result<i64, sqlx::Error> {
     if altered.is_empty() {
         return Ok(0);
     }

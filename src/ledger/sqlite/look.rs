@@ -33,7 +33,7 @@ async fn one(db: &mut SqliteConnection, look: &Look) -> Result<Seen, sqlx::Error
     let mut seen = Seen { as_of, authority: Sqlite::authority_on(&mut *db, look.session).await?, ..Seen::default() };
     let Some(membership) = seen.authority.as_ref().map(|a| a.membership.clone()) else { return Ok(seen) };
     let organisation = membership.organisation_id;
-    seen.event = Sqlite::event_on(&mut *db, look.event).await?.filter(|facts| facts.event.organisation_id == organisation);
+    seen.event = Sqlite::event_on(&mut *db, look.event, None).await?.filter(|facts| facts.event.organisation_id == organisation);
     if let [only] = membership.events.as_slice() {
         seen.pinned = Sqlite::event_named_on(&mut *db, *only).await?;
     }
@@ -42,6 +42,9 @@ async fn one(db: &mut SqliteConnection, look: &Look) -> Result<Seen, sqlx::Error
     }
     if let Some(id) = look.sale {
         seen.sale = Sqlite::sale_on(&mut *db, organisation, id).await?;
+    }
+    if let Some(id) = look.hold {
+        seen.hold = Sqlite::hold_on(&mut *db, organisation, id).await?;
     }
     if let (Some(code), true) = (&look.code, seen.event.is_some()) {
         seen.ticket = ticket(&mut *db, look.event, code).await?;

@@ -5,10 +5,12 @@
 
 mod change;
 mod guestlist;
+mod holds;
 mod look;
 mod refused;
 mod sales;
 mod scans;
+mod voids;
 
 use std::{
     collections::HashMap,

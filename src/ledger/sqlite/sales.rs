@@ -1,11 +1,14 @@
 //! Sales in SQLite: a batch is one transaction.
 
-use sqlx::{SqliteConnection, query, query_as, query_scalar};
+use sqlx::{SqliteConnection, query, query_scalar};
 
-use super::{Entry, Sqlite};
+use super::{
+    Entry, Sqlite,
+    holds::{end_hold, short},
+};
 use crate::{
     clock::Moment,
-    ids::{OrganisationId, TicketTypeId},
+    ids::OrganisationId,
     ledger::{
         entry::{Ground, NewTicket, SaleEntry, SaleOutcome},
         error::LedgerError,
@@ -42,8 +45,13 @@ impl Entry for SaleEntry {
         if known {
             return Ok(SaleOutcome::NotWritten);
         }
-        if let Some((ticket_type, left)) = short(db, self).await? {
+        if let Some((ticket_type, left)) = short(db, &self.lines, at, self.hold).await? {
             return Ok(SaleOutcome::SoldOut { ticket_type, left });
+        }
+        if let Some(hold) = self.hold
+            && !end_hold(db, organisation, hold, Some(self.id), at).await?
+        {
+            return Ok(SaleOutcome::NotWritten);
         }
         for line in &self.lines {
             query("update ticket_types set taken = taken + $2 where id = $1")
@@ -80,21 +88,6 @@ impl Entry for SaleEntry {
     }
 }
 
-/// The first type whose quota does not hold the sale, and what is left of it.
-async fn short(db: &mut SqliteConnection, entry: &SaleEntry) -> Result<Option<(TicketTypeId, i32)>, sqlx::Error> {
-    for line in &entry.lines {
-        let left: Option<i32> = query_as::<_, (Option<i32>,)>("select quota - taken from ticket_types where id = $1")
-            .bind(line.ticket_type_id)
-            .fetch_one(&mut *db)
-            .await?
-            .0;
-        if let Some(left) = left.filter(|left| *left < line.quantity) {
-            return Ok(Some((line.ticket_type_id, left.max(0))));
-        }
-    }
-    Ok(None)
-}
-
 async fn write_sale(
     db: &mut SqliteConnection,
     organisation: OrganisationId,
@@ -104,8 +97,8 @@ async fn write_sale(
 ) -> Result<(), sqlx::Error> {
     query(
         "insert into sales (organisation_id, id, event_id, receipt_number, session_id, device_id, currency, total_minor, method, tendered_minor,
-                            change_minor, reference, recorded_at, fingerprint)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                            change_minor, reference, recorded_at, fingerprint, hold_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(organisation)
     .bind(entry.id)
@@ -121,6 +114,7 @@ async fn write_sale(
     .bind(&entry.reference)
     .bind(at)
     .bind(&entry.fingerprint)
+    .bind(entry.hold)
     .execute(&mut *db)
     .await?;
     Ok(())

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Event, Line, ref_id};
+use crate::support::{Answer, Event, Line, new_id, ref_id};
 
 /// A signed-in session, of whatever kind.
 #[derive(Clone)]
@@ -71,5 +71,22 @@ impl Desk {
     /// Sends a sale as it stands. Who has no till may try.
     pub async fn send_sale(&self, sale: &Value) -> Answer {
         self.line.post("/v1/sales", sale).await
+    }
+}
+
+impl Desk {
+    /// Sends a hold as it stands. Who has no till may try.
+    pub async fn send_hold(&self, hold: &Value) -> Answer {
+        self.line.post("/v1/holds", hold).await
+    }
+
+    /// Tries to void a sale.
+    pub async fn try_void(&self, sale: &Value) -> Answer {
+        self.send_void(sale, &json!({"id": new_id(), "reason": "Wrong date"})).await
+    }
+
+    /// Sends a void of a sale as it stands.
+    pub async fn send_void(&self, sale: &Value, void: &Value) -> Answer {
+        self.line.post(&format!("/v1/sales/{}/void", ref_id(sale)), void).await
     }
 }

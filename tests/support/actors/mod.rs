@@ -10,4 +10,4 @@ pub use admin::{Admin, new_event};
 pub use desk::{Desk, words};
 pub use member::{Device, Member};
 pub use phone::{Phone, scan_of};
-pub use till::{Till, sale_of};
+pub use till::{Till, hold_of, sale_of};

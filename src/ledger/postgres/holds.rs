@@ -1,0 +1,75 @@
+//! Holds in Postgres: a batch of one organisation is one call of `commit_holds`.
+
+use serde_json::{Value, json};
+use sqlx::{query_as, query_scalar, types::Json};
+
+use super::{Postgres, scans::Grounds};
+use crate::{
+    clock::Moment,
+    ids::{HoldId, OrganisationId, TicketTypeId},
+    ledger::{
+        entry::{Ground, HoldEntry, HoldOutcome},
+        error::LedgerError,
+        lease::within,
+    },
+    limits,
+};
+
+type Answer = (String, Option<TicketTypeId>, Option<i32>);
+
+impl Postgres {
+    /// Writes a batch of holds of one organisation; one outcome per entry, in their order.
+    pub async fn commit_holds(
+        &self,
+        organisation: OrganisationId,
+        at: Moment,
+        batch: &[HoldEntry],
+    ) -> Result<Vec<HoldOutcome>, LedgerError> {
+        let mut grounds = Grounds::default();
+        let holds: Vec<Value> = batch.iter().map(|entry| as_json(entry, grounds.place(&entry.ground))).collect();
+        let mut lease = self.commits.lease().await?;
+        let statement = query_as("select outcome, lacking, remaining from commit_holds($1, $2, $3, $4, $5)")
+            .bind(organisation)
+            .bind(at)
+            .bind(grounds.into_json())
+            .bind(limits::HOLDS_PER_TILL)
+            .bind(Json(holds));
+        let answers: Vec<Answer> = within(limits::WALK, statement.fetch_all(&mut *lease)).await?;
+        lease.finish();
+        Ok(answers.into_iter().map(outcome).collect())
+    }
+
+    /// Gives a hold's stock back. Answers whether it was there to be given.
+    pub async fn release_hold(&self, organisation: OrganisationId, at: Moment, ground: &Ground, hold: HoldId) -> Result<bool, LedgerError> {
+        let mut lease = self.lease().await?;
+        let statement =
+            query_scalar("select release_hold($1, $2, $3, $4)").bind(organisation).bind(at).bind(Json(ground.guards())).bind(hold);
+        let released = within(limits::LEDGER_CALL, statement.fetch_one(&mut *lease)).await?;
+        lease.finish();
+        Ok(released)
+    }
+}
+
+fn outcome((outcome, ticket_type, left): Answer) -> HoldOutcome {
+    match (outcome.as_str(), ticket_type, left) {
+        ("recorded", _, _) => HoldOutcome::Recorded,
+        ("too_many", _, _) => HoldOutcome::TooMany,
+        ("sold_out", Some(ticket_type), Some(left)) => HoldOutcome::SoldOut { ticket_type, left },
+        _ => HoldOutcome::NotWritten,
+    }
+}
+
+fn as_json(entry: &HoldEntry, ground: i32) -> Value {
+    json!({
+        "ground": ground,
+        "id": entry.id,
+        "event_id": entry.ground.event.0,
+        "session_id": entry.ground.session.0,
+        "device_id": entry.ground.device.0,
+        "currency": entry.currency,
+        "total_minor": entry.total_minor,
+        "expires_at": entry.expires_at,
+        "fingerprint": entry.fingerprint,
+        "lines": entry.lines,
+    })
+}

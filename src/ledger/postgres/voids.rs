@@ -1,0 +1,51 @@
+//! Voids in Postgres: one call of `commit_void`.
+
+use serde_json::json;
+use sqlx::{query_as, types::Json};
+
+use super::Postgres;
+use crate::{
+    clock::Moment,
+    ids::{OrganisationId, TicketId},
+    ledger::{
+        entry::{VoidEntry, VoidOutcome},
+        error::LedgerError,
+        lease::within,
+    },
+    limits,
+};
+
+impl Postgres {
+    /// Voids a sale. Answers what became of it and the number of the change, 0 when nothing was written.
+    pub async fn commit_void(
+        &self,
+        organisation: OrganisationId,
+        at: Moment,
+        entry: &VoidEntry,
+    ) -> Result<(VoidOutcome, i64), LedgerError> {
+        let void = json!({
+            "id": entry.id,
+            "sale_id": entry.sale,
+            "event_id": entry.ground.event.0,
+            "session_id": entry.ground.session.0,
+            "device_id": entry.ground.device.0,
+            "reason": entry.reason,
+            "fingerprint": entry.fingerprint,
+        });
+        let mut lease = self.lease().await?;
+        let statement = query_as("select outcome, ticket, seq from commit_void($1, $2, $3, $4)")
+            .bind(organisation)
+            .bind(at)
+            .bind(Json(entry.ground.guards()))
+            .bind(Json(void));
+        let (outcome, inside, number): (String, Option<TicketId>, i64) =
+            within(limits::LEDGER_CALL, statement.fetch_one(&mut *lease)).await?;
+        lease.finish();
+        let outcome = match (outcome.as_str(), inside) {
+            ("recorded", _) => VoidOutcome::Recorded { recorded_at: at },
+            ("inside", Some(ticket)) => VoidOutcome::Inside(ticket),
+            _ => VoidOutcome::NotWritten,
+        };
+        Ok((outcome, number))
+    }
+}
