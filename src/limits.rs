@@ -25,6 +25,12 @@ pub const UPLOAD_BYTES: usize = 64 * 1024 * 1024;
 pub const UPLOAD_JSON_BYTES: usize = 8 * 1024 * 1024;
 /// Time for an upload to arrive.
 pub const UPLOAD_READ: Duration = Duration::from_secs(60);
+/// Bytes of an uploaded export; room for 1,000,000 rows of CSV as pretix writes them. It is kept in a file, not in memory.
+pub const IMPORT_BYTES: usize = 768 * 1024 * 1024;
+/// Time for an export to arrive.
+pub const IMPORT_READ: Duration = Duration::from_secs(600);
+/// Time that an export may pause while it arrives.
+pub const IMPORT_PAUSE: Duration = Duration::from_secs(10);
 /// Time that a browser may remember which origins are let in.
 pub const CORS_AGE: Duration = Duration::from_secs(600);
 /// Uploads that are held in memory at once.

@@ -21,6 +21,7 @@ mod devices;
 mod door;
 mod events;
 mod guests;
+mod imports;
 mod ledger;
 mod operations;
 mod pos;

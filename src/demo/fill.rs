@@ -85,7 +85,7 @@ pub async fn fill(rooms: &Rooms, base_url: &str) -> anyhow::Result<Filled> {
     let devices = ensure_devices(book, clock, organisation).await?;
     let mut told = Vec::new();
     for event in events {
-        told.push(tell(book, event).await?);
+        told.push(tell(book, event, clock.now()).await?);
     }
     let mut filled = Filled { base_url: base_url.to_owned(), organisation: SLUG, events: told, users, devices, examples: Given::default() };
     filled.examples = examples::given(rooms, organisation, &filled).await?;
@@ -269,7 +269,7 @@ async fn ensure_devices(book: &Book, clock: Clock, organisation: OrganisationId)
 }
 
 /// Tells what is in an event now.
-async fn tell(book: &Book, event: EventId) -> anyhow::Result<DemoEvent> {
+async fn tell(book: &Book, event: EventId, now: Moment) -> anyhow::Result<DemoEvent> {
     let facts = book.event(event).await?.ok_or_else(|| anyhow::anyhow!("the event {event} is gone"))?;
     let tender = Tender::parse(&facts.event.currency)?;
     let ticket_types = facts.types.iter().map(|t| DemoType {
@@ -288,7 +288,7 @@ async fn tell(book: &Book, event: EventId) -> anyhow::Result<DemoEvent> {
         odd_tickets: Vec::new(),
     };
     for (ticket, scanned) in book.tickets_with_use(event).await? {
-        match odd(&ticket, scanned) {
+        match odd(&ticket, scanned, now) {
             None => told.ticket_codes.push(ticket.code),
             Some(reason) => told.odd_tickets.push(OddTicket { code: ticket.code, reason: reason.to_owned() }),
         }
@@ -296,8 +296,10 @@ async fn tell(book: &Book, event: EventId) -> anyhow::Result<DemoEvent> {
     Ok(told)
 }
 
-fn odd(ticket: &Ticket, scanned: bool) -> Option<&'static str> {
+fn odd(ticket: &Ticket, scanned: bool, now: Moment) -> Option<&'static str> {
     match ticket.status {
+        TicketStatus::Valid if ticket.valid_from.is_some_and(|from| now < from) => Some("too_early"),
+        TicketStatus::Valid if ticket.valid_until.is_some_and(|until| now > until) => Some("too_late"),
         TicketStatus::Valid if ticket.entries_allowed > 1 => Some("multi_entry"),
         TicketStatus::Valid if scanned => Some("already_admitted"),
         TicketStatus::Valid => None,

@@ -85,9 +85,9 @@ pub fn decide(question: &Question<'_>) -> Verdict {
         return Verdict::Refuse(if question.elsewhere.is_some() { Reason::WrongEvent } else { Reason::UnknownTicket });
     };
     let refusal = by_status(ticket.status).or_else(|| match question.direction {
-        Direction::In => {
-            by_time(ticket_type, question.now).or_else(|| by_gate(ticket_type, question.gate)).or_else(|| by_entries(ticket, question.last))
-        }
+        Direction::In => by_time(ticket, ticket_type, question.now)
+            .or_else(|| by_gate(ticket_type, question.gate))
+            .or_else(|| by_entries(ticket, question.last)),
         // Whoever is inside gets out, at any time and by any gate.
         Direction::Out => by_presence(question.last),
     });
@@ -108,11 +108,16 @@ fn by_status(status: TicketStatus) -> Option<Reason> {
     }
 }
 
-fn by_time(ticket_type: &TicketType, now: Moment) -> Option<Reason> {
-    if ticket_type.valid_from.is_some_and(|from| now < from) {
+/// A ticket's own window is used instead of its type's, whole: an end that it leaves open is open.
+fn by_time(ticket: &Ticket, ticket_type: &TicketType, now: Moment) -> Option<Reason> {
+    let (from, until) = match (ticket.valid_from, ticket.valid_until) {
+        (None, None) => (ticket_type.valid_from, ticket_type.valid_until),
+        own => own,
+    };
+    if from.is_some_and(|from| now < from) {
         return Some(Reason::TooEarly);
     }
-    ticket_type.valid_until.is_some_and(|until| now > until).then_some(Reason::TooLate)
+    until.is_some_and(|until| now > until).then_some(Reason::TooLate)
 }
 
 fn by_gate(ticket_type: &TicketType, gate: Option<&str>) -> Option<Reason> {

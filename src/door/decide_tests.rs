@@ -89,6 +89,8 @@ fn ticket(status: TicketStatus, entries_allowed: i32) -> Ticket {
         holder: None,
         status,
         entries_allowed,
+        valid_from: None,
+        valid_until: None,
         version: 0,
     }
 }
@@ -203,6 +205,24 @@ fn a_window_may_be_open_at_one_end() {
         let ticket = ticket(TicketStatus::Valid, 1);
         let question = Question { ticket: Some(&ticket), ticket_type: Some(&ticket_type), ..nothing(Direction::In) };
         assert_eq!(decide(&question), verdict, "{ticket_type:?}");
+    }
+}
+
+#[test]
+fn a_tickets_own_window_is_used_instead_of_its_types() {
+    let own = |valid_from, valid_until| Ticket { valid_from, valid_until, ..ticket(TicketStatus::Valid, 1) };
+    for of_type in WINDOWS {
+        let ticket_type = ticket_type(of_type, &[], false);
+        for (ticket, verdict) in [
+            (own(Some(now()), Some(now())), Verdict::Admit { uses: 1 }),
+            (own(Some(now()), None), Verdict::Admit { uses: 1 }),
+            (own(None, Some(now())), Verdict::Admit { uses: 1 }),
+            (own(Some(now() + TICK), None), Verdict::Refuse(Reason::TooEarly)),
+            (own(None, Some(now() - TICK)), Verdict::Refuse(Reason::TooLate)),
+        ] {
+            let question = Question { ticket: Some(&ticket), ticket_type: Some(&ticket_type), ..nothing(Direction::In) };
+            assert_eq!(decide(&question), verdict, "{ticket:?} {of_type:?}");
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 pub use crate::ledger::words::TicketStatus;
 use crate::{
     authorise::{Denied, Refused},
-    clock::Stamp,
+    clock::{Moment, Stamp},
     faults::Faults,
     ids::{EventId, TicketTypeId},
     ledger::{
@@ -47,6 +47,22 @@ impl From<LedgerError> for EventError {
             LedgerError::Taken(Name::TicketType) => Self::NameTaken,
             other => Self::Ledger(other),
         }
+    }
+}
+
+/// A ticket's own window of validity; an end that is open is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Window {
+    /// From when it is admitted.
+    pub from: Option<Moment>,
+    /// Until when it is admitted.
+    pub until: Option<Moment>,
+}
+
+impl Window {
+    /// Whether any moment of it lies between these two.
+    pub fn touches(&self, begins: Moment, ends: Moment) -> bool {
+        self.from.is_none_or(|from| from <= ends) && self.until.is_none_or(|until| until >= begins)
     }
 }
 

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{EventError, TicketStatus, catalogue::manageable, printable, trim_code};
+use super::{EventError, TicketStatus, Window, catalogue::manageable, printable, trim_code};
 use crate::{
     authorise::Clerk,
     clock::Clock,
     faults::{Faults, Whole},
     ids::{EventId, TicketTypeId},
     ledger::{
-        Book, LedgerError, UploadChunk, UploadCount, UploadTicket,
+        Book, Carried, CarriedChunk, KnownTicket, LedgerError, UploadChunk, UploadCount, UploadTicket,
         change::Guard,
-        rows::{EventFacts, Ticket, TicketType},
+        rows::{EventFacts, TicketType},
         words::Permission,
     },
     limits,
@@ -81,6 +81,8 @@ pub struct Intake<'f> {
     /// The codes so far, each as half of its SHA-256: of a million tickets, two that share that do not exist.
     seen: HashSet<[u8; 16]>,
     chunk: Vec<UploadTicket>,
+    /// Earlier check-ins of the tickets of the chunk.
+    visits: Vec<Carried>,
     /// Whether tickets are only compared with the book.
     dry_run: bool,
     /// What has become of the rows so far.
@@ -91,6 +93,19 @@ pub struct Intake<'f> {
     pub by_type: HashMap<TicketTypeId, u64>,
     /// The rows that were not taken, more than are named.
     pub rejected_total: u64,
+    /// Movements that were carried over.
+    pub carried_over: u64,
+}
+
+/// What an import tells of a ticket beside what an upload does.
+#[derive(Default)]
+pub struct Imported {
+    /// Whether a name that is not told stays as it is.
+    pub keeps_holder: bool,
+    /// Its own window, where that is told.
+    pub window: Option<Window>,
+    /// Its earlier check-ins.
+    pub visit: Option<Carried>,
 }
 
 /// On whose mandate tickets are stored.
@@ -112,6 +127,21 @@ impl Backing<'_> {
     }
 }
 
+/// Stores a chunk on what its mandate rests on now, and again when that has moved.
+macro_rules! insist {
+    ($backing:expr, $chunk:ident, $store:expr) => {{
+        let mut tries = 1;
+        loop {
+            $chunk.guards = $backing.guards().await?;
+            match $store.await {
+                Err(LedgerError::Moved) if tries < limits::CHANGE_TRIES => tries += 1,
+                Err(LedgerError::Moved) => return Err(LedgerError::Busy.into()),
+                done => break done?,
+            }
+        }
+    }};
+}
+
 impl<'f> Intake<'f> {
     /// An intake for this event.
     pub fn new(facts: &'f EventFacts, clock: Clock) -> Self {
@@ -120,6 +150,8 @@ impl<'f> Intake<'f> {
             clock,
             seen: HashSet::new(),
             chunk: Vec::new(),
+            visits: Vec::new(),
+            carried_over: 0,
             dry_run: false,
             uploaded: Uploaded::default(),
             by_status: BTreeMap::new(),
@@ -143,8 +175,14 @@ impl<'f> Intake<'f> {
 
     /// Takes a row. Answers whether a chunk is full.
     pub fn take(&mut self, row: u64, body: &TicketBody) -> bool {
-        match self.parse(body) {
+        self.take_imported(row, body, Imported::default())
+    }
+
+    /// Takes a row of an import, which tells more of a ticket than an upload, or less.
+    pub fn take_imported(&mut self, row: u64, body: &TicketBody, imported: Imported) -> bool {
+        match self.parse(body, &imported) {
             Ok(ticket) => {
+                self.visits.extend(imported.visit);
                 *self.by_status.entry(ticket.status.as_str()).or_default() += 1;
                 *self.by_type.entry(ticket.ticket_type_id).or_default() += 1;
                 self.chunk.push(ticket);
@@ -154,7 +192,7 @@ impl<'f> Intake<'f> {
         self.chunk.len() >= limits::UPLOAD_CHUNK
     }
 
-    fn parse(&mut self, body: &TicketBody) -> Result<UploadTicket, String> {
+    fn parse(&mut self, body: &TicketBody, imported: &Imported) -> Result<UploadTicket, String> {
         let code = trim_code(&body.code);
         if code.is_empty() || code.len() > limits::CODE_BYTES || code.contains('\0') {
             return Err(format!("the code must have 1 to {} bytes and no NUL", limits::CODE_BYTES));
@@ -175,9 +213,13 @@ impl<'f> Intake<'f> {
             id: self.clock.id(),
             code: code.to_owned(),
             ticket_type_id: ticket_type.id,
+            keeps_holder: imported.keeps_holder && holder.is_none(),
             holder,
             status: body.status,
             entries_allowed: entries.unwrap_or(ticket_type.entries_allowed),
+            window_told: imported.window.is_some(),
+            valid_from: imported.window.and_then(|window| window.from),
+            valid_until: imported.window.and_then(|window| window.until),
         })
     }
 
@@ -197,22 +239,18 @@ impl<'f> Intake<'f> {
             return Ok(self.compare(book, &tickets).await?);
         }
         let given = i64::try_from(tickets.len()).unwrap_or(i64::MAX);
-        let mut chunk =
-            UploadChunk { organisation: event.organisation_id, event: event.id, guards: Vec::new(), tickets, at: self.clock.now() };
-        for _ in 0..limits::CHANGE_TRIES {
-            chunk.guards = backing.guards().await?;
-            match book.store_tickets(&chunk).await {
-                Err(LedgerError::Moved) => {}
-                Err(error) => return Err(error.into()),
-                Ok(UploadCount { created, updated, .. }) => {
-                    self.uploaded.created += created;
-                    self.uploaded.updated += updated;
-                    self.uploaded.unchanged += given - created - updated;
-                    return Ok(());
-                }
-            }
+        let (organisation, at) = (event.organisation_id, self.clock.now());
+        let mut chunk = UploadChunk { organisation, event: event.id, guards: Vec::new(), tickets, at };
+        let UploadCount { created, updated, .. } = insist!(backing, chunk, book.store_tickets(&chunk));
+        self.uploaded.created += created;
+        self.uploaded.updated += updated;
+        self.uploaded.unchanged += given - created - updated;
+        if !self.visits.is_empty() {
+            let visits = std::mem::take(&mut self.visits);
+            let mut chunk = CarriedChunk { organisation, event: event.id, guards: Vec::new(), visits, at };
+            self.carried_over += insist!(backing, chunk, book.carry_over(&chunk));
         }
-        Err(LedgerError::Busy.into())
+        Ok(())
     }
 }
 
@@ -220,13 +258,16 @@ impl Intake<'_> {
     async fn compare(&mut self, book: &Book, tickets: &[UploadTicket]) -> Result<(), LedgerError> {
         let codes: Vec<&str> = tickets.iter().map(|ticket| ticket.code.as_str()).collect();
         let known = book.tickets_by_code(self.facts.event.id, &codes).await?;
-        let known: HashMap<&str, &Ticket> = known.iter().map(|ticket| (ticket.code.as_str(), ticket)).collect();
+        let known: HashMap<&str, &KnownTicket> = known.iter().map(|known| (known.ticket.code.as_str(), known)).collect();
         for ticket in tickets {
             match known.get(ticket.code.as_str()) {
                 None => self.uploaded.created += 1,
-                Some(known) if ticket.changes(known) => self.uploaded.updated += 1,
+                Some(known) if ticket.changes(&known.ticket) => self.uploaded.updated += 1,
                 Some(_) => self.uploaded.unchanged += 1,
             }
+        }
+        for visit in std::mem::take(&mut self.visits) {
+            self.carried_over += visit.adds(known.get(visit.code.as_str()).copied());
         }
         Ok(())
     }

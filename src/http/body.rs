@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{de::DeserializeOwned, de::IgnoredAny};
 use serde_path_to_error::Segment;
-use tokio::time::timeout;
+use tokio::{io::AsyncWriteExt, time::timeout};
 
 use super::problem::{Code, Problem};
 use crate::{faults::Faults, limits};
@@ -58,15 +58,53 @@ pub fn unsupported() -> Problem {
 
 /// All bytes of a body, at most so many and within so much time.
 pub async fn collect(body: Body, most: usize, within: Duration) -> Result<Bytes, Problem> {
-    let too_slow = || Problem::new(StatusCode::REQUEST_TIMEOUT, Code::RequestTimeout, "The request took too long to arrive.");
     match timeout(within, Limited::new(body, most).collect()).await {
         Err(_) => Err(too_slow()),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, format!("The body is larger than {most} bytes.")))
-        }
-        Ok(Err(_)) => Err(malformed("The body did not arrive whole.")),
+        Ok(Err(error)) => Err(not_whole(&*error, most)),
     }
+}
+
+/// A body as a file that nobody else sees and that is gone when it is closed: at most so many bytes.
+pub async fn to_file(body: Body, most: usize) -> Result<std::fs::File, Problem> {
+    match timeout(limits::IMPORT_READ, write_to_file(body, most)).await {
+        Err(_) => Err(too_slow()),
+        Ok(written) => written,
+    }
+}
+
+async fn write_to_file(body: Body, most: usize) -> Result<std::fs::File, Problem> {
+    let mut body = Limited::new(body, most);
+    let failed = |error: std::io::Error| {
+        tracing::error!(error = %error, "an upload could not be kept in a temporary file");
+        Problem::internal()
+    };
+    let mut file = tokio::fs::File::from_std(tempfile::tempfile().map_err(failed)?);
+    loop {
+        match timeout(limits::IMPORT_PAUSE, body.frame()).await {
+            Err(_) => return Err(too_slow()),
+            Ok(Some(Err(error))) => return Err(not_whole(&*error, most)),
+            Ok(Some(Ok(frame))) => {
+                if let Some(bytes) = frame.data_ref() {
+                    file.write_all(bytes).await.map_err(failed)?;
+                }
+            }
+            Ok(None) => break,
+        }
+    }
+    file.flush().await.map_err(failed)?;
+    Ok(file.into_std().await)
+}
+
+fn too_slow() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, Code::RequestTimeout, "The request took too long to arrive.")
+}
+
+fn not_whole(error: &(dyn std::error::Error + 'static), most: usize) -> Problem {
+    if error.is::<LengthLimitError>() {
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, format!("The body is larger than {most} bytes."));
+    }
+    malformed("The body did not arrive whole.")
 }
 
 fn malformed(detail: &str) -> Problem {

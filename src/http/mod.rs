@@ -22,7 +22,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
 pub use self::accept::Peer;
-use self::routes::{devices, door, events, guests, may, operations, sales, scans, sessions, stream, team};
+use self::routes::{devices, door, events, guests, imports, may, operations, sales, scans, sessions, stream, team};
 use self::{
     examples::Given,
     layers::Desk,
@@ -66,6 +66,7 @@ fn calls() -> OpenApiRouter<House> {
         .routes(routes!(events::create_type))
         .routes(routes!(events::patch_type))
         .routes(routes!(events::upload))
+        .routes(routes!(imports::import))
         // guest lists
         .routes(routes!(guests::lists, guests::create_list))
         .routes(routes!(guests::patch_list, guests::strike_list))

@@ -390,14 +390,14 @@ on_both! {
     /// Tickets of an event for the warm copy: a page in the order of their codes.
     pub async fn tickets(&self, event: EventId, after: &str) -> Result<Vec<Ticket>, LedgerError> {
         ask!(self, limits::LEDGER_BULK, db => query_as(
-            "select id, ticket_type_id, code, holder, status, entries_allowed, version from tickets where event_id = $1 and code > $2 order by code limit $3",
+            "select id, ticket_type_id, code, holder, status, entries_allowed, valid_from, valid_until, version from tickets where event_id = $1 and code > $2 order by code limit $3",
         ).bind(event).bind(after).bind(limits::WARM_PAGE).fetch_all(db))
     }
 
     /// Every ticket of an event, and whether it was ever scanned; for a demo's list of what can be tried.
     pub async fn tickets_with_use(&self, event: EventId) -> Result<Vec<(Ticket, bool)>, LedgerError> {
         let found: Result<Vec<TicketUse>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => query_as(
-            "select t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.version,
+            "select t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until, t.version,
                     exists (select 1 from admissions a where a.ticket_id = t.id) as scanned
              from tickets t where t.event_id = $1 order by t.code",
         ).bind(event).fetch_all(db));
@@ -407,7 +407,7 @@ on_both! {
     /// An event's tickets that have changed since an older version of it.
     pub async fn tickets_changed(&self, event: EventId, since: i64) -> Result<Vec<Ticket>, LedgerError> {
         ask!(self, limits::LEDGER_BULK, db => query_as(
-            "select id, ticket_type_id, code, holder, status, entries_allowed, version from tickets where event_id = $1 and version > $2 and version > 0",
+            "select id, ticket_type_id, code, holder, status, entries_allowed, valid_from, valid_until, version from tickets where event_id = $1 and version > $2 and version > 0",
         ).bind(event).bind(since).fetch_all(db))
     }
 

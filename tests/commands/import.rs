@@ -192,7 +192,9 @@ struct Expected {
     confirmed: bool,
     from: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,
+    /// Let in on any list, and on the one that the check-in list was exported from.
     used: bool,
+    used_here: bool,
 }
 
 impl Expected {
@@ -212,13 +214,14 @@ impl Expected {
             from: time("valid_from_utc"),
             until: time("valid_until_utc"),
             used,
+            used_here: row["entries [Main entrance (with unpaid)]"] != "0",
         }
     }
 
     /// What the door may answer when the order positions were imported.
     fn in_positions(&self, now: DateTime<Utc>) -> Vec<&'static str> {
-        let mut outcomes = match self.state.as_str() {
-            "valid" => self.admissible(),
+        match self.state.as_str() {
+            "valid" => vec![self.at_the_door(now, self.used)],
             "unpaid" => vec!["unpaid"],
             // The contract has no word for it: nobody has said yes to this order yet, and it is not paid.
             "approval" => vec!["unpaid", "blocked"],
@@ -226,9 +229,7 @@ impl Expected {
             "void" => vec!["void", "refunded"],
             "blocked" => vec!["blocked"],
             other => panic!("{other} is no state"),
-        };
-        outcomes.extend(self.window(now));
-        outcomes
+        }
     }
 
     /// What the door may answer when only the check-in list was imported.
@@ -237,20 +238,18 @@ impl Expected {
             "void" | "expired" => vec!["unknown_ticket"],
             "approval" => vec!["unpaid"],
             "valid" if self.confirmed => vec!["unpaid"],
+            "valid" => vec![self.at_the_door(now, self.used_here)],
             _ => self.in_positions(now),
         }
     }
 
-    /// Whoever was let in by the other system may be carried over as such.
-    fn admissible(&self) -> Vec<&'static str> {
-        if self.used { vec!["admit", "already_admitted"] } else { vec!["admit"] }
-    }
-
-    fn window(&self, now: DateTime<Utc>) -> Option<&'static str> {
+    /// Its own window first; then whoever was let in by the other system is known as such.
+    fn at_the_door(&self, now: DateTime<Utc>, used: bool) -> &'static str {
         match (self.from, self.until) {
-            (Some(from), _) if now < from => Some("too_early"),
-            (_, Some(until)) if now > until => Some("too_late"),
-            _ => None,
+            (Some(from), _) if now < from => "too_early",
+            (_, Some(until)) if now > until => "too_late",
+            _ if used => "already_admitted",
+            _ => "admit",
         }
     }
 }

@@ -47,8 +47,12 @@ impl Stage {
             code: code.into(),
             ticket_type_id: self.seat.id,
             holder: Some("Ada".into()),
+            keeps_holder: false,
             status: TicketStatus::Valid,
             entries_allowed,
+            window_told: false,
+            valid_from: None,
+            valid_until: None,
         }
     }
 

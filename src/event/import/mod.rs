@@ -34,6 +34,7 @@ use std::io;
 
 use rust_decimal::Decimal;
 
+pub use crate::event::Window;
 use crate::{clock::Moment, event::TicketStatus};
 
 /// One ticket as another system's export tells it.
@@ -55,22 +56,6 @@ pub struct Row {
     pub window: Option<Window>,
     /// That it was let in already.
     pub visit: Option<Visit>,
-}
-
-/// A ticket's own window of validity; an end that is open is none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Window {
-    /// From when it is admitted.
-    pub from: Option<Moment>,
-    /// Until when it is admitted.
-    pub until: Option<Moment>,
-}
-
-impl Window {
-    /// Whether any moment of it lies between these two.
-    pub fn touches(&self, begins: Moment, ends: Moment) -> bool {
-        self.from.is_none_or(|from| from <= ends) && self.until.is_none_or(|until| until >= begins)
-    }
 }
 
 /// What an export tells of the earlier check-ins of a ticket: the last entry and the last exit, not how many there were.

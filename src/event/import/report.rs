@@ -99,6 +99,7 @@ impl Report {
         self.created = intake.uploaded.created;
         self.updated = intake.uploaded.updated;
         self.unchanged = intake.uploaded.unchanged;
+        self.check_ins.carried_over = intake.carried_over;
         self.by_status = intake.by_status;
         self.rejected = intake.uploaded.rejected;
         self.rejected_total = intake.rejected_total;

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use tokio::{sync::mpsc, task::spawn_blocking};
+use uuid::Uuid;
 
 use super::{
     ImportError, Rejected, Row, Source, Window,
@@ -19,11 +20,11 @@ use crate::{
     clock::Clock,
     event::{
         EventError, TicketStatus, catalogue, printable,
-        upload::{Backing, Intake, TicketBody},
+        upload::{Backing, Imported, Intake, TicketBody},
     },
-    ids::{EventId, TicketTypeId},
+    ids::{EventId, ScanId, TicketTypeId},
     ledger::{
-        Book, LedgerError,
+        Book, Carried, LedgerError,
         change::Change,
         rows::{EventFacts, TicketType},
     },
@@ -125,7 +126,8 @@ impl Import<'_> {
                     row.window = Some(Window::default());
                     report.windows_left_out += 1;
                 }
-                intake.take(row.number, &body(row))
+                let (number, imported) = (row.number, imported(&row, self.event));
+                intake.take_imported(number, &body(row), imported)
             }
         };
         if full { self.store(intake).await } else { Ok(()) }
@@ -179,6 +181,21 @@ impl Import<'_> {
         let lacking = survey.types.iter().filter(|(name, _)| !facts.types.iter().any(|t| t.name == **name));
         Ok(lacking.take(room).map(|(name, prices)| made(self.clock, facts, name, usual_price(prices, tender))).collect())
     }
+}
+
+/// The movements' ids follow from the ticket, so that carrying them over again adds nothing.
+fn imported(row: &Row, event: EventId) -> Imported {
+    let id = |movement: &str| ScanId(Uuid::new_v5(&event.0, format!("{movement} {}", row.code).as_bytes()));
+    let visit = row.visit.as_ref().map(|visit| Carried {
+        code: row.code.clone(),
+        entry_id: id("entry"),
+        exit_id: id("exit"),
+        is_over: visit.is_over(),
+        gate: visit.gate.clone(),
+        entered_at: visit.entered_at,
+        left_at: visit.left_at,
+    });
+    Imported { keeps_holder: true, window: row.window, visit }
 }
 
 fn body(row: Row) -> TicketBody {

@@ -9,7 +9,8 @@ use crate::{
     clock::Stamp,
     device::DeviceError,
     door::{DoorError, take_back::decide::Objection},
-    event::EventError,
+    event::{EventError, import::store::StoreError},
+    faults::Faults,
     guestlist::{GuestError, check_in::CheckInError},
     ledger::LedgerError,
     may::MayError,
@@ -199,6 +200,25 @@ impl From<TeamError> for Problem {
             TeamError::Ledger(error) => error.into(),
         }
     }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            // The reason stands in the sentence too: it is for the person who has the file.
+            StoreError::File(error) => Self { detail: sentence(&error), ..Self::invalid(Faults::one("", error.to_string())) },
+            StoreError::NoEvent => Self::not_found(),
+            StoreError::Event(error) => error.into(),
+            StoreError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+/// With a capital and a full stop.
+fn sentence(error: &impl ToString) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 impl From<EventError> for Problem {

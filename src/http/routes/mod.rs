@@ -4,6 +4,7 @@ pub mod devices;
 pub mod door;
 pub mod events;
 pub mod guests;
+pub mod imports;
 pub mod may;
 pub mod operations;
 pub mod sales;

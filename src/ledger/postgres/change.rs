@@ -1,6 +1,7 @@
 //! Changes in Postgres: one call of `store_change` or `store_tickets`.
 
-use serde_json::json;
+use std::collections::HashSet;
+
 use sqlx::{query_as, query_scalar, types::Json};
 use uuid::Uuid;
 
@@ -8,11 +9,10 @@ use super::Postgres;
 use crate::{
     ids::EventId,
     ledger::{
-        Note, UploadChunk, UploadCount,
+        CarriedChunk, KnownTicket, Note, UploadChunk, UploadCount,
         change::{Change, Ending, Rotation},
         error::LedgerError,
         lease::within,
-        rows::Ticket,
     },
     limits,
 };
@@ -62,25 +62,55 @@ impl Postgres {
         Ok(number)
     }
 
-    /// Stores a chunk of an upload.
+    /// Stores a chunk of an upload: what is new beside the open door, and what changes with the organisation's lock alone.
     pub async fn store_tickets(&self, chunk: &UploadChunk) -> Result<UploadCount, LedgerError> {
         let mut lease = self.lease().await?;
-        let statement = query_as("select created, updated, seq from store_tickets($1, $2, $3, $4, $5)")
+        let statement = query_as("select created, differing from add_tickets($1, $2, $3, $4, $5)")
             .bind(chunk.organisation)
             .bind(chunk.event)
             .bind(Json(&chunk.guards))
-            .bind(json!(chunk.tickets))
+            .bind(Json(&chunk.tickets))
             .bind(chunk.at);
-        let count = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
+        let (created, differing): (i64, Vec<String>) = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
+        let mut count = UploadCount { created, ..UploadCount::default() };
+        if !differing.is_empty() {
+            let differing: HashSet<&str> = differing.iter().map(String::as_str).collect();
+            let tickets: Vec<_> = chunk.tickets.iter().filter(|ticket| differing.contains(ticket.code.as_str())).collect();
+            let statement = query_as("select created, updated, seq from store_tickets($1, $2, $3, $4, $5)")
+                .bind(chunk.organisation)
+                .bind(chunk.event)
+                .bind(Json(&chunk.guards))
+                .bind(Json(tickets))
+                .bind(chunk.at);
+            let changed: UploadCount = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
+            count = UploadCount { created: created + changed.created, ..changed };
+        }
         lease.finish();
         Ok(count)
     }
 
+    /// Carries earlier check-ins over. Answers how many movements were written.
+    pub async fn carry_over(&self, chunk: &CarriedChunk) -> Result<u64, LedgerError> {
+        let mut lease = self.lease().await?;
+        let statement = query_scalar("select carry_over($1, $2, $3, $4, $5)")
+            .bind(chunk.organisation)
+            .bind(chunk.event)
+            .bind(Json(&chunk.guards))
+            .bind(Json(&chunk.visits))
+            .bind(chunk.at);
+        let written: i64 = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
+        lease.finish();
+        Ok(written.unsigned_abs())
+    }
+
     /// The tickets of an event that have one of these codes.
-    pub async fn tickets_by_code(&self, event: EventId, codes: &[&str]) -> Result<Vec<Ticket>, LedgerError> {
+    pub async fn tickets_by_code(&self, event: EventId, codes: &[&str]) -> Result<Vec<KnownTicket>, LedgerError> {
         let mut lease = self.lease().await?;
         let statement = query_as(
-            "select id, ticket_type_id, code, holder, status, entries_allowed, version from tickets where event_id = $1 and code = any($2)",
+            "select t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until, t.version,
+                    (select count(*) from admissions a where a.ticket_id = t.id) as movements,
+                    (select a.id from admissions a where a.ticket_id = t.id and a.seq = 1) as first
+             from tickets t where t.event_id = $1 and t.code = any($2)",
         );
         let found = within(limits::LEDGER_BULK, statement.bind(event).bind(codes).fetch_all(&mut *lease)).await?;
         lease.finish();

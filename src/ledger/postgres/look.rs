@@ -201,7 +201,7 @@ async fn tickets<'l>(db: &mut PgConnection, looks: &'l [Look]) -> Result<Tickets
     }
     let (events, codes): (Vec<Uuid>, Vec<&str>) = wanted.iter().map(|(event, code)| (event.0, *code)).unzip();
     let found: Vec<FoundTicket> = query_as(
-        "select t.event_id, t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.version,
+        "select t.event_id, t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until, t.version,
                 l.seq as last_seq, l.direction as last_direction, l.used as last_used, l.inside as last_inside, l.gate as last_gate,
                 l.recorded_at as last_recorded_at, l.device_id as last_device_id, d.name as last_device_name
          from unnest($1::uuid[], $2::text[]) as w (event_id, code)

@@ -246,6 +246,10 @@ pub struct Ticket {
     pub status: TicketStatus,
     /// Entries that it allows.
     pub entries_allowed: i32,
+    /// From when it is admitted, and until when, if it has a window of its own: it is used instead of its type's.
+    pub valid_from: Option<Moment>,
+    /// The other end.
+    pub valid_until: Option<Moment>,
     /// The event's version at which it last changed; 0 as created.
     pub version: Version,
 }

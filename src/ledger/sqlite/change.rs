@@ -8,12 +8,11 @@ use uuid::Uuid;
 use super::{Sqlite, begin};
 use crate::{
     clock::Moment,
-    ids::{EventId, OrganisationId, TicketId, TicketTypeId},
+    ids::{EventId, OrganisationId, TicketTypeId},
     ledger::{
-        Note, SIGNING_KEYS, UploadChunk, UploadCount, UploadTicket,
+        CarriedChunk, KnownTicket, Note, SIGNING_KEYS, UploadChunk, UploadCount, UploadTicket,
         change::{Change, Ending, Guard, Images, Rotation},
         error::LedgerError,
-        rows::Ticket,
         words::TicketStatus,
     },
 };
@@ -74,29 +73,67 @@ impl Sqlite {
         let mut writer = self.writer().await;
         let mut tx = begin!(writer)?;
         guard(&mut tx, &chunk.guards).await?;
-        let next: i64 = query_scalar("select version + 1 from events where id = $1").bind(chunk.event).fetch_one(&mut *tx).await?;
-        let mut count = UploadCount::default();
         let mut taken: HashMap<TicketTypeId, i64> = HashMap::new();
-        for ticket in &chunk.tickets {
-            store_ticket(&mut tx, chunk, ticket, next, &mut count, &mut taken).await?;
+        let fresh = add_tickets(&mut tx, chunk).await?;
+        let mut count = UploadCount { created: i64::try_from(fresh.len()).unwrap_or(i64::MAX), ..UploadCount::default() };
+        fresh.iter().for_each(|state| counts(&mut taken, *state, 1));
+        if fresh.len() < chunk.tickets.len() {
+            let known = differing(&mut tx, chunk).await?;
+            known.iter().for_each(|(_, ticket_type, status)| counts(&mut taken, (*ticket_type, *status), -1));
+            let places = known.iter().filter_map(|(place, ..)| usize::try_from(*place).ok());
+            let tickets: Vec<&UploadTicket> = places.filter_map(|place| chunk.tickets.get(place)).collect();
+            tickets.iter().for_each(|ticket| counts(&mut taken, (ticket.ticket_type_id, ticket.status), 1));
+            count.updated = i64::try_from(tickets.len()).unwrap_or(i64::MAX);
+            if !tickets.is_empty() {
+                let next: i64 = query_scalar("update events set version = version + 1 where id = $1 returning version")
+                    .bind(chunk.event)
+                    .fetch_one(&mut *tx)
+                    .await?;
+                update_tickets(&mut tx, chunk.event, &tickets, next).await?;
+                count.seq = log(&mut tx, chunk.organisation, chunk.at, &[chunk.event.0]).await?;
+            }
         }
         for (ticket_type, more) in taken {
             query("update ticket_types set taken = taken + $2 where id = $1").bind(ticket_type).bind(more).execute(&mut *tx).await?;
-        }
-        if count.updated > 0 {
-            query("update events set version = $2 where id = $1").bind(chunk.event).bind(next).execute(&mut *tx).await?;
-            count.seq = log(&mut tx, chunk.organisation, chunk.at, &[chunk.event.0]).await?;
         }
         tx.commit().await?;
         Ok(count)
     }
 
+    /// Carries earlier check-ins over. Answers how many movements were written.
+    pub async fn carry_over(&self, chunk: &CarriedChunk) -> Result<u64, LedgerError> {
+        let mut writer = self.writer().await;
+        let mut tx = begin!(writer)?;
+        guard(&mut tx, &chunk.guards).await?;
+        let visits = Json(&chunk.visits);
+        let entries = query(
+            "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, gate, scanned_at, recorded_at, fingerprint)
+             select $1, unhex(v ->> 'entry_id', '-'), $2, t.id, 1, 'in', 1, 1, v ->> 'gate', v ->> 'entered_at', $3, 'carried over'
+             from (select value as v from json_each($4)) cross join tickets t on t.event_id = $2 and t.code = v ->> 'code'
+             where not exists (select 1 from admissions a where a.ticket_id = t.id)",
+        );
+        let entries = entries.bind(chunk.organisation).bind(chunk.event).bind(chunk.at).bind(visits).execute(&mut *tx).await?;
+        let exits = query(
+            "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, gate, scanned_at, recorded_at, fingerprint)
+             select $1, unhex(v ->> 'exit_id', '-'), $2, t.id, 2, 'out', case when y.reentry then 0 else 1 end, 0, v ->> 'gate', v ->> 'left_at', $3, 'carried over'
+             from (select value as v from json_each($4)) cross join tickets t on t.event_id = $2 and t.code = v ->> 'code'
+             cross join ticket_types y on y.id = t.ticket_type_id
+             cross join admissions a on a.ticket_id = t.id and a.seq = 1 and a.id = unhex(v ->> 'entry_id', '-')
+             where v ->> 'is_over' and not exists (select 1 from admissions l where l.ticket_id = t.id and l.seq > 1)",
+        );
+        let exits = exits.bind(chunk.organisation).bind(chunk.event).bind(chunk.at).bind(visits).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(entries.rows_affected() + exits.rows_affected())
+    }
+
     /// The tickets of an event that have one of these codes.
-    pub async fn tickets_by_code(&self, event: EventId, codes: &[&str]) -> Result<Vec<Ticket>, LedgerError> {
+    pub async fn tickets_by_code(&self, event: EventId, codes: &[&str]) -> Result<Vec<KnownTicket>, LedgerError> {
         let mut lease = self.lease().await?;
         let statement = query_as(
-            "select id, ticket_type_id, code, holder, status, entries_allowed, version from tickets
-             where event_id = $1 and code in (select value from json_each($2))",
+            "select t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until, t.version,
+                    (select count(*) from admissions a where a.ticket_id = t.id) as movements,
+                    (select a.id from admissions a where a.ticket_id = t.id and a.seq = 1) as first
+             from tickets t where t.event_id = $1 and t.code in (select value from json_each($2))",
         );
         let found = statement.bind(event).bind(Json(codes)).fetch_all(&mut *lease).await?;
         lease.finish();
@@ -228,62 +265,68 @@ pub(super) async fn log(db: &mut SqliteConnection, organisation: OrganisationId,
     Ok(number)
 }
 
-type Known = (TicketId, TicketTypeId, Option<String>, TicketStatus, i32);
-
-async fn store_ticket(
-    db: &mut SqliteConnection,
-    chunk: &UploadChunk,
-    ticket: &UploadTicket,
-    next: i64,
-    count: &mut UploadCount,
-    taken: &mut HashMap<TicketTypeId, i64>,
-) -> Result<(), sqlx::Error> {
-    let known: Option<Known> =
-        query_as("select id, ticket_type_id, holder, status, entries_allowed from tickets where event_id = $1 and code = $2")
-            .bind(chunk.event)
-            .bind(&ticket.code)
-            .fetch_optional(&mut *db)
-            .await?;
-    match known {
-        None => {
-            query(
-                "insert into tickets (id, organisation_id, event_id, ticket_type_id, code, holder, status, entries_allowed, created_at)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            )
-            .bind(ticket.id)
-            .bind(chunk.organisation)
-            .bind(chunk.event)
-            .bind(ticket.ticket_type_id)
-            .bind(&ticket.code)
-            .bind(&ticket.holder)
-            .bind(ticket.status)
-            .bind(ticket.entries_allowed)
-            .bind(chunk.at)
-            .execute(&mut *db)
-            .await?;
-            count.created += 1;
-        }
-        Some((id, ticket_type, holder, status, entries)) => {
-            if (ticket_type, &holder, status, entries) == (ticket.ticket_type_id, &ticket.holder, ticket.status, ticket.entries_allowed) {
-                return Ok(());
-            }
-            query("update tickets set ticket_type_id = $2, holder = $3, status = $4, entries_allowed = $5, version = $6 where id = $1")
-                .bind(id)
-                .bind(ticket.ticket_type_id)
-                .bind(&ticket.holder)
-                .bind(ticket.status)
-                .bind(ticket.entries_allowed)
-                .bind(next)
-                .execute(&mut *db)
-                .await?;
-            count.updated += 1;
-            if status != TicketStatus::Void {
-                *taken.entry(ticket_type).or_default() -= 1;
-            }
-        }
+/// A ticket's type and state count for or against what is taken.
+fn counts(taken: &mut HashMap<TicketTypeId, i64>, (ticket_type, status): (TicketTypeId, TicketStatus), more: i64) {
+    if status != TicketStatus::Void {
+        *taken.entry(ticket_type).or_default() += more;
     }
-    if ticket.status != TicketStatus::Void {
-        *taken.entry(ticket.ticket_type_id).or_default() += 1;
+}
+
+/// Adds the tickets of a chunk that the event does not have, and answers of which type and state they are.
+async fn add_tickets(db: &mut SqliteConnection, chunk: &UploadChunk) -> Result<Vec<(TicketTypeId, TicketStatus)>, sqlx::Error> {
+    query_as(
+        "insert into tickets (id, organisation_id, event_id, ticket_type_id, code, holder, status, entries_allowed, valid_from, valid_until, created_at)
+         select unhex(v ->> 'id', '-'), $1, $2, unhex(v ->> 'ticket_type_id', '-'), v ->> 'code', v ->> 'holder', v ->> 'status',
+                v ->> 'entries_allowed', v ->> 'valid_from', v ->> 'valid_until', $3
+         from (select value as v from json_each($4)) where true
+         on conflict (event_id, code) do nothing
+         returning ticket_type_id, status",
+    )
+    .bind(chunk.organisation)
+    .bind(chunk.event)
+    .bind(chunk.at)
+    .bind(Json(&chunk.tickets))
+    .fetch_all(db)
+    .await
+}
+
+/// The places of those tickets of a chunk that stand otherwise in the event, and of which type and state they are there. A cross join
+/// keeps the order of its sides: a look-up for each ticket of the chunk, never a pass over the event's.
+async fn differing(db: &mut SqliteConnection, chunk: &UploadChunk) -> Result<Vec<(i64, TicketTypeId, TicketStatus)>, sqlx::Error> {
+    query_as(
+        "select j.key, t.ticket_type_id, t.status
+         from (select key, value as v from json_each($2)) j cross join tickets t on t.event_id = $1 and t.code = v ->> 'code'
+         where (t.ticket_type_id, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until) is not
+               (unhex(v ->> 'ticket_type_id', '-'), case when v ->> 'keeps_holder' then t.holder else v ->> 'holder' end, v ->> 'status',
+                v ->> 'entries_allowed', case when v ->> 'window_told' then v ->> 'valid_from' else t.valid_from end,
+                case when v ->> 'window_told' then v ->> 'valid_until' else t.valid_until end)",
+    )
+    .bind(chunk.event)
+    .bind(Json(&chunk.tickets))
+    .fetch_all(db)
+    .await
+}
+
+/// Brings tickets to the state that an upload tells.
+async fn update_tickets(db: &mut SqliteConnection, event: EventId, tickets: &[&UploadTicket], version: i64) -> Result<(), sqlx::Error> {
+    for ticket in tickets {
+        query(
+            "update tickets
+             set ticket_type_id = $4, status = $5, entries_allowed = $6, holder = case when $3 ->> 'keeps_holder' then holder else $3 ->> 'holder' end,
+                 valid_from = case when $3 ->> 'window_told' then $3 ->> 'valid_from' else valid_from end,
+                 valid_until = case when $3 ->> 'window_told' then $3 ->> 'valid_until' else valid_until end,
+                 version = $7
+             where event_id = $1 and code = $2",
+        )
+        .bind(event)
+        .bind(&ticket.code)
+        .bind(Json(ticket))
+        .bind(ticket.ticket_type_id)
+        .bind(ticket.status)
+        .bind(ticket.entries_allowed)
+        .bind(version)
+        .execute(&mut *db)
+        .await?;
     }
     Ok(())
 }

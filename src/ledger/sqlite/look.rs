@@ -57,7 +57,7 @@ async fn one(db: &mut SqliteConnection, look: &Look) -> Result<Seen, sqlx::Error
 
 async fn ticket(db: &mut SqliteConnection, event: EventId, code: &str) -> Result<Option<(Ticket, Option<Movement>)>, sqlx::Error> {
     let found: Option<Ticket> = query_as(
-        "select id, ticket_type_id, code, holder, status, entries_allowed, version from tickets where event_id = $1 and code = $2",
+        "select id, ticket_type_id, code, holder, status, entries_allowed, valid_from, valid_until, version from tickets where event_id = $1 and code = $2",
     )
     .bind(event)
     .bind(code)

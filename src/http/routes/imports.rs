@@ -1,0 +1,77 @@
+//! `/v1/events/{id}/imports`
+
+use axum::{
+    Json,
+    extract::{Request, State},
+};
+use serde::Deserialize;
+
+use crate::{
+    event::{
+        catalogue,
+        import::{report::Report, store::Import},
+    },
+    http::{
+        body,
+        parts::{Asked, Bearer, Id},
+        problem::{Problem, ProblemView},
+        state::House,
+    },
+    ids::EventId,
+    limits,
+};
+
+/// The media types of exports. What a file really is, is told by its content.
+const MEDIA_TYPES: [&str; 6] = [
+    "text/csv",
+    "text/tab-separated-values",
+    "application/json",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/gzip",
+    "application/octet-stream",
+];
+
+/// How to import.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ImportQuery {
+    /// `true`: tell what would be done, and write nothing.
+    #[param(default = false)]
+    dry_run: Option<bool>,
+}
+
+/// Import tickets from another system's export.
+///
+/// Needs `events:manage`. The file is the body, as pretix writes it: a check-in list with codes, valid check-in codes, or order data, as CSV,
+/// Excel file or JSON, packed with gzip or not. Ticket types are matched by name or made (with quota 0), tickets are upserted by code, so
+/// that it is safe to repeat; tickets' own windows of validity and earlier check-ins are carried over. A file without ticket codes is
+/// refused with the reason and imports nothing.
+#[utoipa::path(
+    post, path = "/v1/events/{id}/imports", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event."), ImportQuery),
+    request_body(content(
+        (String = "text/csv"), (String = "text/tab-separated-values"), (serde_json::Value = "application/json"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"), (Vec<u8> = "application/gzip"),
+        (Vec<u8> = "application/octet-stream"))),
+    responses((status = 200, description = "Done.", body = Report), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn import(
+    State(house): State<House>,
+    bearer: Bearer,
+    Id(event): Id,
+    asked: Asked<ImportQuery>,
+    request: Request,
+) -> Result<Json<Report>, Problem> {
+    let event = EventId(event);
+    let (clerk, query) = house.organiser_with(&bearer, event, asked.read()).await?;
+    // Before so many bytes are taken in, it is known from whom and for what.
+    let _event = catalogue::manageable(&house.book, clerk, event).await?;
+    let (parts, sent) = request.into_parts();
+    if !body::media_type(&parts.headers).is_some_and(|media_type| MEDIA_TYPES.contains(&media_type.as_str())) {
+        return Err(body::unsupported());
+    }
+    let _place = house.uploads.try_acquire().map_err(|_| Problem::busy())?;
+    let file = body::to_file(sent, limits::IMPORT_BYTES).await?;
+    let import = Import::by_clerk(&house.book, house.clock, event, clerk, query.dry_run.unwrap_or(false));
+    Ok(Json(import.make(file).await?))
+}
