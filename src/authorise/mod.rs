@@ -259,9 +259,25 @@ pub fn visible(kind: SessionKind, member: &Membership) -> Visible {
 
 /// May this caller see this event?
 pub fn may_see(caller: &Caller, event: EventId) -> Result<(), Refused> {
-    need(permissions(caller), Permission::EventsView)?;
+    may_see_with(caller, Permission::EventsView, event)
+}
+
+/// May this caller see what this permission shows of this event? Nobody sees anything of an event that they may not see.
+pub fn may_see_with(caller: &Caller, permission: Permission, event: EventId) -> Result<(), Refused> {
+    need(permissions(caller), permission)?;
     let authority = caller.authority();
     if visible(authority.session.kind, &authority.membership).shows(event) { Ok(()) } else { Err(Refused::NotFound) }
+}
+
+/// Does this caller sell here: at a POS device, for the pinned event or for all?
+fn sells(caller: &Caller) -> bool {
+    let held = permissions(caller);
+    caller.authority().session.kind == SessionKind::Pos && (held.contains(Permission::PosDoor) || held.contains(Permission::PosBoxoffice))
+}
+
+/// May this caller see these sales? All with `sales:view`; who sells sees `own`, what this session or this till has sold.
+pub fn may_see_sales(caller: &Caller, own: bool) -> Result<(), Refused> {
+    if own && sells(caller) { Ok(()) } else { need(permissions(caller), Permission::SalesView) }
 }
 
 /// May this caller count who is inside at this event? The pin binds as it does for scans; the doors may be closed.

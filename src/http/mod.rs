@@ -22,7 +22,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
 pub use self::accept::Peer;
-use self::routes::{devices, door, events, guests, imports, may, operations, sales, scans, sessions, stream, team};
+use self::routes::{devices, door, events, guests, imports, may, operations, records, sales, scans, sessions, stream, team};
 use self::{
     examples::Given,
     layers::Desk,
@@ -39,7 +39,9 @@ fn calls() -> OpenApiRouter<House> {
         .routes(routes!(scans::take_back))
         .routes(routes!(door::attendance))
         .routes(routes!(door::refused_scans))
-        .routes(routes!(sales::sell))
+        .routes(routes!(sales::sell, records::list))
+        .routes(routes!(records::totals))
+        .routes(routes!(records::summary))
         .routes(routes!(sales::one))
         .routes(routes!(sales::void))
         .routes(routes!(sales::hold))

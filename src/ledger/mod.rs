@@ -52,8 +52,8 @@ use self::{
     postgres::Postgres,
     refusals::Refusals,
     rows::{
-        Altered, Attendance, Authority, Device, EventFacts, ListedRefusal, Membership, Organisation, RecordedHold, RecordedSale,
-        RefusalFilter, RefusedScan, SigningKey, Ticket, User, Void,
+        Altered, Attendance, Authority, Device, EventFacts, ListedRefusal, ListedSale, Membership, Organisation, QuarterSum, RecordedHold,
+        RecordedSale, RefusalFilter, RefusedScan, SaleFilter, SaleSum, SigningKey, Ticket, TypeSum, User, Void,
     },
     sqlite::Sqlite,
     words::{Role, TicketStatus},
@@ -550,6 +550,14 @@ pass_on! {
     check_ins(organisation: OrganisationId, guest: GuestId) -> Vec<RecordedCheckIn>;
     /// A hold of this organisation.
     hold(organisation: OrganisationId, id: HoldId) -> Option<RecordedHold>;
+    /// Sales of this organisation, newest first.
+    sales(organisation: OrganisationId, filter: &SaleFilter, page: Page) -> Vec<ListedSale>;
+    /// The sums of these sales, by currency and kind of payment.
+    sale_sums(organisation: OrganisationId, filter: &SaleFilter) -> Vec<SaleSum>;
+    /// What was sold of each type of an event.
+    sums_by_type(event: EventId) -> Vec<TypeSum>;
+    /// What was sold in each quarter of an hour for an event, oldest first.
+    sums_by_quarter(event: EventId) -> Vec<QuarterSum>;
     /// A void of this organisation.
     void(organisation: OrganisationId, id: VoidId) -> Option<Void>;
 }

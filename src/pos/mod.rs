@@ -5,7 +5,9 @@ mod commit;
 pub mod decide;
 pub mod facts;
 pub mod hold;
+pub mod records;
 pub mod request;
+pub mod summary;
 pub mod void;
 
 use self::{
@@ -60,6 +62,9 @@ pub enum PosError {
     /// The till has as many live holds as it may have.
     #[error("This till holds tickets for too many customers at once. Please sell or release a hold first.")]
     TooManyHolds,
+    /// The hold was made by another device.
+    #[error("This hold was made on another device.")]
+    OtherDevice,
     /// The sale is void already.
     #[error("This sale was voided before.")]
     AlreadyVoided(Moment),

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{Answer, House, Setup, on_both};
 
 /// Every route of the contract that this build serves, with the names of path parameters left out.
-const ROUTES: [(&str, &str); 36] = [
+const ROUTES: [(&str, &str); 39] = [
     ("post", "/v1/devices"),
     ("get", "/v1/devices"),
     ("get", "/v1/devices/{}"),
@@ -25,6 +25,9 @@ const ROUTES: [(&str, &str); 36] = [
     ("post", "/v1/sales"),
     ("get", "/v1/sales/{}"),
     ("post", "/v1/sales/{}/void"),
+    ("get", "/v1/sales"),
+    ("get", "/v1/sales/totals"),
+    ("get", "/v1/events/{}/sales-summary"),
     ("post", "/v1/holds"),
     ("delete", "/v1/holds/{}"),
     ("post", "/v1/authorise"),

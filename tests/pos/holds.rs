@@ -105,7 +105,7 @@ async fn a_hold_can_be_released(house: House) {
     let stall = office.stall(&house, 2).await;
     let held = office.till.hold(&office.event, basket(&[(&stall, 2)])).await;
     let other = house.admin.till(&house.admin.hire("box_office").await).await;
-    other.release(&held).await.problem(404, "not_found");
+    other.release(&held).await.problem(403, "other_device");
     assert_eq!(house.admin.stock(&office.event, &stall).await["left"], 0);
     for gateway in [house.b(), house.a()] {
         office.till.at(gateway).release(&held).await.ok(204);

@@ -2,7 +2,9 @@
 
 mod holds;
 mod quota;
+mod records;
 mod repeated;
+mod summary;
 mod voids;
 mod who_may;
 

@@ -134,6 +134,7 @@ impl From<PosError> for Problem {
             PosError::PriceChanged(total) => conflict(Code::PriceChanged).with("total", total),
             PosError::SoldOut { ticket_type, left } => conflict(Code::SoldOut).with("ticket_type", ticket_type.id).with("left", left),
             PosError::HoldGone => conflict(Code::HoldGone),
+            PosError::OtherDevice => Self::new(StatusCode::FORBIDDEN, Code::OtherDevice, error.to_string()),
             PosError::AlreadyVoided(at) => conflict(Code::AlreadyVoided).with("voided_at", Stamp(*at)),
             PosError::AlreadyAdmitted(ticket) => conflict(Code::AlreadyAdmitted).with("ticket", ticket),
             PosError::TooManyHolds => Self::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, error.to_string()),

@@ -56,7 +56,7 @@ words! {
         MethodNotAllowed = "method_not_allowed",
         /// The body took too long to arrive.
         RequestTimeout = "request_timeout",
-        /// The scan was made on another device.
+        /// The scan or the hold was made on another device.
         OtherDevice = "other_device",
         /// The scan is too old to be taken back.
         TakeBackTooLate = "take_back_too_late",

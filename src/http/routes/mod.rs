@@ -7,6 +7,7 @@ pub mod guests;
 pub mod imports;
 pub mod may;
 pub mod operations;
+pub mod records;
 pub mod sales;
 pub mod scans;
 pub mod sessions;

@@ -14,7 +14,10 @@ use uuid::Uuid;
 
 pub(super) use self::attendance::AttendanceCell;
 pub use self::attendance::{Attendance, GateAttendance, TypeAttendance};
-pub use self::recorded::{Hold, Movement, RecordedHold, RecordedSale, RecordedScan, Reversal, Sale, SaleLine, SoldTicket, Void};
+pub use self::recorded::{
+    Hold, ListedSale, Movement, QuarterSum, RecordedHold, RecordedSale, RecordedScan, Reversal, Sale, SaleFilter, SaleLine, SaleSum,
+    SoldTicket, TypeSum, Void,
+};
 pub use self::refused::{ListedRefusal, RefusalFilter, RefusedScan};
 use super::words::{DeviceKind, EndReason, EventStatus, MemberStatus, Permission, Role, SessionKind, TicketStatus};
 use crate::{

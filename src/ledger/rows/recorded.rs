@@ -5,7 +5,7 @@ use sqlx::FromRow;
 
 use crate::{
     clock::Moment,
-    ids::{DeviceId, EventId, HoldId, Named, SaleId, ScanId, TicketId, TicketTypeId, VoidId},
+    ids::{DeviceId, EventId, HoldId, Named, SaleId, ScanId, SessionId, TicketId, TicketTypeId, UserId, VoidId},
     ledger::words::{Direction, PaymentMethod},
 };
 
@@ -214,4 +214,109 @@ pub struct Void {
     pub recorded_at: Moment,
     /// What the request meant.
     pub fingerprint: String,
+}
+
+/// Which sales to list or to sum; whatever is none does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct SaleFilter {
+    /// Of this event.
+    pub event: Option<EventId>,
+    /// On this device.
+    pub device: Option<DeviceId>,
+    /// In this session.
+    pub session: Option<SessionId>,
+    /// By this person.
+    pub user: Option<UserId>,
+    /// Paid so.
+    pub method: Option<PaymentMethod>,
+    /// Whether they are void.
+    pub voided: Option<bool>,
+    /// Recorded at this moment or later.
+    pub from: Option<Moment>,
+    /// Recorded before this moment.
+    pub to: Option<Moment>,
+    /// With this number.
+    pub receipt_number: Option<i64>,
+}
+
+/// A sale with the names that belong to it.
+#[derive(Clone, Debug, FromRow)]
+pub struct ListedSale {
+    /// Its id.
+    pub id: SaleId,
+    /// Its number.
+    pub receipt_number: i64,
+    /// The event.
+    pub event_id: EventId,
+    /// The event's name.
+    pub event_name: String,
+    /// On which device.
+    pub device_id: DeviceId,
+    /// That device's name.
+    pub device_name: String,
+    /// In which session.
+    pub session_id: SessionId,
+    /// Who sold.
+    pub user_id: UserId,
+    /// That person's name.
+    pub user_name: String,
+    /// How many tickets.
+    pub tickets: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// The total.
+    pub total_minor: i64,
+    /// How it was paid.
+    pub method: PaymentMethod,
+    /// Cash handed over.
+    pub tendered_minor: Option<i64>,
+    /// Cash given back.
+    pub change_minor: Option<i64>,
+    /// The card payment's reference.
+    pub reference: Option<String>,
+    /// When it was recorded.
+    pub recorded_at: Moment,
+    /// When it was voided.
+    pub voided_at: Option<Moment>,
+    /// Why.
+    pub void_reason: Option<String>,
+}
+
+/// What was sold in one currency for one kind of payment.
+#[derive(Clone, Debug, FromRow)]
+pub struct SaleSum {
+    /// ISO 4217.
+    pub currency: String,
+    /// How it was paid.
+    pub method: PaymentMethod,
+    /// How many sales.
+    pub count: i64,
+    /// The sum of their totals.
+    pub gross_minor: i64,
+    /// How many of them are void.
+    pub voided_count: i64,
+    /// The sum of those.
+    pub voided_minor: i64,
+}
+
+/// What was sold of one type; what is void counts for nothing.
+#[derive(Clone, Debug, FromRow)]
+pub struct TypeSum {
+    /// The type.
+    pub ticket_type_id: TicketTypeId,
+    /// How many tickets.
+    pub tickets: i64,
+    /// What they cost.
+    pub gross_minor: i64,
+}
+
+/// What was sold in one quarter of an hour; what is void counts for nothing.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub struct QuarterSum {
+    /// Quarters of an hour since 1970 in UTC.
+    pub quarter: i64,
+    /// How many tickets.
+    pub tickets: i64,
+    /// What they cost.
+    pub gross_minor: i64,
 }

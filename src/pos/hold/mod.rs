@@ -100,10 +100,12 @@ pub async fn release(sources: &Sources, clerk: Clerk<'_>, id: HoldId) -> Result<
     for _ in 0..limits::WALKS {
         let caller = clerk.caller().await?;
         let organisation = caller.organisation();
-        // Another till's hold is nobody's business.
-        let found = book.hold(organisation, id).await?.filter(|recorded| is_of(recorded, &caller)).ok_or(Refused::NotFound)?;
+        let found = book.hold(organisation, id).await?.ok_or(Refused::NotFound)?;
         let (event, pinned) = seen(book, &caller, found.hold.event_id).await?;
         let permit = authorise::permit(&caller, ACT, event.as_ref(), pinned.as_ref())?;
+        if !is_of(&found, &caller) {
+            return Err(PosError::OtherDevice);
+        }
         match (found.hold.used_by, found.hold.released_at) {
             (Some(_), _) => return Err(PosError::HoldGone),
             (None, Some(_)) => return Ok(()),
