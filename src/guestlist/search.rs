@@ -98,6 +98,10 @@ pub struct Wanted {
 /// The guests of an event that are looked for, in the order of their names.
 pub async fn guests(book: &Book, clerk: Clerk<'_>, id: EventId, wanted: &Wanted, page: Page) -> Result<Vec<GuestView>, GuestError> {
     let caller = reader(book, clerk, id).await?;
+    if let Some(list) = wanted.list {
+        let listed = book.guest_list(caller.organisation(), list).await?;
+        listed.filter(|listed| listed.list.event_id == id).ok_or(Refused::NotFound)?;
+    }
     let search = GuestSearch {
         words: query(wanted.q.as_deref().unwrap_or_default()).map_err(GuestError::Invalid)?,
         list: wanted.list,

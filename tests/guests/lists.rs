@@ -1,9 +1,12 @@
 //! Lists and guests in the back office: what is sent stands, a repeat doubles nothing, and what is out of order is told.
 
 use serde_json::{Value, json};
+use stagedoor::limits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::{Door, add, names, new_list};
-use crate::support::{Event, House, new_id, on_both};
+use crate::support::{Event, House, new_id, on_both, until};
 
 on_both!(lists_are_made_changed_counted_and_struck_off);
 async fn lists_are_made_changed_counted_and_struck_off(house: House) {
@@ -33,6 +36,36 @@ async fn lists_are_made_changed_counted_and_struck_off(house: House) {
     assert_eq!(door.find(&door.phone.line, "").await, Vec::<String>::new(), "who is on it is struck off with it");
     door.phone.turns_away(&guest, Some(1), "struck_off").await;
     new_list(line, &door.event, "Friends").await;
+}
+
+on_both!(uploads_of_json_take_a_place_each);
+async fn uploads_of_json_take_a_place_each(house: House) {
+    let door = Door::open(&house).await;
+    let admin = &house.admin;
+    let seat = admin.ticket_type(&door.event, "Seat", "1.00").await;
+    let (guests, tickets) = (format!("/v1/guest-lists/{}/guests", door.list), format!("/v1/events/{}/tickets", door.event.id));
+    // Bodies that are announced, asked for, and do not come.
+    let address = admin.line.base().strip_prefix("http://").unwrap();
+    let mut begun = Vec::new();
+    for n in 0..limits::UPLOADS_AT_ONCE {
+        let path = if n.is_multiple_of(2) { &guests } else { &tickets };
+        let mut upload = TcpStream::connect(address).await.unwrap();
+        let token = admin.line.token();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: 9999\r\nExpect: 100-continue\r\n\r\n"
+        );
+        upload.write_all(head.as_bytes()).await.unwrap();
+        let mut asked_for = [0; 25];
+        upload.read_exact(&mut asked_for).await.unwrap();
+        assert_eq!(&asked_for, b"HTTP/1.1 100 Continue\r\n\r\n");
+        begun.push(upload);
+    }
+    let add_one = async || add(&admin.line, &door.list, json!([{"name": "Zoë"}])).await;
+    add_one().await.problem(503, "busy");
+    let ticket = json!({"tickets": [{"code": "T-1", "ticket_type": seat.id}]});
+    admin.line.post(&tickets, &ticket).await.problem(503, "busy");
+    drop(begun);
+    until("a place is free", async || add_one().await.status == 200).await;
 }
 
 on_both!(a_repeated_call_doubles_nobody);

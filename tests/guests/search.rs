@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Door, add, names, new_list};
-use crate::support::{House, on_both};
+use crate::support::{House, new_id, on_both};
 
 on_both!(any_part_of_a_name_in_any_script);
 async fn any_part_of_a_name_in_any_script(house: House) {
@@ -87,6 +87,19 @@ async fn a_list_and_who_has_arrived_narrow_the_search(house: House) {
         (vec![("arrived", "none"), ("list", door.list.as_str()), ("q", "d")], vec!["Di"]),
     ] {
         assert_eq!(names(&door.search(line, &query).await.ok(200)), found, "{query:?}");
+    }
+}
+
+on_both!(a_list_that_is_not_of_this_event_is_not_found);
+async fn a_list_that_is_not_of_this_event_is_not_found(mut house: House) {
+    let rival = house.another_organisation().await;
+    let door = Door::open(&house).await;
+    let foreign = new_list(&rival.line, &rival.event("Rival gala").await, "Friends").await;
+    let elsewhere = new_list(&house.admin.line, &house.admin.event("Matinee").await, "Friends").await;
+    let struck = new_list(&house.admin.line, &door.event, "Struck").await;
+    house.admin.line.delete(&format!("/v1/guest-lists/{struck}")).await.ok(204);
+    for list in [foreign, elsewhere, struck, new_id()] {
+        door.search(&door.phone.line, &[("list", &list)]).await.problem(404, "not_found");
     }
 }
 
