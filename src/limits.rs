@@ -122,6 +122,8 @@ pub const LANE_QUEUE: usize = 8_192;
 pub const BATCH: usize = 512;
 /// Sales that are written in one statement.
 pub const SALES_BATCH: usize = 128;
+/// Check-ins of guests that are written together at most.
+pub const CHECK_INS_BATCH: usize = 128;
 /// Times that a batch is tried when the book reports a deadlock or a lost race.
 pub const BATCH_TRIES: usize = 8;
 /// Connections to the book that the committers share.

@@ -242,6 +242,7 @@ pub struct Book {
     scans: Lanes<OrganisationId, ScanEntry>,
     sales: Lanes<OrganisationId, SaleEntry>,
     holds: Lanes<OrganisationId, HoldEntry>,
+    check_ins: Lanes<OrganisationId, CheckInEntry>,
     looks: Lanes<u8, Look>,
     counts: Lanes<(OrganisationId, EventId), Count>,
     clock: Clock,
@@ -282,6 +283,7 @@ impl Book {
             scans: scan_lanes(&store, clock),
             sales: sale_lanes(&store, clock),
             holds: hold_lanes(&store, clock),
+            check_ins: check_in_lanes(&store, clock),
             looks: look_lanes(&store, clock),
             counts: count_lanes(&store),
             clock,
@@ -321,6 +323,16 @@ impl Book {
         let held = self.holds.submit(organisation, entry, deadline).await;
         self.stock.send_replace(());
         held
+    }
+
+    /// Writes a check-in, or one taken back; answers when it is on disk. None: it was not written; look again.
+    pub async fn commit_check_in(
+        &self,
+        organisation: OrganisationId,
+        entry: CheckInEntry,
+        deadline: Instant,
+    ) -> Result<Option<CheckedIn>, LedgerError> {
+        self.check_ins.submit(organisation, entry, deadline).await
     }
 
     /// Gives a hold's stock back. Answers whether it was there to be given.
@@ -530,8 +542,6 @@ pass_on! {
     sale(organisation: OrganisationId, id: SaleId) -> Option<RecordedSale>;
     /// Stores a change of guest lists, whole or not at all.
     store_guests(change: &GuestChange) -> ();
-    /// Writes a check-in, or one taken back; none when it was not written. Look again.
-    commit_check_in(organisation: OrganisationId, at: Moment, entry: &CheckInEntry) -> Option<CheckedIn>;
     /// Takes a fresh look for a check-in.
     check_in_look(look: CheckInLook) -> CheckInSeen;
     /// The guest lists of an event.
@@ -598,6 +608,14 @@ fn hold_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, HoldEntry> {
     Lanes::new(limits::SALES_BATCH, move |organisation, batch: Arc<Vec<HoldEntry>>| {
         let store = store.clone();
         async move { insist!(clock, async { on!(&store, book => book.commit_holds(organisation, clock.now(), &batch).await) }) }.boxed()
+    })
+}
+
+fn check_in_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, CheckInEntry> {
+    let store = store.clone();
+    Lanes::new(limits::CHECK_INS_BATCH, move |organisation, batch: Arc<Vec<CheckInEntry>>| {
+        let store = store.clone();
+        async move { insist!(clock, async { on!(&store, book => book.commit_check_ins(organisation, clock.now(), &batch).await) }) }.boxed()
     })
 }
 

@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
+use futures::future::{Either, join_all, select};
 use stagedoor::clock::Clock;
 use stagedoor::guestlist::{fold, words};
 use stagedoor::ids::CheckInId;
 use stagedoor::ledger::change::Guard;
 use stagedoor::ledger::guestlist::{Arrival, CheckInEntry, CheckedIn, Guest, GuestChange, GuestList, GuestSearch};
 use stagedoor::ledger::{Book, LedgerError, Page};
+use stagedoor::limits;
 use uuid::Uuid;
 
 use super::{Books, Part, Stage, on_both_books};
+use crate::support::PATIENCE;
 
 /// A list of this stage's event, and what is done with it.
 struct Door {
@@ -98,7 +100,7 @@ impl Door {
     }
 
     async fn commit(&self, book: &Book, entry: &CheckInEntry) -> Option<CheckedIn> {
-        book.commit_check_in(self.stage.organisation.id, Clock.now(), entry).await.unwrap()
+        book.commit_check_in(self.stage.organisation.id, entry.clone(), Clock.deadline(PATIENCE)).await.unwrap()
     }
 
     async fn numbers(&self, book: &Book, entry: &CheckInEntry) -> Option<(i32, i32, i32)> {
@@ -148,16 +150,8 @@ async fn one_id_and_one_undo_win_once(books: Books) {
     let first = door.entry(&guest, Some(2));
     let same_id = CheckInEntry { id: first.id, ..door.entry(&other, Some(2)) };
     let attempts = (0..8).map(|n| (n, if n % 4 < 2 { &first } else { &same_id }));
-    let outcomes = join_all(attempts.map(async |(n, entry)| {
-        // Two parties and one id: who comes second may also be told that the id was taken in the same instant.
-        match books.turn(n).commit_check_in(door.stage.organisation.id, Clock.now(), entry).await {
-            Ok(written) => written.is_some(),
-            Err(LedgerError::Moved) => false,
-            Err(error) => panic!("{error}"),
-        }
-    }))
-    .await;
-    assert_eq!(outcomes.into_iter().filter(|written| *written).count(), 1);
+    let outcomes = join_all(attempts.map(|(n, entry)| door.commit(books.turn(n), entry))).await;
+    assert_eq!(outcomes.into_iter().flatten().count(), 1);
 
     let entry = door.entry(&guest, Some(1));
     assert!(door.commit(&books.a, &entry).await.is_some());
@@ -167,6 +161,50 @@ async fn one_id_and_one_undo_win_once(books: Books) {
     let rows = books.number("select count(*) from guest_check_ins where guest_id = $1", guest.id).await;
     let last = books.number("select cast(max(seq) as bigint) from guest_check_ins where guest_id = $1", guest.id).await;
     assert_eq!(rows, last, "the numbers have no gap");
+}
+
+on_both_books!(many_parties_come_at_once_and_each_hears_its_own);
+async fn many_parties_come_at_once_and_each_hears_its_own(books: Books) {
+    let door = Door::open(&books).await;
+    let mut guests = Vec::new();
+    for size in 1..=20 {
+        guests.push(door.guest(&books, "Party", size).await);
+    }
+    // At both gateways and in both orders; at one of them, those that wait are written together.
+    let entries: Vec<CheckInEntry> = guests.iter().chain(guests.iter().rev()).map(|guest| door.entry(guest, None)).collect();
+    let door = &door;
+    let commits = entries.iter().enumerate().map(|(n, entry)| door.numbers(books.turn(n / 20), entry));
+    let written = join_all(commits).await;
+    for (n, guest) in guests.iter().enumerate() {
+        let (one, other) = (written[n], written[39 - n]);
+        assert!(one.is_none() || other.is_none(), "{one:?} {other:?}");
+        assert_eq!(one.or(other), Some((1, guest.party_size, guest.party_size)));
+    }
+}
+
+/// Whoever waits for one house's lock keeps nobody else's door shut, however many they are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_house_keeps_no_other_waiting() {
+    let books = Books::on_postgres().await;
+    let (locked, other) = (Door::open(&books).await, Door::open(&books).await);
+    let (theirs, ours) = (locked.guest(&books, "Zoë", 8).await, other.guest(&books, "Max", 2).await);
+    let held = books.hold(&format!("select pg_advisory_xact_lock(organisation_lock('{}'))", locked.stage.organisation.id)).await;
+    let entries: Vec<CheckInEntry> = (0..2 * limits::COMMIT_CONNECTIONS).map(|_| locked.entry(&theirs, Some(1))).collect();
+    let waiting = join_all(entries.iter().map(|entry| locked.numbers(&books.a, entry)));
+    let entry = other.entry(&ours, None);
+    let passing = Box::pin(other.numbers(&books.a, &entry));
+    // Those who wait come first: before the other house has passed, none of them is told anything.
+    let waiting = match select(waiting, passing).await {
+        Either::Right((passed, waiting)) => {
+            assert_eq!(passed, Some((1, 2, 2)));
+            waiting
+        }
+        Either::Left((told, _)) => panic!("{told:?}"),
+    };
+    drop(held);
+    let mut arrived: Vec<i32> = waiting.await.into_iter().map(|numbers| numbers.unwrap().2).collect();
+    arrived.sort_unstable();
+    assert_eq!(arrived, (1..=8).collect::<Vec<_>>());
 }
 
 on_both_books!(what_was_decided_before_a_change_is_not_written_after_it);
@@ -223,6 +261,41 @@ async fn a_change_of_lists_is_whole_or_nothing(books: Books) {
     let gone = books.a.guest(known.organisation_id, known.id).await.unwrap().unwrap().guest;
     assert_eq!((gone.removed_at.is_some(), gone.version), (true, 2), "who is on a list is struck off with it");
     books.a.store_guests(&door.change(|change| change.lists = vec![namesake])).await.unwrap();
+}
+
+on_both_books!(an_event_has_no_more_lists_than_it_may_though_two_add_at_once);
+async fn an_event_has_no_more_lists_than_it_may_though_two_add_at_once(books: Books) {
+    let door = Door::open(&books).await;
+    let many = |gateway: &str| {
+        let named = |n| GuestList { id: Clock.id(), name: format!("{gateway} {n}"), ..door.list.clone() };
+        door.change(|change| change.lists = (0..limits::GUEST_LISTS - 1).map(named).collect())
+    };
+    let (at_a, at_b) = (many("a"), many("b"));
+    let (one, other) = tokio::join!(books.a.store_guests(&at_a), books.b.store_guests(&at_b));
+    assert!(matches!((&one, &other), (Ok(()), Err(LedgerError::Moved)) | (Err(LedgerError::Moved), Ok(()))), "{one:?} {other:?}");
+    assert_eq!(books.a.guest_census(door.stage.event.id).await.unwrap(), (limits::GUEST_LISTS, 0));
+    let renamed = GuestList { name: "Full".into(), version: 2, ..door.list.clone() };
+    books.a.store_guests(&door.change(|change| change.lists = vec![renamed])).await.unwrap();
+}
+
+on_both_books!(an_event_has_no_more_guests_than_it_may_though_two_add_at_once);
+async fn an_event_has_no_more_guests_than_it_may_though_two_add_at_once(books: Books) {
+    let door = Door::open(&books).await;
+    let known = door.guest(&books, "Known", 1).await;
+    let id = if books.is_postgres { "gen_random_uuid()" } else { "randomblob(16)" };
+    let fill = format!(
+        "with recursive n(i) as (select 2 union all select i + 1 from n where i < {})
+         insert into guests (organisation_id, id, event_id, list_id, name, name_key, party_size, version, created_at)
+         select organisation_id, {id}, event_id, list_id, name, name_key, 1, 1, created_at from guests, n",
+        limits::GUESTS - 1
+    );
+    books.execute(&fill).await.unwrap();
+    assert_eq!(books.a.guest_census(door.stage.event.id).await.unwrap(), (1, limits::GUESTS - 1));
+    let (at_a, at_b) = (door.store(&books.a, door.new_guest("Last", 1)), door.store(&books.b, door.new_guest("Last", 1)));
+    let (one, other) = tokio::join!(at_a, at_b);
+    assert!(matches!((&one, &other), (Ok(()), Err(LedgerError::Moved)) | (Err(LedgerError::Moved), Ok(()))), "{one:?} {other:?}");
+    door.store(&books.a, Guest { party_size: 2, version: 2, ..known }).await.unwrap();
+    assert_eq!(books.a.guest_census(door.stage.event.id).await.unwrap(), (1, limits::GUESTS));
 }
 
 on_both_books!(search_finds_by_parts_pages_by_name_and_is_quick);

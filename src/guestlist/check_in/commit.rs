@@ -1,5 +1,7 @@
 //! A verdict becomes a row in the book, or nothing: the permit is used up either way.
 
+use tokio::time::Instant;
+
 use super::request::Request;
 use crate::{
     authorise::guestlist::CheckInPermit,
@@ -28,15 +30,15 @@ pub struct Receipt {
 /// Lets people in. None: what it rests on has moved, the party has no room for them any more, or the id is known. Look again.
 pub async fn admit(
     book: &Book,
-    clock: Clock,
     permit: CheckInPermit,
     request: &Request,
     guest: &Guest,
+    deadline: Instant,
 ) -> Result<Option<Receipt>, LedgerError> {
     let gate = request.gate_at(permit.device()).map(str::to_owned);
     let fingerprint = request.fingerprint(permit.device());
     let entry = |permit: CheckInPermit| CheckInEntry { people: request.people, gate, fingerprint, ..blank(permit, request.id, guest) };
-    write(book, clock, permit, entry).await
+    write(book, permit, entry, deadline).await
 }
 
 /// Takes a check-in back. None: look again.
@@ -46,6 +48,7 @@ pub async fn take_back(
     permit: CheckInPermit,
     check_in: &RecordedCheckIn,
     guest: &Guest,
+    deadline: Instant,
 ) -> Result<Option<Receipt>, LedgerError> {
     let entry = |permit: CheckInPermit| CheckInEntry {
         people: Some(-check_in.people),
@@ -54,7 +57,7 @@ pub async fn take_back(
         fingerprint: format!("takes back {}", check_in.id),
         ..blank(permit, clock.id(), guest)
     };
-    write(book, clock, permit, entry).await
+    write(book, permit, entry, deadline).await
 }
 
 fn blank(permit: CheckInPermit, id: CheckInId, guest: &Guest) -> CheckInEntry {
@@ -75,17 +78,14 @@ fn blank(permit: CheckInPermit, id: CheckInId, guest: &Guest) -> CheckInEntry {
 
 async fn write(
     book: &Book,
-    clock: Clock,
     permit: CheckInPermit,
     entry: impl FnOnce(CheckInPermit) -> CheckInEntry,
+    deadline: Instant,
 ) -> Result<Option<Receipt>, LedgerError> {
     let organisation = permit.organisation();
     let device = permit.device().map(|device| Named::new(device.id, &device.name));
     let entry = entry(permit);
-    match book.commit_check_in(organisation, clock.now(), &entry).await {
-        Ok(written) => Ok(written.map(|written| Receipt { id: entry.id, written, gate: entry.gate, device })),
-        // The same id came in at the same instant, or the answer was lost: the next look tells.
-        Err(LedgerError::Moved | LedgerError::Unavailable) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let (id, gate) = (entry.id, entry.gate.clone());
+    let written = book.commit_check_in(organisation, entry, deadline).await?;
+    Ok(written.map(|written| Receipt { id, written, gate, device }))
 }

@@ -71,7 +71,7 @@ pub async fn check_in(sources: &Sources, claims: SessionClaims, request: &Reques
         if let Verdict::Refuse(reason) = rooms.measure(Room::Decide, || decide(&listed.guest, request.people)) {
             return Ok(answer::refused(request, listed, reason));
         }
-        if let Some(receipt) = rooms.time(Room::Commit, commit::admit(&sources.book, clock, permit, request, &listed.guest)).await? {
+        if let Some(receipt) = rooms.time(Room::Commit, commit::admit(&sources.book, permit, request, &listed.guest, deadline)).await? {
             return Ok(answer::admitted(request, listed, &receipt, &caller));
         }
         if clock.is_past(deadline) {
@@ -109,7 +109,9 @@ pub async fn take_back(sources: &Sources, claims: SessionClaims, id: CheckInId, 
         if let Some(undo) = &seen.undo {
             return Ok(answer::taken_back_before(check_in, listed, undo));
         }
-        if let Some(receipt) = rooms.time(Room::Commit, commit::take_back(&sources.book, clock, permit, check_in, &listed.guest)).await? {
+        if let Some(receipt) =
+            rooms.time(Room::Commit, commit::take_back(&sources.book, clock, permit, check_in, &listed.guest, deadline)).await?
+        {
             return Ok(answer::taken_back(check_in, listed, &receipt, &caller));
         }
         if clock.is_past(deadline) {

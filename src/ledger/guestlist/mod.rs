@@ -12,6 +12,7 @@ pub(super) use self::reads::guests;
 use super::{
     Book, LedgerError,
     change::{Guard, Storable},
+    lane::Job,
     rows::{Authority, Event, Version},
 };
 use crate::{
@@ -174,6 +175,17 @@ pub struct CheckInEntry {
     pub fingerprint: String,
 }
 
+impl Job for CheckInEntry {
+    /// None when it was not written: what it rests on has moved, the party has no room for it, or its id is known.
+    type Done = Option<CheckedIn>;
+    type Seen = ();
+
+    /// Always: a batch is written one after the other, and each counts from what those before it have written.
+    fn joins(&self, (): &mut ()) -> bool {
+        true
+    }
+}
+
 /// A movement of a party that is in the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckedIn {
@@ -207,6 +219,11 @@ impl GuestChange {
     /// A change that writes nothing yet.
     pub fn new(organisation: OrganisationId, guards: Vec<Guard>) -> Self {
         Self { organisation, guards, on_list: None, lists: Vec::new(), guests: Vec::new() }
+    }
+
+    /// The event whose lists or guests it changes; it changes those of one only.
+    pub(super) fn event(&self) -> Option<EventId> {
+        self.lists.first().map(|list| list.event_id).or(self.guests.first().map(|guest| guest.event_id))
     }
 }
 

@@ -17,15 +17,18 @@ use crate::{
     limits,
 };
 
-/// A list with its counts, as the beginning of a statement.
+/// A list with its counts, as the beginning of a statement; `$whose` are the guests that are counted, and no list outside of them is
+/// asked for.
 macro_rules! lists {
-    ($rest:literal) => {
+    ($whose:literal, $rest:literal) => {
         concat!(
             "select l.*, coalesce(c.guests, 0) as guests, cast(coalesce(c.people, 0) as bigint) as people,
                     cast(coalesce(c.arrived, 0) as bigint) as arrived
              from guest_lists l
              left join (select organisation_id, list_id, count(*) as guests, sum(party_size) as people, sum(arrived) as arrived
-                        from guests where removed_at is null group by organisation_id, list_id) c
+                        from guests where ",
+            $whose,
+            " and removed_at is null group by organisation_id, list_id) c
                on c.organisation_id = l.organisation_id and c.list_id = l.id ",
             $rest
         )
@@ -63,23 +66,27 @@ on_both! {
     /// The guest lists of an event, oldest first.
     pub async fn guest_lists(&self, event: EventId, page: Page) -> Result<Vec<ListedGuestList>, LedgerError> {
         ask!(self, limits::LEDGER_BULK, db =>
-            query_as(lists!("where l.event_id = $1 and l.removed_at is null and l.id > $2 order by l.id limit $3"))
+            query_as(lists!("event_id = $1", "where l.event_id = $1 and l.removed_at is null and l.id > $2 order by l.id limit $3"))
                 .bind(event).bind(page.after).bind(i64::from(page.limit)).fetch_all(db))
     }
 
     /// A guest list of this organisation that has not been struck off.
     pub async fn guest_list(&self, organisation: OrganisationId, id: GuestListId) -> Result<Option<ListedGuestList>, LedgerError> {
         ask!(self, limits::LEDGER_CALL, db =>
-            query_as(lists!("where l.organisation_id = $1 and l.id = $2 and l.removed_at is null"))
+            query_as(lists!("organisation_id = $1 and list_id = $2", "where l.organisation_id = $1 and l.id = $2 and l.removed_at is null"))
                 .bind(organisation).bind(id).fetch_optional(db))
     }
 
     /// How many guest lists and how many guests an event has.
     pub async fn guest_census(&self, event: EventId) -> Result<(i64, i64), LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_as(
+        ask!(self, limits::LEDGER_CALL, db => Self::guest_census_on(db, event))
+    }
+
+    pub(in crate::ledger) async fn guest_census_on(db: &mut <Self as Connected>::Connection, event: EventId) -> Result<(i64, i64), sqlx::Error> {
+        query_as(
             "select (select count(*) from guest_lists where event_id = $1 and removed_at is null),
                     (select count(*) from guests where event_id = $1 and removed_at is null)",
-        ).bind(event).fetch_one(db))
+        ).bind(event).fetch_one(db).await
     }
 
     /// The guests that are searched for, in the order of their names; the page begins after the guest with its id.

@@ -8,11 +8,12 @@ use super::{
 };
 use crate::{
     clock::Moment,
-    ids::{GuestId, OrganisationId},
+    ids::{EventId, GuestId, OrganisationId},
     ledger::{
         error::LedgerError,
         guestlist::{CheckInEntry, CheckedIn, Guest, GuestChange, GuestList, ListedGuest},
     },
+    limits,
 };
 
 impl Sqlite {
@@ -33,31 +34,41 @@ impl Sqlite {
                 return Err(LedgerError::Moved);
             }
         }
+        let before = census(&mut tx, change.event()).await?;
         for list in &change.lists {
             store_list(&mut tx, list).await?;
         }
         for guest in &change.guests {
             store_guest(&mut tx, guest).await?;
         }
+        let after = census(&mut tx, change.event()).await?;
+        if (after.0 > limits::GUEST_LISTS && after.0 > before.0) || (after.1 > limits::GUESTS && after.1 > before.1) {
+            return Err(LedgerError::Moved);
+        }
         Ok(tx.commit().await?)
     }
 
-    /// Writes a check-in, or one taken back; none when it was not written.
-    pub async fn commit_check_in(
+    /// Writes a batch of check-ins of one organisation; one outcome per entry, in their order. None: it was not written.
+    pub async fn commit_check_ins(
         &self,
         organisation: OrganisationId,
         at: Moment,
-        entry: &CheckInEntry,
-    ) -> Result<Option<CheckedIn>, LedgerError> {
+        batch: &[CheckInEntry],
+    ) -> Result<Vec<Option<CheckedIn>>, LedgerError> {
         let mut writer = self.writer().await;
         let mut tx = begin!(writer)?;
-        match guard(&mut tx, &entry.guards).await {
-            Err(LedgerError::Moved) => return Ok(None),
-            stands => stands?,
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for entry in batch {
+            outcomes.push(match guard(&mut tx, &entry.guards).await {
+                Err(LedgerError::Moved) => None,
+                stands => {
+                    stands?;
+                    check_in(&mut tx, organisation, at, entry).await?
+                }
+            });
         }
-        let written = check_in(&mut tx, organisation, at, entry).await?;
         tx.commit().await?;
-        Ok(written)
+        Ok(outcomes)
     }
 
     /// Those of these guests that there are.
@@ -69,6 +80,14 @@ impl Sqlite {
         }
         lease.finish();
         Ok(found)
+    }
+}
+
+/// How many guest lists and how many guests the event has now.
+async fn census(db: &mut SqliteConnection, event: Option<EventId>) -> Result<(i64, i64), sqlx::Error> {
+    match event {
+        Some(event) => Sqlite::guest_census_on(db, event).await,
+        None => Ok((0, 0)),
     }
 }
 
