@@ -19,6 +19,7 @@ mod book;
 mod commands;
 mod devices;
 mod door;
+mod evening;
 mod events;
 mod guests;
 mod imports;

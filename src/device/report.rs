@@ -8,7 +8,7 @@ use crate::{
     authenticate::Gate,
     authorise::Denied,
     faults::Faults,
-    ledger::{Book, LedgerError, change::Change},
+    ledger::{Book, LedgerError, Note},
     session::view::OrganisationRef,
 };
 
@@ -33,26 +33,19 @@ pub struct Reported {
     pub hardware: Option<Value>,
 }
 
-/// Notes what the app on this device says. Nothing is written if it says nothing new.
+/// Notes what the app on this device says. No decision rests on it, so it is no change: an app that says something else every second
+/// holds up nobody.
 pub async fn report(book: &Book, gate: &Gate, token: &str, report: Report) -> Result<Reported, DeviceError> {
-    let organisation = gate.device(token).await.map_err(Denied::from)?.device().organisation_id;
+    let mut device = gate.device(token).await.map_err(Denied::from)?.device().clone();
     let mut faults = Faults::default();
     let said = report.hardware.checked(&mut faults);
     faults.none_or(()).map_err(DeviceError::Invalid)?;
-    let device = book
-        .change(organisation, || async {
-            let mut device = gate.device(token).await.map_err(Denied::from)?.device().clone();
-            let mut change = Change::new(organisation, gate.clock.now(), Vec::new());
-            let hardware = merged(device.hardware.as_ref(), &said);
-            if device.hardware.as_ref() != Some(&hardware) {
-                device.version += 1;
-                device.hardware = Some(hardware);
-                change.images.devices.push(device.clone());
-            }
-            Ok::<_, DeviceError>((change, device))
-        })
-        .await?;
-    let organisation = book.organisation(organisation).await?.ok_or(LedgerError::Broken)?;
+    let hardware = merged(device.hardware.as_ref(), &said);
+    if device.hardware.as_ref() != Some(&hardware) {
+        book.note(Note::Hardware(device.id, device.enrolment_id, &hardware)).await?;
+        device.hardware = Some(hardware);
+    }
+    let organisation = book.organisation(device.organisation_id).await?.ok_or(LedgerError::Broken)?;
     let organisation = OrganisationRef { id: organisation.id.0, name: organisation.name, slug: organisation.slug };
     Ok(Reported { device: view(&device, &organisation), hardware: device.hardware })
 }

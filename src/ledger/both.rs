@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     clock::Moment,
-    ids::{DeviceId, EventId, MembershipId, Named, OrganisationId, SaleId, ScanId, SessionId, UserId},
+    ids::{DeviceId, EnrolmentId, EventId, MembershipId, Named, OrganisationId, SaleId, ScanId, SessionId, UserId},
     limits,
 };
 
@@ -77,6 +77,8 @@ pub enum Note<'n> {
     PruneChanges,
     /// Forget some of the scans that were refused before this moment.
     PruneRefused(Moment),
+    /// What the app says of this device, as it was enrolled then.
+    Hardware(DeviceId, Option<EnrolmentId>, &'n serde_json::Value),
     /// These sessions and their devices were in use at this moment.
     Used(&'n [(SessionId, Option<DeviceId>)], Moment),
 }
@@ -519,6 +521,10 @@ on_both! {
             Note::PruneRefused(before) => {
                 query("delete from refused_scans where id in (select id from refused_scans where refused_at < $1 order by refused_at limit $2)")
                     .bind(before).bind(limits::REFUSED_FORGOTTEN).execute(&mut *db).await?;
+            }
+            Note::Hardware(device, enrolment, hardware) => {
+                query("update devices set hardware = $3 where id = $1 and enrolment_id = $2 and revoked_at is null")
+                    .bind(device).bind(enrolment).bind(hardware).execute(&mut *db).await?;
             }
             Note::Used(used, at) => {
                 for (session, device) in used {

@@ -12,7 +12,7 @@ use super::{Room, seats::News};
 use crate::{
     ids::OrganisationId,
     ledger::{
-        LedgerError,
+        LedgerError, SIGNING_KEYS,
         rows::{Altered, EventFacts},
     },
     limits,
@@ -47,6 +47,8 @@ async fn next(room: &Room, position: i64) -> Result<i64, LedgerError> {
     let changes = room.book.changes_after(position).await?;
     let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return Ok(position) };
     let (missed, last) = (first.seq > position + 1, last.seq);
+    // A token may be worth nothing now: whoever listens comes back with theirs, and is judged.
+    let keys_changed = changes.iter().any(|change| change.ids.contains(&SIGNING_KEYS));
     let mut calls = Vec::new();
     for (organisation, changed) in by_organisation(changes) {
         if room.seats.any_of(organisation) {
@@ -55,6 +57,9 @@ async fn next(room: &Room, position: i64) -> Result<i64, LedgerError> {
     }
     if missed {
         room.seats.call_all(&News::Missed);
+    }
+    if keys_changed {
+        room.seats.call_all(&News::Keys);
     }
     for (organisation, changed) in calls {
         let events: Vec<_> = changed.events.iter().map(|facts| facts.event.id).collect();

@@ -24,6 +24,8 @@ pub(super) enum News {
     Changed(Arc<Changed>),
     /// Changes went by unheard.
     Missed,
+    /// The keys that tokens are signed with have changed.
+    Keys,
     /// The stock of an event is not what it was.
     Stock(Arc<StockView>),
     /// The attendance of an event is not what it was.

@@ -160,7 +160,7 @@ impl Teller {
                     Ok(News::Stock(stock)) => self.stock(stock)?,
                     Ok(News::Attendance(counted)) => self.attendance(counted)?,
                     Ok(News::Missed) | Err(RecvError::Lagged(_)) => self.begin().await?,
-                    Err(RecvError::Closed) => return Err(End::Closed),
+                    Ok(News::Keys) | Err(RecvError::Closed) => return Err(End::Closed),
                 },
                 () = sleep(time_left) => self.look_at_the_caller().await?,
             }

@@ -116,16 +116,32 @@ async fn find(book: &Book, caller: &Caller, whose: Whose) -> Result<(Option<Memb
     }
 }
 
-/// The sessions of the organisation, of one user or on one device. One's own need no permission.
+/// The sessions of the organisation, of one user or on one device. Who has none may be gone, but not another organisation's.
 pub async fn list(book: &Book, clerk: Clerk<'_>, filter: SessionFilter, page: Page) -> Result<Vec<Authority>, Denied> {
+    let caller = may_list(clerk, filter).await?;
+    let sessions = book.sessions(caller.organisation(), filter, page).await?;
+    if sessions.is_empty() {
+        for whose in named(filter) {
+            find(book, &caller, whose).await?;
+        }
+    }
+    Ok(sessions)
+}
+
+/// Who asks, if they may see these sessions. One's own need no permission.
+pub async fn may_list(clerk: Clerk<'_>, filter: SessionFilter) -> Result<Caller, Denied> {
     let caller = clerk.caller().await?;
-    let whose = match filter {
-        SessionFilter { user: Some(user), .. } => Whose::User(user),
-        SessionFilter { device: Some(device), .. } => Whose::Device(device),
-        _ => Whose::Everybody,
-    };
-    may_touch(&caller, whose)?;
-    Ok(book.sessions(caller.organisation(), filter, page).await?)
+    may_touch(&caller, named(filter).next().unwrap_or(Whose::Everybody))?;
+    Ok(caller)
+}
+
+fn named(filter: SessionFilter) -> impl Iterator<Item = Whose> {
+    [filter.user.map(Whose::User), filter.device.map(Whose::Device)].into_iter().flatten()
+}
+
+/// Whether the caller may end sessions at all, before it is looked at what is wrong with whose they name.
+pub async fn may_end(clerk: Clerk<'_>) -> Result<(), Denied> {
+    Ok(may_touch(&clerk.caller().await?, Whose::Everybody)?)
 }
 
 /// `team:manage` sees and ends all sessions, `devices:manage` those on a device, and everybody their own.

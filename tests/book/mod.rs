@@ -2,7 +2,7 @@
 
 mod outage;
 
-use crate::support::{House, Setup, Till, basket, card, on_both};
+use crate::support::{House, Plan, Setup, Till, basket, card, on_both, sale_of};
 
 on_both!(the_book_refuses_to_be_changed);
 async fn the_book_refuses_to_be_changed(house: House) {
@@ -26,6 +26,35 @@ async fn the_book_refuses_to_be_changed(house: House) {
             assert!(house.book.execute(&statement).await.is_err(), "the book let through: {statement}");
             assert_eq!(dump(&house, table).await, before, "{statement}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_row_of_an_embedded_book_is_replaced() {
+    let house = Plan::embedded().open().await;
+    let till = write_something(&house).await;
+    let event = house.admin.event("Fair").await;
+    let stall = house.admin.ticket_type(&event, "Stall", "5.00").await;
+    let hold = till.hold(&event, basket(&[(&stall, 1)])).await;
+    let mut sale = sale_of(&event, basket(&[(&stall, 1)]), card());
+    sale["hold"] = hold["id"].clone();
+    till.send_sale(&sale).await.ok(201);
+
+    // On whatever connection, with or without triggers that recurse: another row in the place of one that stands.
+    let sale = "event_id, receipt_number + 1000, session_id, device_id, currency, total_minor, method, recorded_at, fingerprint";
+    let sales =
+        "organisation_id, id, event_id, receipt_number, session_id, device_id, currency, total_minor, method, recorded_at, fingerprint";
+    let movement = "event_id, randomblob(16), seq, direction, used, inside, recorded_at, fingerprint";
+    let admissions = "organisation_id, id, event_id, ticket_id, seq, direction, used, inside, recorded_at, fingerprint";
+    for statement in [
+        format!("insert or replace into sales (rowid, {sales}) select rowid, organisation_id, randomblob(16), {sale} from sales"),
+        format!("insert or replace into sales (hold_id, {sales}) select hold_id, organisation_id, randomblob(16), {sale} from sales where hold_id is not null"),
+        format!("insert or replace into admissions (rowid, {admissions}) select rowid, organisation_id, randomblob(16), {movement} from admissions"),
+        "insert or replace into sale_lines (rowid, organisation_id, sale_id, place, ticket_type_id, name, quantity, unit_minor, amount_minor) \
+         select rowid, organisation_id, randomblob(16), place, ticket_type_id, name, quantity, unit_minor, amount_minor from sale_lines".to_owned(),
+    ] {
+        let refusal = house.book.execute(&statement).await.expect_err(&statement);
+        assert!(refusal.to_string().contains("append-only"), "{statement}: {refusal}");
     }
 }
 

@@ -99,9 +99,12 @@ async fn a_forgotten_key_is_worth_nothing_on_any_gateway(house: House) {
     for gateway in [house.a(), house.b()] {
         phone.at(gateway).current().await.ok(200);
     }
+    let mut listens = phone.at(house.b()).line.listen("").await;
+    listens.hears_next("state").await;
     let leaked = kid(&phone.line);
     let made = done(&house, &["rotate-keys", "--forget-all"]).await;
     assert_eq!(made["forgotten"], json!([leaked]));
+    assert!(listens.next().await.is_none(), "a stream does not outlive the key of its token");
     for gateway in [house.a(), house.b()] {
         let phone = phone.at(gateway);
         phone.current().await.problem(401, "token_invalid");

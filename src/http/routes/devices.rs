@@ -132,8 +132,8 @@ pub async fn enrol(State(house): State<House>, sent: Sent<EnrolBody>) -> Result<
     responses((status = 200, description = "Done.", body = List<ListedDevice>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<PageQuery>) -> Result<Json<List<ListedDevice>>, Problem> {
-    let (clerk, query) = house.manager_with(&bearer, Permission::DevicesManage, asked.read()).await?;
-    let page = query.page()?;
+    let asked = asked.read().and_then(|query| query.page());
+    let (clerk, page) = house.manager_with(&bearer, Permission::DevicesManage, asked).await?;
     let devices = manage::list(&house.book, clerk, page).await?;
     Ok(Json(List::of(devices, page, |listed| listed.device.id.0)))
 }

@@ -30,8 +30,8 @@ use axum::{
     responses((status = 200, description = "Done.", body = List<EventView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<PageQuery>) -> Result<Json<List<EventView>>, Problem> {
-    let (clerk, query) = house.manager_with(&bearer, Permission::EventsView, asked.read()).await?;
-    let page = query.page()?;
+    let asked = asked.read().and_then(|query| query.page());
+    let (clerk, page) = house.manager_with(&bearer, Permission::EventsView, asked).await?;
     let events = catalogue::list(&house.book, clerk, page).await?;
     Ok(Json(List::of(events, page, |event| event.id.0)))
 }

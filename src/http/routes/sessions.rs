@@ -98,7 +98,7 @@ pub struct SessionQuery {
 )]
 pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<SessionQuery>) -> Result<Json<List<ListedSession>>, Problem> {
     let (clerk, query) = house.clerk_with(&bearer, asked.read()).await?;
-    let page = PageQuery { limit: query.limit, cursor: query.cursor }.page()?;
+    let page = PageQuery { limit: query.limit, cursor: query.cursor }.page();
     let filter = SessionFilter {
         user: query.user.map(UserId),
         device: query.device.map(DeviceId),
@@ -106,6 +106,10 @@ pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<Sessi
         live: query.live.unwrap_or(true),
         at: house.clock.now(),
     };
+    if page.is_err() {
+        let _caller = end::may_list(clerk, filter).await?;
+    }
+    let page = page?;
     let mut views = Vec::new();
     for authority in end::list(&house.book, clerk, filter, page).await? {
         views.push(ListedSession::of(&house.book, &authority).await?);
@@ -142,7 +146,11 @@ pub async fn end_many(State(house): State<House>, bearer: Bearer, asked: Asked<E
         let whose = Whose::of(query.user.map(UserId), query.device.map(DeviceId), query.all.unwrap_or(false)).map_err(Problem::invalid)?;
         Ok((whose, query.keep_current.unwrap_or(false)))
     });
-    let (clerk, (whose, keep_current)) = house.clerk_with(&bearer, sent).await?;
+    let clerk = house.clerk(&bearer).await?;
+    if sent.is_err() {
+        end::may_end(clerk).await?;
+    }
+    let (whose, keep_current) = sent?;
     Ok(Json(end::end_many(&house.book, house.clock, clerk, whose, keep_current).await?))
 }
 

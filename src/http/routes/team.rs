@@ -43,9 +43,9 @@ pub struct TeamQuery {
     responses((status = 200, description = "Done.", body = List<MemberView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<TeamQuery>) -> Result<Json<List<MemberView>>, Problem> {
-    let (clerk, query) = house.manager_with(&bearer, Permission::TeamView, asked.read()).await?;
-    let page = PageQuery { limit: query.limit, cursor: query.cursor }.page()?;
-    let members = team::list(&house.book, clerk, query.role, query.q.as_deref().unwrap_or_default(), page).await?;
+    let asked = asked.read().and_then(|TeamQuery { q, role, limit, cursor }| Ok((q, role, PageQuery { limit, cursor }.page()?)));
+    let (clerk, (q, role, page)) = house.manager_with(&bearer, Permission::TeamView, asked).await?;
+    let members = team::list(&house.book, clerk, role, q.as_deref().unwrap_or_default(), page).await?;
     let List { items, next_cursor } = List::of(members, page, |(_, membership)| *membership);
     Ok(Json(List { items: items.into_iter().map(|(view, _)| view).collect(), next_cursor }))
 }
