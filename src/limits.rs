@@ -204,8 +204,8 @@ pub const MONEY_DIGITS: u32 = 12;
 pub const UPLOAD_TICKETS: usize = 1_000;
 /// Rows of one CSV upload.
 pub const UPLOAD_ROWS: usize = 1_000_000;
-/// Tickets that are stored in one transaction of an upload.
-pub const UPLOAD_CHUNK: usize = 1_000;
+/// Tickets that are stored in one transaction of an upload or an import: the door waits for no more than these.
+pub const UPLOAD_CHUNK: usize = 250;
 /// Bytes of a cell of an imported file, read or skipped; beyond it, a quotation mark was not closed.
 pub const IMPORT_FIELD_BYTES: usize = 64 * 1024;
 /// Bytes after which reading of an imported file stops when its record has no end; bounds the memory of an import.

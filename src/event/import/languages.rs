@@ -58,7 +58,8 @@ pub(super) enum DateOrder {
     Mdy,
 }
 
-static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
+/// All of them.
+pub(super) static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
     let table = csv::Reader::from_reader(include_str!("languages.csv").as_bytes());
     table.into_deserialize().flatten().collect()
 });

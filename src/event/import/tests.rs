@@ -12,6 +12,7 @@ use chrono_tz::{Europe::Berlin, Tz};
 use super::*;
 
 mod every_file;
+mod every_language;
 mod odd_records;
 mod other_forms;
 mod refused_files;

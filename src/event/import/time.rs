@@ -1,5 +1,7 @@
 //! Times as pretix writes them: to the minute, in the order of the file's language, without a time zone.
 
+use std::borrow::Cow;
+
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 
@@ -43,9 +45,12 @@ pub(super) fn parse(cell: &str, order: DateOrder) -> Option<NaiveDateTime> {
     Some(NaiveDate::from_ymd_opt(year, month, day)?.and_time(NaiveTime::from_hms_opt(hour, minute, second)?))
 }
 
-fn with_months_as_numbers(cell: &str) -> String {
+fn with_months_as_numbers(cell: &str) -> Cow<'_, str> {
+    if !cell.contains(char::is_alphabetic) {
+        return Cow::Borrowed(cell);
+    }
     let found = MONTHS.iter().flat_map(|names| (1..).zip(names)).find(|(_, name)| cell.contains(**name));
-    found.map_or_else(|| cell.to_owned(), |(number, name): (u32, _)| cell.replace(name, &format!(" {number} ")))
+    found.map_or(Cow::Borrowed(cell), |(number, name): (u32, _)| Cow::Owned(cell.replace(name, &format!(" {number} "))))
 }
 
 fn numbers(cell: &str) -> Option<Vec<u32>> {

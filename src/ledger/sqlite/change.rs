@@ -73,12 +73,13 @@ impl Sqlite {
         let mut writer = self.writer().await;
         let mut tx = begin!(writer)?;
         guard(&mut tx, &chunk.guards).await?;
+        let incoming = serde_json::to_string(&chunk.tickets).map_err(|_| LedgerError::Broken)?;
         let mut taken: HashMap<TicketTypeId, i64> = HashMap::new();
-        let fresh = add_tickets(&mut tx, chunk).await?;
+        let fresh = add_tickets(&mut tx, chunk, &incoming).await?;
         let mut count = UploadCount { created: i64::try_from(fresh.len()).unwrap_or(i64::MAX), ..UploadCount::default() };
         fresh.iter().for_each(|state| counts(&mut taken, *state, 1));
         if fresh.len() < chunk.tickets.len() {
-            let known = differing(&mut tx, chunk).await?;
+            let known = differing(&mut tx, chunk.event, &incoming).await?;
             known.iter().for_each(|(_, ticket_type, status)| counts(&mut taken, (*ticket_type, *status), -1));
             let places = known.iter().filter_map(|(place, ..)| usize::try_from(*place).ok());
             let tickets: Vec<&UploadTicket> = places.filter_map(|place| chunk.tickets.get(place)).collect();
@@ -105,14 +106,14 @@ impl Sqlite {
         let mut writer = self.writer().await;
         let mut tx = begin!(writer)?;
         guard(&mut tx, &chunk.guards).await?;
-        let visits = Json(&chunk.visits);
+        let visits = serde_json::to_string(&chunk.visits).map_err(|_| LedgerError::Broken)?;
         let entries = query(
             "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, gate, scanned_at, recorded_at, fingerprint)
              select $1, unhex(v ->> 'entry_id', '-'), $2, t.id, 1, 'in', 1, 1, v ->> 'gate', v ->> 'entered_at', $3, 'carried over'
              from (select value as v from json_each($4)) cross join tickets t on t.event_id = $2 and t.code = v ->> 'code'
              where not exists (select 1 from admissions a where a.ticket_id = t.id)",
         );
-        let entries = entries.bind(chunk.organisation).bind(chunk.event).bind(chunk.at).bind(visits).execute(&mut *tx).await?;
+        let entries = entries.bind(chunk.organisation).bind(chunk.event).bind(chunk.at).bind(&visits).execute(&mut *tx).await?;
         let exits = query(
             "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, gate, scanned_at, recorded_at, fingerprint)
              select $1, unhex(v ->> 'exit_id', '-'), $2, t.id, 2, 'out', case when y.reentry then 0 else 1 end, 0, v ->> 'gate', v ->> 'left_at', $3, 'carried over'
@@ -121,7 +122,7 @@ impl Sqlite {
              cross join admissions a on a.ticket_id = t.id and a.seq = 1 and a.id = unhex(v ->> 'entry_id', '-')
              where v ->> 'is_over' and not exists (select 1 from admissions l where l.ticket_id = t.id and l.seq > 1)",
         );
-        let exits = exits.bind(chunk.organisation).bind(chunk.event).bind(chunk.at).bind(visits).execute(&mut *tx).await?;
+        let exits = exits.bind(chunk.organisation).bind(chunk.event).bind(chunk.at).bind(&visits).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(entries.rows_affected() + exits.rows_affected())
     }
@@ -273,7 +274,11 @@ fn counts(taken: &mut HashMap<TicketTypeId, i64>, (ticket_type, status): (Ticket
 }
 
 /// Adds the tickets of a chunk that the event does not have, and answers of which type and state they are.
-async fn add_tickets(db: &mut SqliteConnection, chunk: &UploadChunk) -> Result<Vec<(TicketTypeId, TicketStatus)>, sqlx::Error> {
+async fn add_tickets(
+    db: &mut SqliteConnection,
+    chunk: &UploadChunk,
+    incoming: &str,
+) -> Result<Vec<(TicketTypeId, TicketStatus)>, sqlx::Error> {
     query_as(
         "insert into tickets (id, organisation_id, event_id, ticket_type_id, code, holder, status, entries_allowed, valid_from, valid_until, created_at)
          select unhex(v ->> 'id', '-'), $1, $2, unhex(v ->> 'ticket_type_id', '-'), v ->> 'code', v ->> 'holder', v ->> 'status',
@@ -285,14 +290,18 @@ async fn add_tickets(db: &mut SqliteConnection, chunk: &UploadChunk) -> Result<V
     .bind(chunk.organisation)
     .bind(chunk.event)
     .bind(chunk.at)
-    .bind(Json(&chunk.tickets))
+    .bind(incoming)
     .fetch_all(db)
     .await
 }
 
 /// The places of those tickets of a chunk that stand otherwise in the event, and of which type and state they are there. A cross join
 /// keeps the order of its sides: a look-up for each ticket of the chunk, never a pass over the event's.
-async fn differing(db: &mut SqliteConnection, chunk: &UploadChunk) -> Result<Vec<(i64, TicketTypeId, TicketStatus)>, sqlx::Error> {
+async fn differing(
+    db: &mut SqliteConnection,
+    event: EventId,
+    incoming: &str,
+) -> Result<Vec<(i64, TicketTypeId, TicketStatus)>, sqlx::Error> {
     query_as(
         "select j.key, t.ticket_type_id, t.status
          from (select key, value as v from json_each($2)) j cross join tickets t on t.event_id = $1 and t.code = v ->> 'code'
@@ -301,8 +310,8 @@ async fn differing(db: &mut SqliteConnection, chunk: &UploadChunk) -> Result<Vec
                 v ->> 'entries_allowed', case when v ->> 'window_told' then v ->> 'valid_from' else t.valid_from end,
                 case when v ->> 'window_told' then v ->> 'valid_until' else t.valid_until end)",
     )
-    .bind(chunk.event)
-    .bind(Json(&chunk.tickets))
+    .bind(event)
+    .bind(incoming)
     .fetch_all(db)
     .await
 }
