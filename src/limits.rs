@@ -33,6 +33,8 @@ pub const IMPORT_READ: Duration = Duration::from_secs(600);
 pub const IMPORT_PAUSE: Duration = Duration::from_secs(10);
 /// Time that a browser may remember which origins are let in.
 pub const CORS_AGE: Duration = Duration::from_secs(600);
+/// Time that an upload waits for a place.
+pub const UPLOAD_WAIT: Duration = Duration::from_secs(2);
 /// Uploads that are held in memory at once.
 pub const UPLOADS_AT_ONCE: usize = 4;
 /// Requests in work at once; further ones are refused with `busy`.

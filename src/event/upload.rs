@@ -240,13 +240,16 @@ impl<'f> Intake<'f> {
         }
         let given = i64::try_from(tickets.len()).unwrap_or(i64::MAX);
         let (organisation, at) = (event.organisation_id, self.clock.now());
-        let mut chunk = UploadChunk { organisation, event: event.id, guards: Vec::new(), tickets, at };
-        let UploadCount { created, updated, .. } = insist!(backing, chunk, book.store_tickets(&chunk));
+        let visits = std::mem::take(&mut self.visits);
+        // A ticket that has been used elsewhere comes with its entry, in one step: no phone finds it unused in between.
+        let entries = visits.iter().map(|visit| Carried { is_over: false, ..visit.clone() }).collect();
+        let mut chunk = UploadChunk { organisation, event: event.id, guards: Vec::new(), tickets, entries, at };
+        let UploadCount { created, updated, carried, .. } = insist!(backing, chunk, book.store_tickets(&chunk));
         self.uploaded.created += created;
         self.uploaded.updated += updated;
         self.uploaded.unchanged += given - created - updated;
-        if !self.visits.is_empty() {
-            let visits = std::mem::take(&mut self.visits);
+        self.carried_over += carried.unsigned_abs();
+        if visits.iter().any(|visit| visit.is_over) {
             let mut chunk = CarriedChunk { organisation, event: event.id, guards: Vec::new(), visits, at };
             self.carried_over += insist!(backing, chunk, book.carry_over(&chunk));
         }

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 use super::{metrics::Metrics, parts::Bearer, problem::Problem};
 use crate::{
@@ -12,6 +15,7 @@ use crate::{
     event::catalogue::manageable,
     ids::EventId,
     ledger::{Book, words::Permission},
+    limits,
     push::Push,
     session::{hot::Hot, sign_in::Entrance},
     team::change::Office,
@@ -59,6 +63,14 @@ impl std::ops::Deref for House {
 }
 
 impl House {
+    /// A place for an upload; waits a moment for those before it.
+    pub async fn place_for_upload(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        match timeout(limits::UPLOAD_WAIT, self.uploads.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) | Err(_) => Err(Problem::busy()),
+        }
+    }
+
     /// The person behind a session token, for the back office.
     pub async fn clerk(&self, bearer: &Bearer) -> Result<Clerk<'_>, GateError> {
         Ok(Clerk::new(&self.gate, self.gate.claims(bearer.0.as_deref()).await?))

@@ -188,17 +188,21 @@ pub struct UploadChunk {
     pub guards: Vec<Guard>,
     /// The tickets.
     pub tickets: Vec<UploadTicket>,
+    /// Entries of another system that new tickets come with: none of them stands in the book for a moment without.
+    pub entries: Vec<Carried>,
     /// When.
     pub at: Moment,
 }
 
 /// What became of a chunk; the rest stood so already.
-#[derive(Clone, Copy, Debug, Default, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct UploadCount {
     /// Tickets that are new.
     pub created: i64,
     /// Tickets that have changed.
     pub updated: i64,
+    /// Entries of another system that were written with them.
+    pub carried: i64,
     /// The change's number, or 0.
     pub seq: i64,
 }

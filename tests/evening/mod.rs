@@ -92,6 +92,16 @@ async fn a_whole_evening(house: House) {
     until("the refusals are written down", async || refused().await.len() == 2).await;
     assert_eq!(refused().await, [json!("void"), json!("already_admitted")], "newest first");
 
+    // The money: what the till took and gave back, by way of payment, and what a viewer is told of it.
+    let totals = till.line.get("/v1/sales/totals?session=current").await.ok(200);
+    let methods = totals["totals"][0]["methods"].as_array().unwrap();
+    let net = |method: &str| methods.iter().find(|total| total["method"] == method).unwrap()["net"].clone();
+    assert_eq!((net("card"), net("cash")), (json!("40.00"), json!("0.00")), "{totals}");
+    let viewer = admin.hire_for("viewer", &[&event]).await.desk(house.b()).await;
+    let summary = viewer.line.get(&format!("/v1/events/{}/sales-summary", event.id)).await.ok(200);
+    assert_eq!(summary["gross"], "40.00", "{summary}");
+    viewer.line.get(&format!("/v1/sales?event={}", event.id)).await.problem(403, "permission_missing");
+
     // After the last song: everybody is signed out, and nothing more is let in.
     line.delete("/v1/sessions?all=true&keep_current=true").await.ok(200);
     north.try_scan(&event, codes[1]).await.problem(401, "session_ended");

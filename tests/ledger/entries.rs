@@ -57,7 +57,7 @@ impl Stage {
     }
 
     pub fn chunk(&self, tickets: Vec<UploadTicket>) -> UploadChunk {
-        UploadChunk { organisation: self.organisation.id, event: self.event.id, guards: vec![], tickets, at: Clock.now() }
+        UploadChunk { organisation: self.organisation.id, event: self.event.id, guards: vec![], tickets, entries: vec![], at: Clock.now() }
     }
 
     /// One entry with this ticket, decided on as the book stands.

@@ -124,12 +124,12 @@ pub async fn upload(State(house): State<House>, bearer: Bearer, Id(event): Id, r
     let media_type = body::media_type(&parts.headers);
     let uploaded = match media_type.as_deref() {
         Some("application/json") => {
-            let _place = house.uploads.try_acquire().map_err(|_| Problem::busy())?;
+            let _place = house.place_for_upload().await?;
             let bytes = body::collect(sent, limits::UPLOAD_JSON_BYTES, limits::UPLOAD_READ).await?;
             upload::json(&house.book, house.clock, clerk, EventId(event), body::parse(&bytes)?).await?
         }
         Some("text/csv") => {
-            let _place = house.uploads.try_acquire().map_err(|_| Problem::busy())?;
+            let _place = house.place_for_upload().await?;
             let bytes = body::collect(sent, limits::UPLOAD_BYTES, limits::UPLOAD_READ).await?;
             upload::csv(&house.book, house.clock, clerk, EventId(event), &bytes).await?
         }

@@ -125,7 +125,7 @@ pub async fn add(State(house): State<House>, bearer: Bearer, Id(id): Id, request
     if body::media_type(&parts.headers).as_deref() != Some("application/json") {
         return Err(body::unsupported());
     }
-    let _place = house.uploads.try_acquire().map_err(|_| Problem::busy())?;
+    let _place = house.place_for_upload().await?;
     let bytes = body::collect(sent, limits::UPLOAD_JSON_BYTES, limits::UPLOAD_READ).await?;
     let guests: GuestsBody = body::parse(&bytes)?;
     Ok(Json(manage::add(&house.book, house.clock, clerk, GuestListId(id), &guests).await?))

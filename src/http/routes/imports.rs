@@ -70,7 +70,7 @@ pub async fn import(
     if !body::media_type(&parts.headers).is_some_and(|media_type| MEDIA_TYPES.contains(&media_type.as_str())) {
         return Err(body::unsupported());
     }
-    let _place = house.uploads.try_acquire().map_err(|_| Problem::busy())?;
+    let _place = house.place_for_upload().await?;
     let file = body::to_file(sent, limits::IMPORT_BYTES).await?;
     let import = Import::by_clerk(&house.book, house.clock, event, clerk, query.dry_run.unwrap_or(false));
     Ok(Json(import.make(file).await?))

@@ -65,14 +65,19 @@ impl Postgres {
     /// Stores a chunk of an upload: what is new beside the open door, and what changes with the organisation's lock alone.
     pub async fn store_tickets(&self, chunk: &UploadChunk) -> Result<UploadCount, LedgerError> {
         let mut lease = self.lease().await?;
-        let statement = query_as("select created, differing from add_tickets($1, $2, $3, $4, $5)")
-            .bind(chunk.organisation)
-            .bind(chunk.event)
-            .bind(Json(&chunk.guards))
-            .bind(Json(&chunk.tickets))
-            .bind(chunk.at);
-        let (created, differing): (i64, Vec<String>) = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
-        let mut count = UploadCount { created, ..UploadCount::default() };
+        // In one statement, so in one step; the entries come second, for they look for the tickets.
+        let statement = query_as(
+            "select a.created, a.differing, c.carried from add_tickets($1, $2, $3, $4, $5) a
+             cross join lateral (select carry_over($1, $2, $3, $6, $5) as carried where a.created is not null) c",
+        )
+        .bind(chunk.organisation)
+        .bind(chunk.event)
+        .bind(Json(&chunk.guards))
+        .bind(Json(&chunk.tickets))
+        .bind(chunk.at)
+        .bind(Json(&chunk.entries));
+        let (created, differing, carried): (i64, Vec<String>, i64) = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
+        let mut count = UploadCount { created, carried, ..UploadCount::default() };
         if !differing.is_empty() {
             let differing: HashSet<&str> = differing.iter().map(String::as_str).collect();
             let tickets: Vec<_> = chunk.tickets.iter().filter(|ticket| differing.contains(ticket.code.as_str())).collect();
@@ -82,8 +87,8 @@ impl Postgres {
                 .bind(Json(&chunk.guards))
                 .bind(Json(tickets))
                 .bind(chunk.at);
-            let changed: UploadCount = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
-            count = UploadCount { created: created + changed.created, ..changed };
+            let (more, updated, seq): (i64, i64, i64) = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
+            count = UploadCount { created: created + more, updated, seq, carried };
         }
         lease.finish();
         Ok(count)

@@ -10,7 +10,7 @@ use crate::{
     clock::Moment,
     ids::{EventId, OrganisationId, TicketTypeId},
     ledger::{
-        CarriedChunk, KnownTicket, Note, SIGNING_KEYS, UploadChunk, UploadCount, UploadTicket,
+        Carried, CarriedChunk, KnownTicket, Note, SIGNING_KEYS, UploadChunk, UploadCount, UploadTicket,
         change::{Change, Ending, Guard, Images, Rotation},
         error::LedgerError,
         words::TicketStatus,
@@ -97,6 +97,8 @@ impl Sqlite {
         for (ticket_type, more) in taken {
             query("update ticket_types set taken = taken + $2 where id = $1").bind(ticket_type).bind(more).execute(&mut *tx).await?;
         }
+        let carried = carry_over(&mut tx, chunk.organisation, chunk.event, chunk.at, &chunk.entries).await?;
+        count.carried = i64::try_from(carried).unwrap_or(i64::MAX);
         tx.commit().await?;
         Ok(count)
     }
@@ -106,25 +108,9 @@ impl Sqlite {
         let mut writer = self.writer().await;
         let mut tx = begin!(writer)?;
         guard(&mut tx, &chunk.guards).await?;
-        let visits = serde_json::to_string(&chunk.visits).map_err(|_| LedgerError::Broken)?;
-        let entries = query(
-            "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, gate, scanned_at, recorded_at, fingerprint)
-             select $1, unhex(v ->> 'entry_id', '-'), $2, t.id, 1, 'in', 1, 1, v ->> 'gate', v ->> 'entered_at', $3, 'carried over'
-             from (select value as v from json_each($4)) cross join tickets t on t.event_id = $2 and t.code = v ->> 'code'
-             where not exists (select 1 from admissions a where a.ticket_id = t.id)",
-        );
-        let entries = entries.bind(chunk.organisation).bind(chunk.event).bind(chunk.at).bind(&visits).execute(&mut *tx).await?;
-        let exits = query(
-            "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, gate, scanned_at, recorded_at, fingerprint)
-             select $1, unhex(v ->> 'exit_id', '-'), $2, t.id, 2, 'out', case when y.reentry then 0 else 1 end, 0, v ->> 'gate', v ->> 'left_at', $3, 'carried over'
-             from (select value as v from json_each($4)) cross join tickets t on t.event_id = $2 and t.code = v ->> 'code'
-             cross join ticket_types y on y.id = t.ticket_type_id
-             cross join admissions a on a.ticket_id = t.id and a.seq = 1 and a.id = unhex(v ->> 'entry_id', '-')
-             where v ->> 'is_over' and not exists (select 1 from admissions l where l.ticket_id = t.id and l.seq > 1)",
-        );
-        let exits = exits.bind(chunk.organisation).bind(chunk.event).bind(chunk.at).bind(&visits).execute(&mut *tx).await?;
+        let written = carry_over(&mut tx, chunk.organisation, chunk.event, chunk.at, &chunk.visits).await?;
         tx.commit().await?;
-        Ok(entries.rows_affected() + exits.rows_affected())
+        Ok(written)
     }
 
     /// The tickets of an event that have one of these codes.
@@ -274,6 +260,38 @@ fn counts(taken: &mut HashMap<TicketTypeId, i64>, (ticket_type, status): (Ticket
 }
 
 /// Adds the tickets of a chunk that the event does not have, and answers of which type and state they are.
+async fn carry_over(
+    db: &mut SqliteConnection,
+    organisation: OrganisationId,
+    event: EventId,
+    at: Moment,
+    visits: &[Carried],
+) -> Result<u64, LedgerError> {
+    if visits.is_empty() {
+        return Ok(0);
+    }
+    let visits = serde_json::to_string(visits).map_err(|_| LedgerError::Broken)?;
+    let entries = query(
+        "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, gate, scanned_at, recorded_at, fingerprint)
+         select $1, unhex(v ->> 'entry_id', '-'), $2, t.id, 1, 'in', 1, 1, v ->> 'gate', v ->> 'entered_at', $3, 'carried over'
+         from (select value as v from json_each($4)) cross join tickets t on t.event_id = $2 and t.code = v ->> 'code'
+         where not exists (select 1 from admissions a where a.ticket_id = t.id)
+           and not exists (select 1 from admissions a where a.organisation_id = $1 and a.id = unhex(v ->> 'entry_id', '-'))",
+    );
+    let entries = entries.bind(organisation).bind(event).bind(at).bind(&visits).execute(&mut *db).await?;
+    let exits = query(
+        "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, gate, scanned_at, recorded_at, fingerprint)
+         select $1, unhex(v ->> 'exit_id', '-'), $2, t.id, 2, 'out', case when y.reentry then 0 else 1 end, 0, v ->> 'gate', v ->> 'left_at', $3, 'carried over'
+         from (select value as v from json_each($4)) cross join tickets t on t.event_id = $2 and t.code = v ->> 'code'
+         cross join ticket_types y on y.id = t.ticket_type_id
+         cross join admissions a on a.ticket_id = t.id and a.seq = 1 and a.id = unhex(v ->> 'entry_id', '-')
+         where v ->> 'is_over' and not exists (select 1 from admissions l where l.ticket_id = t.id and l.seq > 1)
+           and not exists (select 1 from admissions x where x.organisation_id = $1 and x.id = unhex(v ->> 'exit_id', '-'))",
+    );
+    let exits = exits.bind(organisation).bind(event).bind(at).bind(&visits).execute(&mut *db).await?;
+    Ok(entries.rows_affected() + exits.rows_affected())
+}
+
 async fn add_tickets(
     db: &mut SqliteConnection,
     chunk: &UploadChunk,
