@@ -114,15 +114,28 @@ end $$;
 -- Lists and guests as their manager changes them. `lists` and `parties` are images of rows, each one version above what was read;
 -- `on_list` is the list that new guests come on, as it was read. The organisation's lock is shared: no decision of the door rests on
 -- a list, and what rests on a guest looks at the guest's own version under the guest's own lock.
-create function store_guest_lists(organisation uuid, guard jsonb, on_list jsonb, lists jsonb, parties jsonb)
+--
+-- What an event has of lists and guests is counted where it is written, so that two gateways that add at the same instant do not
+-- both take the last place. Who adds holds the event's row, which decisions of the door read and never lock, and counts before and after
+-- writing: a change that adds nothing is stored however many there are. Guests who are struck off with their list are locked in the order
+-- of their ids, like those who are checked in by the batch.
+create function store_guest_lists(organisation uuid, guard jsonb, on_list jsonb, lists jsonb, parties jsonb, event uuid,
+                                  most_lists bigint, most_guests bigint)
 returns void language plpgsql as $$
 declare
     stored integer;
+    lists_before bigint;
+    guests_before bigint;
+    lists_after bigint;
+    guests_after bigint;
 begin
     perform pg_advisory_xact_lock_shared(organisation_lock(organisation));
     if not versions_stand(guard) then
         perform raise_moved();
     end if;
+    perform 1 from events e where e.id = event for no key update;
+    select count(*) into lists_before from guest_lists l where l.event_id = event and l.removed_at is null;
+    select count(*) into guests_before from guests g where g.event_id = event and g.removed_at is null;
     perform 1 from guest_lists l join jsonb_to_recordset(on_list) as o (id uuid, version bigint) on o.id = l.id and o.version = l.version
         where l.organisation_id = organisation for share of l;
     get diagnostics stored = row_count;
@@ -137,6 +150,9 @@ begin
     get diagnostics stored = row_count;
     if stored <> jsonb_array_length(lists) then perform raise_moved(); end if;
     -- Who is on a list is struck off with it.
+    perform 1 from guests g join jsonb_populate_recordset(null::guest_lists, lists) l on g.list_id = l.id
+        where g.organisation_id = organisation and l.removed_at is not null and g.removed_at is null
+        order by g.id for no key update of g;
     update guests g set removed_at = l.removed_at, version = g.version + 1
         from jsonb_populate_recordset(null::guest_lists, lists) l
         where g.organisation_id = organisation and g.list_id = l.id and l.removed_at is not null and g.removed_at is null;
@@ -150,4 +166,10 @@ begin
         where guests.version = excluded.version - 1 and guests.arrived <= excluded.party_size;
     get diagnostics stored = row_count;
     if stored <> jsonb_array_length(parties) then perform raise_moved(); end if;
+
+    select count(*) into lists_after from guest_lists l where l.event_id = event and l.removed_at is null;
+    select count(*) into guests_after from guests g where g.event_id = event and g.removed_at is null;
+    if lists_after > greatest(lists_before, most_lists) or guests_after > greatest(guests_before, most_guests) then
+        perform raise_moved();
+    end if;
 end $$;

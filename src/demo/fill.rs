@@ -7,7 +7,7 @@ use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{DemoDevice, DemoEvent, DemoType, DemoUser, Filled, OddTicket, examples, guests::ensure_guests};
+use super::{DemoDevice, DemoEvent, DemoType, DemoUser, Filled, OddTicket, guests::ensure_guests};
 use crate::{
     clock::{Clock, Moment},
     device::{enrol::make_code, manage::waiting},
@@ -65,8 +65,8 @@ pub fn password(username: &str) -> String {
     format!("demo-{username}-password")
 }
 
-/// Fills the organisation, and tells what is in it.
-pub async fn fill(rooms: &Rooms, base_url: &str) -> anyhow::Result<Filled> {
+/// Fills the organisation.
+pub async fn fill(rooms: &Rooms, base_url: &str) -> anyhow::Result<(OrganisationId, Filled)> {
     let (book, office, clock) = (&rooms.book, &rooms.office, rooms.clock);
     let organisation = ensure_organisation(book, office, clock).await?;
     let mut events = Vec::new();
@@ -87,9 +87,8 @@ pub async fn fill(rooms: &Rooms, base_url: &str) -> anyhow::Result<Filled> {
     for event in events {
         told.push(tell(book, event, clock.now()).await?);
     }
-    let mut filled = Filled { base_url: base_url.to_owned(), organisation: SLUG, events: told, users, devices, examples: Given::default() };
-    filled.examples = examples::given(rooms, organisation, &filled).await?;
-    Ok(filled)
+    let filled = Filled { base_url: base_url.to_owned(), organisation: SLUG, events: told, users, devices, examples: Given::default() };
+    Ok((organisation, filled))
 }
 
 async fn ensure_organisation(book: &Book, office: &Office, clock: Clock) -> anyhow::Result<OrganisationId> {

@@ -7,17 +7,23 @@ mod fill;
 mod guests;
 mod tell;
 
-pub use fill::fill;
 pub use tell::{what_to_try, write};
 
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    http::examples::Given,
+    http::{examples::Given, state::Rooms},
     ledger::words::{DeviceKind, EventStatus, Role},
     money::Money,
 };
+
+/// Fills the organisation, and tells what is in it.
+pub async fn fill(rooms: &Rooms, base_url: &str) -> anyhow::Result<Filled> {
+    let (organisation, mut filled) = fill::fill(rooms, base_url).await?;
+    filled.examples = examples::given(rooms, organisation, &filled).await?;
+    Ok(filled)
+}
 
 /// What `demo.json` tells.
 #[derive(Serialize)]

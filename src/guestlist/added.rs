@@ -2,15 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
-use super::{
-    GuestView,
-    manage::{GuestBody, guest_name, note},
-    view_guest,
-};
+use super::{GuestView, fold, view_guest};
 use crate::{
     clock::Moment,
     faults::{Faults, Whole},
@@ -18,6 +14,23 @@ use crate::{
     ledger::guestlist::{Guest, GuestList, ListedGuest},
     limits,
 };
+
+/// A guest that comes on a list. What is out of order with it is told in the answer, and costs only this one.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = guest_upload_row)]
+pub struct GuestBody {
+    /// Its id, made by the client. Without one, a guest is known by list, name and company: the same again is the same guest.
+    pub id: Option<Uuid>,
+    /// The name.
+    pub name: String,
+    /// People that the guest stands for, the guest included; one if absent.
+    pub party_size: Option<Whole>,
+    /// Whom they come from.
+    pub company: Option<String>,
+    /// Anything that the door should know.
+    pub note: Option<String>,
+}
 
 /// What became of guests that were sent.
 #[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
@@ -161,4 +174,19 @@ fn settle(sent: &Guest, known: Option<&Guest>) -> Result<(Fate, Guest), String> 
     let fate = if known.removed_at.is_some() { Fate::Created } else { Fate::Updated };
     let Guest { arrived, created_at, .. } = *known;
     Ok((fate, Guest { arrived, created_at, version: known.version + 1, ..sent.clone() }))
+}
+
+/// A guest's name and its key, which an index of the book has to hold.
+pub(super) fn guest_name(faults: &mut Faults, pointer: &str, text: &str) -> (String, String) {
+    let name = faults.name(pointer, text);
+    let key = fold(&name);
+    if key.len() > limits::NAME_KEY_BYTES {
+        faults.add(pointer, "is too long once its letters are taken apart");
+    }
+    (name, key)
+}
+
+/// A note on a list or a guest.
+pub(super) fn note(faults: &mut Faults, pointer: &str, text: Option<&str>) -> Option<String> {
+    text.map(|text| faults.text(pointer, text, 0, limits::NOTE_CHARS)).filter(|note| !note.is_empty())
 }

@@ -1,13 +1,11 @@
 //! Guest lists in the back office: lists are made, changed and struck off, and so are guests.
 
 use serde::Deserialize;
-use uuid::Uuid;
 
-pub use super::added::{Added, RejectedGuest, Row, read};
+pub use super::added::{Added, GuestBody, RejectedGuest, Row, read};
 use super::{
     GuestError, GuestListView, GuestView,
-    added::plan,
-    fold,
+    added::{guest_name, note, plan},
     search::{manager_of_event, manager_of_guest, manager_of_list},
     view_guest, view_list,
 };
@@ -63,23 +61,6 @@ pub struct GuestsBody {
     pub guests: Vec<GuestBody>,
 }
 
-/// A guest that comes on a list. What is out of order with it is told in the answer, and costs only this one.
-#[derive(Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = guest_upload_row)]
-pub struct GuestBody {
-    /// Its id, made by the client. Without one, a guest is known by list, name and company: the same again is the same guest.
-    pub id: Option<Uuid>,
-    /// The name.
-    pub name: String,
-    /// People that the guest stands for, the guest included; one if absent.
-    pub party_size: Option<Whole>,
-    /// Whom they come from.
-    pub company: Option<String>,
-    /// Anything that the door should know.
-    pub note: Option<String>,
-}
-
 /// What is to be changed of a guest.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -101,21 +82,6 @@ pub struct GuestBodyChange {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Note>)]
     pub note: Option<Option<String>>,
-}
-
-/// A guest's name and its key, which an index of the book has to hold.
-pub(super) fn guest_name(faults: &mut Faults, pointer: &str, text: &str) -> (String, String) {
-    let name = faults.name(pointer, text);
-    let key = fold(&name);
-    if key.len() > limits::NAME_KEY_BYTES {
-        faults.add(pointer, "is too long once its letters are taken apart");
-    }
-    (name, key)
-}
-
-/// A note on a list or a guest.
-pub(super) fn note(faults: &mut Faults, pointer: &str, text: Option<&str>) -> Option<String> {
-    text.map(|text| faults.text(pointer, text, 0, limits::NOTE_CHARS)).filter(|note| !note.is_empty())
 }
 
 /// Makes a guest list.

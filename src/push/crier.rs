@@ -6,27 +6,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::time::sleep;
-use uuid::Uuid;
 
-use super::{Room, seats::News};
+use super::{
+    Room,
+    seats::{Changed, News},
+};
 use crate::{
     ids::OrganisationId,
-    ledger::{
-        LedgerError, SIGNING_KEYS,
-        rows::{Altered, EventFacts},
-    },
+    ledger::{LedgerError, SIGNING_KEYS, rows::Altered},
     limits,
 };
-
-/// What has changed in an organisation, and the events among it as they stand now.
-pub(super) struct Changed {
-    /// The number of the last change.
-    pub number: i64,
-    /// The things.
-    pub ids: Vec<Uuid>,
-    /// The events among them.
-    pub events: Vec<Arc<EventFacts>>,
-}
 
 /// Calls out every change after this position.
 pub(super) async fn cry(room: Arc<Room>, mut position: i64) {

@@ -7,15 +7,24 @@ use std::{
 
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use tokio::sync::{broadcast, watch};
+use uuid::Uuid;
 
-use super::{
-    crier::Changed,
-    tale::{AttendanceView, StockView},
-};
+use super::tale::{AttendanceView, StockView};
 use crate::{
     ids::{EventId, OrganisationId, SessionId},
+    ledger::rows::EventFacts,
     limits,
 };
+
+/// What has changed in an organisation, and the events among it as they stand now.
+pub(super) struct Changed {
+    /// The number of the last change.
+    pub number: i64,
+    /// The things.
+    pub ids: Vec<Uuid>,
+    /// The events among them.
+    pub events: Vec<Arc<EventFacts>>,
+}
 
 /// Something that is called out to an organisation's listeners.
 #[derive(Clone)]
@@ -194,8 +203,6 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     fn session(number: u128) -> SessionId {

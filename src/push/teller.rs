@@ -18,9 +18,8 @@ use uuid::Uuid;
 
 use super::{
     Room, Wishes,
-    crier::Changed,
     place::Marker,
-    seats::{News, Seat},
+    seats::{Changed, News, Seat},
     tale::{AttendanceView, StockView, Tale, Told},
     watched::Watched,
 };

@@ -17,9 +17,8 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::source::Sink;
 use super::text::{self, Fault, Guard};
-use super::{ImportError, Rejected, Row, Window, row};
+use super::{ImportError, Rejected, Row, Sink, Window, row};
 use crate::{clock::Moment, event::TicketStatus, limits::IMPORT_JSON_PART_BYTES};
 
 /// Reads the tickets of a JSON export.

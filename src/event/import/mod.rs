@@ -28,14 +28,25 @@ mod text;
 mod time;
 
 pub use reader::Reader;
-pub use source::{Source, read};
+pub use source::read;
 
-use std::io;
+use std::{
+    io::{self, Read, Seek},
+    ops::ControlFlow,
+};
 
 use rust_decimal::Decimal;
 
 pub use crate::event::Window;
 use crate::{clock::Moment, event::TicketStatus};
+
+/// A file, wherever it lies.
+pub trait Source: Read + Seek + Send {}
+
+impl<S: Read + Seek + Send> Source for S {}
+
+/// What takes the tickets one by one, and may say that it has enough.
+pub type Sink<'s> = dyn FnMut(Result<Row, Rejected>) -> ControlFlow<()> + 's;
 
 /// One ticket as another system's export tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,9 +11,8 @@ use csv::ByteRecord;
 use zip::ZipArchive;
 
 use super::headings::Layout;
-use super::source::{Sink, Source};
 use super::text::{Fault, Guard};
-use super::{ImportError, Rejected, reader, row};
+use super::{ImportError, Rejected, Sink, Source, reader, row};
 use crate::limits::{IMPORT_COLUMNS, IMPORT_SHEET_BYTES};
 
 /// The least whole number that a spreadsheet may have rounded: it keeps fifteen digits.

@@ -1,23 +1,15 @@
 //! What a file is, told by its first bytes and not by its name: a spreadsheet, JSON or CSV, and whether it is packed with gzip.
 
 use std::{
-    io::{self, BufReader, Cursor, Read, Seek, SeekFrom},
+    io::{self, BufReader, Cursor, Read, SeekFrom},
     ops::ControlFlow,
 };
 
 use chrono_tz::Tz;
 use flate2::read::MultiGzDecoder;
 
-use super::{ImportError, Reader, Rejected, Row, json, sheet};
+use super::{ImportError, Reader, Rejected, Row, Sink, Source, json, sheet};
 use crate::limits::{IMPORT_ROWS, IMPORT_UNPACKED_BYTES};
-
-/// A file, wherever it lies.
-pub trait Source: Read + Seek + Send {}
-
-impl<S: Read + Seek + Send> Source for S {}
-
-/// What takes the tickets one by one, and may say that it has enough.
-pub type Sink<'s> = dyn FnMut(Result<Row, Rejected>) -> ControlFlow<()> + 's;
 
 const ZIP: &[u8] = b"PK\x03\x04";
 const GZIP: &[u8] = b"\x1f\x8b";
