@@ -3,8 +3,9 @@
 
 use std::{
     io::{IsTerminal, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, bail};
@@ -17,6 +18,7 @@ use stagedoor::{
     demo,
     errand::{self, Errand},
     event::{
+        TicketStatus,
         import::{report::Report, store::Import},
         upload::RejectedRow,
     },
@@ -100,6 +102,9 @@ struct ImportTickets {
     /// Print the report as JSON, and nothing else, on standard output.
     #[arg(long)]
     json: bool,
+    /// Write a CSV with a line for each row of the export: its number and code, whether it was taken, in which state, and why not.
+    #[arg(long, value_name = "CSV")]
+    rows: Option<PathBuf>,
     /// The export.
     file: PathBuf,
 }
@@ -204,12 +209,19 @@ async fn import_tickets(config: &Config, what: ImportTickets) -> anyhow::Result<
         bar.set_length(rows.unwrap_or(done));
         bar.set_position(done);
     };
-    let import =
-        Import { dry_run: what.dry_run, progress: &progress, ..Import::by_operator(&house.book, house.clock, EventId(what.event)) };
+    let rows = RowFile::create(what.rows.as_deref())?;
+    let witness = |row: u64, code: Option<&str>, became: Result<TicketStatus, &str>| rows.tell(row, code, became);
+    let import = Import {
+        dry_run: what.dry_run,
+        progress: &progress,
+        witness: &witness,
+        ..Import::by_operator(&house.book, house.clock, EventId(what.event))
+    };
     let made = import.make(file).await;
     bar.finish_and_clear();
     house.book.close().await;
     let report = made.with_context(|| name.clone())?;
+    rows.finish()?;
     if what.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -219,6 +231,44 @@ async fn import_tickets(config: &Config, what: ImportTickets) -> anyhow::Result<
         bail!("{name}: nothing was imported");
     }
     Ok(())
+}
+
+/// What became of each row, as a CSV, if somebody wants it.
+struct RowFile(Option<Mutex<RowWriter>>);
+
+struct RowWriter {
+    csv: csv::Writer<std::fs::File>,
+    failed: Option<csv::Error>,
+}
+
+impl RowFile {
+    fn create(path: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = path else { return Ok(Self(None)) };
+        let mut csv = csv::Writer::from_path(path).with_context(|| format!("{}", path.display()))?;
+        csv.write_record(["row", "code", "outcome", "status", "reason"])?;
+        Ok(Self(Some(Mutex::new(RowWriter { csv, failed: None }))))
+    }
+
+    fn tell(&self, row: u64, code: Option<&str>, became: Result<TicketStatus, &str>) {
+        let Some(writer) = &self.0 else { return };
+        let RowWriter { csv, failed } = &mut *writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, status, reason) = match became {
+            Ok(status) => ("taken", status.as_str(), ""),
+            Err(reason) => ("rejected", "", reason),
+        };
+        if let Err(error) = csv.write_record([&row.to_string(), code.unwrap_or_default(), outcome, status, reason]) {
+            failed.get_or_insert(error);
+        }
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        let Some(writer) = self.0 else { return Ok(()) };
+        let RowWriter { mut csv, failed } = writer.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match failed {
+            Some(error) => Err(error).context("the tickets are imported, but the file of rows is not whole"),
+            None => Ok(csv.flush()?),
+        }
+    }
 }
 
 /// On a terminal; into a file or a pipe nothing is drawn.

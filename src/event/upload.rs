@@ -95,7 +95,15 @@ pub struct Intake<'f> {
     pub rejected_total: u64,
     /// Movements that were carried over.
     pub carried_over: u64,
+    /// Who is told of each row.
+    pub witness: &'f Witness<'f>,
 }
+
+/// Is told of each row by its number and code: the state of a ticket that was taken, or why it was not.
+pub type Witness<'w> = dyn Fn(u64, Option<&str>, Result<TicketStatus, &str>) + Send + Sync + 'w;
+
+/// Whom nothing of it concerns.
+pub const NOBODY: &Witness<'static> = &|_, _, _| {};
 
 /// What an import tells of a ticket beside what an upload does.
 #[derive(Default)]
@@ -157,6 +165,7 @@ impl<'f> Intake<'f> {
             by_status: BTreeMap::new(),
             by_type: HashMap::new(),
             rejected_total: 0,
+            witness: NOBODY,
         }
     }
 
@@ -167,9 +176,11 @@ impl<'f> Intake<'f> {
 
     /// Notes that a row was not taken.
     pub fn reject(&mut self, row: u64, code: Option<String>, detail: impl Into<String>) {
+        let detail = detail.into();
+        (self.witness)(row, code.as_deref(), Err(&detail));
         self.rejected_total += 1;
         if self.uploaded.rejected.len() < limits::REJECTED_NAMED {
-            self.uploaded.rejected.push(RejectedRow { row, code, detail: detail.into() });
+            self.uploaded.rejected.push(RejectedRow { row, code, detail });
         }
     }
 
@@ -182,6 +193,7 @@ impl<'f> Intake<'f> {
     pub fn take_imported(&mut self, row: u64, body: &TicketBody, imported: Imported) -> bool {
         match self.parse(body, &imported) {
             Ok(ticket) => {
+                (self.witness)(row, Some(&ticket.code), Ok(ticket.status));
                 self.visits.extend(imported.visit);
                 *self.by_status.entry(ticket.status.as_str()).or_default() += 1;
                 *self.by_type.entry(ticket.ticket_type_id).or_default() += 1;

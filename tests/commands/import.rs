@@ -39,6 +39,30 @@ async fn an_import_is_safe_to_repeat(mut house: House) {
     assert_eq!(house.book.count(count, &[&event.id]).await, before);
 }
 
+on_both!(what_became_of_each_row_is_written_down);
+async fn what_became_of_each_row_is_written_down(mut house: House) {
+    let event = house.admin.event_with("Autumn Festival", festival()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (export, rows) = (folder.path().join("export.csv"), folder.path().join("rows.csv"));
+    let mut text = std::fs::read_to_string(data("pretix-checkinlist-excel.csv")).unwrap();
+    let twice = text.lines().last().unwrap().to_owned();
+    text.push_str(&twice);
+    std::fs::write(&export, text).unwrap();
+    let told = report_of(&mut house, &event.id, &export, &["--rows", rows.to_str().unwrap()]);
+    assert_eq!((&told["rows"], &told["created"], &told["rejected_total"]), (&json!(71), &json!(70), &json!(1)), "{told}");
+
+    let mut rows = csv::Reader::from_path(rows).unwrap();
+    let rows: Vec<HashMap<String, String>> = rows.deserialize().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 71);
+    let (last, taken) = rows.split_last().unwrap();
+    assert!(taken.iter().all(|row| row["outcome"] == "taken" && row["status"] == "valid" && row["reason"].is_empty()), "{taken:?}");
+    assert_eq!((last["outcome"].as_str(), &last["code"]), ("rejected", &taken.last().unwrap()["code"]));
+    assert_eq!(
+        (&last["row"], &last["reason"]),
+        (&told["rejected"][0]["row"].to_string(), &told["rejected"][0]["detail"].as_str().unwrap().to_owned())
+    );
+}
+
 on_both!(a_dry_run_tells_the_same_and_writes_nothing);
 async fn a_dry_run_tells_the_same_and_writes_nothing(mut house: House) {
     let event = house.admin.event_with("Autumn Festival", festival()).await;

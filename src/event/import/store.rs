@@ -20,7 +20,7 @@ use crate::{
     clock::Clock,
     event::{
         EventError, TicketStatus, catalogue, printable,
-        upload::{Backing, Imported, Intake, TicketBody},
+        upload::{Backing, Imported, Intake, NOBODY, TicketBody, Witness},
     },
     ids::{EventId, ScanId, TicketTypeId},
     ledger::{
@@ -66,17 +66,19 @@ pub struct Import<'i> {
     pub dry_run: bool,
     /// Who is told how far it has come.
     pub progress: &'i Progress<'i>,
+    /// Who is told of each row.
+    pub witness: &'i Witness<'i>,
 }
 
 impl<'i> Import<'i> {
     /// The import that an operator makes at the book itself.
     pub fn by_operator(book: &'i Book, clock: Clock, event: EventId) -> Self {
-        Self { book, clock, event, backing: Backing::Operator, dry_run: false, progress: &|_, _| {} }
+        Self { book, clock, event, backing: Backing::Operator, dry_run: false, progress: &|_, _| {}, witness: NOBODY }
     }
 
     /// The import that somebody in the back office makes.
     pub fn by_clerk(book: &'i Book, clock: Clock, event: EventId, clerk: Clerk<'i>, dry_run: bool) -> Self {
-        Self { book, clock, event, backing: Backing::Clerk(clerk), dry_run, progress: &|_, _| {} }
+        Self { book, clock, event, backing: Backing::Clerk(clerk), dry_run, progress: &|_, _| {}, witness: NOBODY }
     }
 }
 
@@ -92,6 +94,7 @@ impl Import<'_> {
         let (facts, made) = self.with_types(&survey).await?;
 
         let mut intake = if self.dry_run { Intake::dry_run(&facts, self.clock) } else { Intake::new(&facts, self.clock) };
+        intake.witness = self.witness;
         let mut report = Report::new(self.dry_run, survey.rows);
         let mut rows = rows_of(source, zone);
         let mut done = 0_u64;
