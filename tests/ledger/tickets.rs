@@ -1,10 +1,11 @@
 //! Uploads: what is new, what has changed, what stood so already, and what of a quota is taken by it.
 
 use futures::future::join_all;
+use stagedoor::clock::Clock;
 use stagedoor::ids::TicketTypeId;
 use stagedoor::ledger::change::Guard;
 use stagedoor::ledger::words::TicketStatus;
-use stagedoor::ledger::{LedgerError, UploadChunk, UploadTicket};
+use stagedoor::ledger::{Carried, LedgerError, UploadChunk, UploadTicket};
 
 use super::books::look;
 use super::{Books, Part, Stage, on_both_books};
@@ -88,6 +89,33 @@ async fn an_upload_rests_on_its_guards(books: Books) {
     }
     assert_eq!((state(&books, &stage).await, taken(&books, &stage).await), ((2, 1, 3), (1, 0)));
     assert_eq!(look(&books.b, stage.look_for("A-1")).await.ticket.unwrap().0.entries_allowed, 1);
+}
+
+on_both_books!(a_ticket_used_elsewhere_comes_with_its_entry);
+async fn a_ticket_used_elsewhere_comes_with_its_entry(books: Books) {
+    let stage = Stage::open(&books).await;
+    let used = |code: &str| Carried {
+        code: code.into(),
+        entry_id: Clock.id(),
+        exit_id: Clock.id(),
+        is_over: false,
+        gate: Some("North".into()),
+        entered_at: None,
+        left_at: None,
+    };
+    let entries = vec![used("A-1"), used("A-9")];
+    let chunk = UploadChunk { entries: entries.clone(), ..stage.chunk(vec![stage.upload("A-1", 1), stage.upload("A-2", 1)]) };
+    // One call, one step: whoever finds the ticket finds it used.
+    let count = books.a.store_tickets(&chunk).await.unwrap();
+    assert_eq!((count.created, count.carried), (2, 1), "there is no ticket A-9");
+    let last = |code: &str| {
+        let wanted = stage.look_for(code);
+        let book = books.b.clone();
+        async move { look(&book, wanted).await.ticket.unwrap().1.map(|movement| (movement.seq, movement.used, movement.inside)) }
+    };
+    assert_eq!((last("A-1").await, last("A-2").await), (Some((1, 1, 1)), None));
+    let again = books.b.store_tickets(&chunk).await.unwrap();
+    assert_eq!((again.created, again.carried), (0, 0), "the same again adds nothing");
 }
 
 on_both_books!(uploads_at_once_count_each_ticket_once);

@@ -1,0 +1,131 @@
+//! Tickets that are stored together, and what they bring with them from another system.
+
+use serde::Serialize;
+
+use super::{change::Guard, rows::Ticket, words::TicketStatus};
+use crate::{
+    clock::Moment,
+    ids::{EventId, OrganisationId, ScanId, TicketId, TicketTypeId},
+};
+
+/// A ticket as an upload tells it.
+#[derive(Clone, Debug, Serialize)]
+pub struct UploadTicket {
+    /// Its id, should it be new.
+    pub id: TicketId,
+    /// What its bar code holds.
+    pub code: String,
+    /// Its type.
+    pub ticket_type_id: TicketTypeId,
+    /// Whose it is.
+    pub holder: Option<String>,
+    /// Whether the name that the ticket has already stays, because none is told.
+    pub keeps_holder: bool,
+    /// Its state.
+    pub status: TicketStatus,
+    /// Entries that it allows.
+    pub entries_allowed: i32,
+    /// Whether its own window is told; otherwise it keeps the one that it has.
+    pub window_told: bool,
+    /// From when it is admitted.
+    pub valid_from: Option<Moment>,
+    /// Until when it is admitted.
+    pub valid_until: Option<Moment>,
+}
+
+impl UploadTicket {
+    /// Whether storing it would change the ticket that has its code.
+    pub fn changes(&self, known: &Ticket) -> bool {
+        let holder = if self.keeps_holder { &known.holder } else { &self.holder };
+        let window = if self.window_told { (self.valid_from, self.valid_until) } else { (known.valid_from, known.valid_until) };
+        (known.ticket_type_id, &known.holder, known.status, known.entries_allowed, (known.valid_from, known.valid_until))
+            != (self.ticket_type_id, holder, self.status, self.entries_allowed, window)
+    }
+}
+
+/// A ticket that the book has, and as much of its movements as an import asks for.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct KnownTicket {
+    /// The ticket.
+    #[sqlx(flatten)]
+    pub ticket: Ticket,
+    /// How many movements it has.
+    pub movements: i64,
+    /// The id of the first.
+    pub first: Option<ScanId>,
+}
+
+/// Earlier check-ins of a ticket at another system.
+#[derive(Clone, Debug, Serialize)]
+pub struct Carried {
+    /// The ticket's code.
+    pub code: String,
+    /// The id of the movement that lets it in.
+    pub entry_id: ScanId,
+    /// The id of the movement that lets it out.
+    pub exit_id: ScanId,
+    /// Whether it went out last.
+    pub is_over: bool,
+    /// Where, as far as it is told.
+    pub gate: Option<String>,
+    /// When it came in, as far as it is told.
+    pub entered_at: Option<Moment>,
+    /// When it went out, as far as it is told.
+    pub left_at: Option<Moment>,
+}
+
+impl Carried {
+    /// How many movements carrying it over would write.
+    pub fn adds(&self, known: Option<&KnownTicket>) -> u64 {
+        match known {
+            None | Some(KnownTicket { movements: 0, .. }) => 1 + u64::from(self.is_over),
+            Some(KnownTicket { movements: 1, first, .. }) => u64::from(self.is_over && *first == Some(self.entry_id)),
+            Some(_) => 0,
+        }
+    }
+}
+
+/// Earlier check-ins of tickets of one event that are written together.
+#[derive(Debug)]
+pub struct CarriedChunk {
+    /// Whose.
+    pub organisation: OrganisationId,
+    /// Of which event.
+    pub event: EventId,
+    /// What it rests on.
+    pub guards: Vec<Guard>,
+    /// The check-ins.
+    pub visits: Vec<Carried>,
+    /// When.
+    pub at: Moment,
+}
+
+/// Tickets of one event that are stored together. No code stands twice.
+#[derive(Debug)]
+pub struct UploadChunk {
+    /// Whose.
+    pub organisation: OrganisationId,
+    /// Of which event.
+    pub event: EventId,
+    /// What it rests on.
+    pub guards: Vec<Guard>,
+    /// The tickets.
+    pub tickets: Vec<UploadTicket>,
+    /// Entries of another system that new tickets come with: none of them stands in the book for a moment without.
+    pub entries: Vec<Carried>,
+    /// When.
+    pub at: Moment,
+}
+
+/// What became of a chunk; the rest stood so already.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UploadCount {
+    /// Tickets that are new.
+    pub created: i64,
+    /// Tickets that have changed.
+    pub updated: i64,
+    /// Entries of another system that were written with them.
+    pub carried: i64,
+    /// The change's number, or 0.
+    pub seq: i64,
+}
