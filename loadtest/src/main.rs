@@ -1,0 +1,36 @@
+//! The load tester of Stagedoor: it makes an evening's traffic, and judges every answer by the book.
+//!
+//! `wire` speaks HTTP, `world` finds or makes who and what is needed, `scenario` plans, `run` plays and measures, `judge` compares with
+//! the book, `report` tells; `bench` measures the gateway beside what it cannot be faster than.
+
+#![allow(dead_code, unused_imports)]
+
+mod cli;
+mod evening;
+mod report;
+mod run;
+mod scenario;
+mod wire;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    // Ten thousand devices have ten thousand sockets. Where the system allows fewer, the connections that do not fit say so.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let ended = match cli.command {
+        cli::Command::Play(play) => evening::play(play).await,
+    };
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("loadtest: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

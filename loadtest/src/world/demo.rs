@@ -1,0 +1,77 @@
+//! `demo.json`: what the demo tells of itself.
+
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// What `demo.json` tells.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Demo {
+    /// Where the gateway listens.
+    pub base_url: String,
+    /// The organisation's slug.
+    pub organisation: String,
+    /// The events.
+    pub events: Vec<DemoEvent>,
+    /// A user per role.
+    pub users: Vec<DemoUser>,
+    /// Devices that wait to be enrolled.
+    pub devices: Vec<DemoDevice>,
+}
+
+/// An event.
+#[derive(Clone, Debug, Deserialize)]
+pub struct DemoEvent {
+    /// Its id.
+    pub id: Uuid,
+    /// Where it stands.
+    pub status: String,
+    /// Codes that were valid, single-entry and not scanned when the demo began.
+    pub ticket_codes: Vec<String>,
+    /// The others.
+    pub odd_tickets: Vec<OddTicket>,
+}
+
+/// A ticket that is not simply good for one entry.
+#[derive(Clone, Debug, Deserialize)]
+pub struct OddTicket {
+    /// What its bar code holds.
+    pub code: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A user.
+#[derive(Clone, Debug, Deserialize)]
+pub struct DemoUser {
+    /// The user name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+    /// The role.
+    pub role: String,
+}
+
+/// A device that waits to be enrolled.
+#[derive(Clone, Debug, Deserialize)]
+pub struct DemoDevice {
+    /// What it is for.
+    pub kind: String,
+    /// Works once.
+    pub enrolment_code: String,
+}
+
+impl Demo {
+    /// Reads the file.
+    pub fn read(file: &Path) -> anyhow::Result<Self> {
+        let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        serde_json::from_slice(&bytes).with_context(|| format!("{} is no demo.json", file.display()))
+    }
+
+    /// The user with this role.
+    pub fn user(&self, role: &str) -> Option<&DemoUser> {
+        self.users.iter().find(|user| user.role == role)
+    }
+}

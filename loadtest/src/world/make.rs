@@ -1,0 +1,277 @@
+//! Opening a world: what is there is looked up, what lacks is made.
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Admin, Demo, Desk, Event, Member, Source, Station, Ticket, TicketType, Wishes, World, each};
+use crate::wire::Target;
+
+/// Devices that are made at a time, and sign-ins in flight: enough to keep the gateway at work, too few to be refused.
+const HANDS: usize = 8;
+/// Tickets that are sent in one call.
+const TICKETS_AT_ONCE: usize = 50_000;
+/// Phones that one person is signed in on. A member has any number of scanner sessions.
+const PHONES_PER_PERSON: usize = 500;
+
+impl World {
+    /// Finds or makes everything that is wished for.
+    pub async fn open(source: &Source, wishes: Wishes) -> anyhow::Result<Self> {
+        let demo = source.demo.as_deref().map(Demo::read).transpose()?;
+        let mut urls = source.targets.clone();
+        if urls.is_empty() {
+            urls.extend(demo.as_ref().map(|demo| demo.base_url.clone()));
+        }
+        let mut targets = Vec::new();
+        for url in &urls {
+            targets.push(Target::parse(url).await?);
+        }
+        let first = targets.first().context("name a gateway with --target, or a demo with --demo")?;
+        let admin = administrator(source, demo.as_ref())?;
+        let mut desk = Desk::nobody(first);
+        let who = Member { id: Uuid::nil(), username: admin.username.clone(), password: admin.password.clone() };
+        desk.sign_in(&admin.organisation, &who).await.context("the administrator cannot sign in")?;
+        let mut maker = Maker { targets, organisation: admin.organisation, desk, demo, run: Uuid::new_v4().simple().to_string() };
+        maker.make(wishes).await
+    }
+}
+
+fn administrator(source: &Source, demo: Option<&Demo>) -> anyhow::Result<Admin> {
+    if let Some(admin) = &source.admin {
+        return Ok(admin.clone());
+    }
+    let demo = demo.context("name an administrator with --organisation, --admin and --password, or a demo with --demo")?;
+    let user = demo.user("organisation_admin").context("demo.json names no organisation_admin")?;
+    Ok(Admin { organisation: demo.organisation.clone(), username: user.username.clone(), password: user.password.clone() })
+}
+
+struct Maker {
+    targets: Vec<Target>,
+    organisation: String,
+    desk: Desk,
+    demo: Option<Demo>,
+    /// In all names of this run, so that two runs never meet.
+    run: String,
+}
+
+impl Maker {
+    async fn make(&mut self, wishes: Wishes) -> anyhow::Result<World> {
+        let (event, tickets, odd) = self.evening(wishes).await?;
+        let elsewhere = match wishes.elsewhere {
+            true => Some(self.new_event("Elsewhere", 1, None).await?),
+            false => None,
+        };
+        let scanners = self.crew("scanner", (wishes.phones + wishes.idle_phones).div_ceil(PHONES_PER_PERSON), wishes.own).await?;
+        let sellers = self.crew("box_office", wishes.tills, wishes.own).await?;
+        let phones = self.stations("scanner", wishes.phones + wishes.idle_phones, wishes.phones, &scanners).await?;
+        let tills = self.stations("pos", wishes.tills, wishes.tills, &sellers).await?;
+        Ok(World {
+            targets: self.targets.clone(),
+            organisation: self.organisation.clone(),
+            desk: self.desk.another(),
+            event,
+            elsewhere,
+            tickets,
+            odd,
+            phones,
+            tills,
+        })
+    }
+
+    /// The demo's event if it has enough tickets that nobody has scanned since; else one of our own.
+    async fn evening(&mut self, wishes: Wishes) -> anyhow::Result<(Event, Vec<Ticket>, Vec<(String, String)>)> {
+        if !wishes.own
+            && let Some(found) = self.evening_of_demo(wishes).await?
+        {
+            return Ok(found);
+        }
+        let event = self.new_event("Load test", wishes.types.max(1), wishes.quota).await?;
+        let tickets = self.new_tickets(&event, wishes.tickets, "valid").await?;
+        let mut odd = Vec::new();
+        for status in ["void", "blocked", "unpaid", "refunded"] {
+            let made = self.new_tickets(&event, 5, status).await?;
+            odd.extend(made.into_iter().map(|ticket| (ticket.code, status.to_owned())));
+        }
+        Ok((event, tickets, odd))
+    }
+
+    async fn evening_of_demo(&mut self, wishes: Wishes) -> anyhow::Result<Option<(Event, Vec<Ticket>, Vec<(String, String)>)>> {
+        let Some(demo) = &self.demo else { return Ok(None) };
+        let live = demo.events.iter().filter(|event| event.status == "live").cloned();
+        for told in live.filter(|event| event.ticket_codes.len() >= wishes.tickets).collect::<Vec<_>>() {
+            // The file is as old as the demo's start: somebody may have come in, or bought, since.
+            let attendance = self.desk.read(&format!("/v1/events/{}/attendance", told.id)).await;
+            let nobody = attendance.is_ok_and(|attendance| attendance.get("admitted").and_then(Value::as_u64) == Some(0));
+            let answer = self.desk.get(&format!("/v1/events/{}", told.id)).await?;
+            let event = event_of(&answer.ok()?)?;
+            let stock = |t: &TicketType| wishes.quota.is_none_or(|wanted| t.left.is_none_or(|left| left >= wanted));
+            if nobody && event.types.len() >= wishes.types && event.types.iter().take(wishes.types.max(1)).all(stock) {
+                let tickets = told.ticket_codes.iter().map(|code| Ticket { code: code.clone() }).collect();
+                let single = |odd: &&super::demo::OddTicket| matches!(odd.reason.as_str(), "void" | "unpaid" | "blocked" | "refunded");
+                let odd = told.odd_tickets.iter().filter(single).map(|odd| (odd.code.clone(), odd.reason.clone()));
+                return Ok(Some((event, tickets, odd.collect())));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn new_event(&mut self, name: &str, types: usize, quota: Option<u32>) -> anyhow::Result<Event> {
+        let body = json!({
+            "name": format!("{name} {}", &self.run),
+            "starts_at": "2026-06-01T18:00:00.000Z", "ends_at": "2026-06-01T23:00:00.000Z",
+            "timezone": "Europe/Berlin", "currency": "EUR", "status": "live",
+        });
+        let made = self.desk.post("/v1/events", &body).await?.ok()?;
+        let path = format!("/v1/events/{}", id_of(&made)?);
+        for number in 1..=types {
+            // Prices whose sums have cents that carry.
+            let price = format!("{}.{:02}", 4 + number * 3, (number * 37) % 100);
+            let mut body = json!({"name": format!("Type {number}"), "price": price});
+            if let (Some(quota), Some(body)) = (quota, body.as_object_mut()) {
+                body.insert("quota".to_owned(), json!(quota));
+            }
+            self.desk.post(&format!("{path}/ticket-types"), &body).await?.ok()?;
+        }
+        // Tickets that were sold in advance are of a type without a quota, so that they take nothing from what can be sold.
+        self.desk.post(&format!("{path}/ticket-types"), &json!({"name": "Advance", "price": "0.00"})).await?.ok()?;
+        let mut event = event_of(&self.desk.read(&path).await?)?;
+        event.types.retain(|t| !t.price.is_zero());
+        Ok(event)
+    }
+
+    async fn new_tickets(&mut self, event: &Event, count: usize, status: &str) -> anyhow::Result<Vec<Ticket>> {
+        let prefix = self.run.get(..8).unwrap_or_default();
+        let codes: Vec<String> = (1..=count).map(|n| format!("lt-{prefix}-{status}-{n}")).collect();
+        for some in codes.chunks(TICKETS_AT_ONCE) {
+            let mut csv = String::from("code,type,status\n");
+            for code in some {
+                writeln!(csv, "{code},Advance,{status}")?;
+            }
+            let taken = self.desk.post_raw(&format!("/v1/events/{}/tickets", event.id), "text/csv", csv.as_bytes()).await?.ok()?;
+            let created = taken.get("created").and_then(Value::as_u64);
+            ensure!(created == u64::try_from(some.len()).ok(), "of {} tickets not all were taken: {taken}", some.len());
+        }
+        Ok(codes.into_iter().map(|code| Ticket { code }).collect())
+    }
+
+    /// So many people with a role. A person at a till has one session, so each till has its own.
+    async fn crew(&mut self, role: &str, count: usize, own: bool) -> anyhow::Result<Vec<Member>> {
+        let told = self.demo.as_ref().filter(|_| !own && count > 0).and_then(|demo| demo.user(role));
+        let mut crew: Vec<Member> =
+            Vec::from_iter(told.map(|user| Member { id: Uuid::nil(), username: user.username.clone(), password: user.password.clone() }));
+        let prefix = self.run.get(..8).unwrap_or_default().to_owned();
+        let desk = self.desk.another();
+        let bodies = (crew.len()..count).map(|number| {
+            let username = format!("{role}-{prefix}-{number}");
+            json!({
+                "name": format!("Somebody called {username}"), "email": format!("{username}@example.org"),
+                "password": format!("a long password for {username}"), "username": username, "role": role, "events": [],
+            })
+        });
+        crew.extend(each(HANDS, bodies.map(|body| (desk.another(), body)).collect(), hire).await?);
+        Ok(crew)
+    }
+
+    /// Devices, enrolled, and somebody signed in on the first `signed_in` of them.
+    async fn stations(&mut self, kind: &str, count: usize, signed_in: usize, crew: &[Member]) -> anyhow::Result<Vec<Station>> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let mut codes: VecDeque<String> = match &self.demo {
+            Some(demo) => demo.devices.iter().filter(|device| device.kind == kind).map(|device| device.enrolment_code.clone()).collect(),
+            None => VecDeque::new(),
+        };
+        let mut plans = Vec::new();
+        for (place, target) in (0..count).zip(self.targets.iter().cycle()) {
+            let who = crew.get(place % crew.len().max(1)).context("nobody to sign in")?.clone();
+            let name = format!("{kind} {} {}", self.run.get(..8).unwrap_or_default(), place + 1);
+            plans.push(Plan {
+                desk: self.desk.another(),
+                target: target.clone(),
+                code: codes.pop_front(),
+                device: json!({"name": name, "kind": kind}),
+                organisation: (place < signed_in).then(|| self.organisation.clone()),
+                who,
+            });
+        }
+        each(HANDS, plans, Plan::station).await
+    }
+}
+
+async fn hire((mut desk, body): (Desk, Value)) -> anyhow::Result<Member> {
+    let made = desk.post("/v1/team", &body).await?.ok()?;
+    let text = |name| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let id = made.get("user").map(id_of).context("a member without a user")??;
+    Ok(Member { id, username: text("username"), password: text("password") })
+}
+
+/// A device that is to be.
+struct Plan {
+    desk: Desk,
+    target: Target,
+    code: Option<String>,
+    device: Value,
+    organisation: Option<String>,
+    who: Member,
+}
+
+impl Plan {
+    async fn station(mut self) -> anyhow::Result<Station> {
+        let enrolled = self.enrol().await?;
+        let device = enrolled.get("device").map(id_of).context("an enrolment without a device")??;
+        let device_token = enrolled.get("device_token").and_then(Value::as_str).context("an enrolment without a token")?.to_owned();
+        let mut station = Station { target: self.target, device, device_token, who: self.who, token: String::new(), session: Uuid::nil() };
+        if let Some(organisation) = &self.organisation {
+            station.sign_in(organisation).await?;
+        }
+        Ok(station)
+    }
+
+    /// With the demo's code if it has not been used yet.
+    async fn enrol(&mut self) -> anyhow::Result<Value> {
+        let mut anybody = Desk::nobody(&self.target);
+        if let Some(code) = &self.code {
+            let answer = anybody.post("/v1/devices/enrol", &json!({"enrolment_code": code})).await?;
+            if answer.code() != "enrolment_code_invalid" {
+                return answer.ok();
+            }
+        }
+        let made = self.desk.post("/v1/devices", &self.device).await?.ok()?;
+        let code = made.get("enrolment_code").context("a device without a code")?;
+        anybody.post("/v1/devices/enrol", &json!({"enrolment_code": code})).await?.ok()
+    }
+}
+
+impl Station {
+    /// Signs in on this device.
+    pub async fn sign_in(&mut self, organisation: &str) -> anyhow::Result<()> {
+        let mut desk = Desk::with(&self.target, Some(&self.device_token));
+        let signed_in = desk.sign_in(organisation, &self.who).await?;
+        self.session = signed_in.get("session").map(id_of).context("a sign-in without a session")??;
+        desk.token().clone_into(&mut self.token);
+        Ok(())
+    }
+}
+
+/// The id of something that an answer tells.
+fn id_of(value: &Value) -> anyhow::Result<Uuid> {
+    let id = value.get("id").and_then(Value::as_str);
+    id.and_then(|id| id.parse().ok()).with_context(|| format!("no id in {value}"))
+}
+
+fn event_of(value: &Value) -> anyhow::Result<Event> {
+    let mut types = Vec::new();
+    for told in value.get("ticket_types").and_then(Value::as_array).context("an event without ticket types")? {
+        let price = told.get("price").and_then(Value::as_str).and_then(|price| price.parse().ok());
+        let left = told.get("left").and_then(Value::as_u64).and_then(|left| u32::try_from(left).ok());
+        types.push(TicketType { id: id_of(told)?, price: price.context("a ticket type without a price")?, left });
+    }
+    let name = value.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if types.is_empty() {
+        bail!("the event {name} has no ticket types");
+    }
+    Ok(Event { id: id_of(value)?, name, types })
+}

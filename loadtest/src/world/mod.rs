@@ -1,0 +1,141 @@
+//! Who and what a run plays with: gateways, an administrator, devices with somebody signed in, events, tickets.
+//!
+//! What `demo.json` names is used as far as it goes; what lacks is made through the API, by an administrator.
+
+mod demo;
+mod desk;
+mod make;
+mod parallel;
+
+pub use demo::Demo;
+pub use desk::{Answer, Desk};
+pub use parallel::each;
+
+use std::path::PathBuf;
+
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use crate::wire::Target;
+
+/// Where a world is looked for.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The gateways, as addresses; devices are spread over them.
+    pub targets: Vec<String>,
+    /// What the demo tells of itself.
+    pub demo: Option<PathBuf>,
+    /// An administrator, where there is no demo.
+    pub admin: Option<Admin>,
+}
+
+/// Somebody who may do everything in an organisation.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// The organisation's slug.
+    pub organisation: String,
+    /// The user name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+}
+
+/// What a scenario needs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wishes {
+    /// Scanners with somebody signed in.
+    pub phones: usize,
+    /// Scanners on which nobody has signed in yet; they come after the others.
+    pub idle_phones: usize,
+    /// POS devices with somebody signed in.
+    pub tills: usize,
+    /// Tickets that are valid, single-entry and not scanned.
+    pub tickets: usize,
+    /// Ticket types to sell from.
+    pub types: usize,
+    /// Tickets of each type that can be sold.
+    pub quota: Option<u32>,
+    /// Another live event beside the one that is played at.
+    pub elsewhere: bool,
+    /// An event and people of the run's own, whatever the demo has.
+    pub own: bool,
+}
+
+/// All that a run plays with.
+pub struct World {
+    /// The gateways.
+    pub targets: Vec<Target>,
+    /// The organisation's slug.
+    pub organisation: String,
+    /// The administrator, signed in.
+    pub desk: Desk,
+    /// The event that is played at.
+    pub event: Event,
+    /// Another live one.
+    pub elsewhere: Option<Event>,
+    /// Its tickets.
+    pub tickets: Vec<Ticket>,
+    /// Tickets that are good for no entry, with the reason.
+    pub odd: Vec<(String, String)>,
+    /// Scanners.
+    pub phones: Vec<Station>,
+    /// POS devices.
+    pub tills: Vec<Station>,
+}
+
+/// An event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// What can be bought.
+    pub types: Vec<TicketType>,
+}
+
+/// What can be bought.
+#[derive(Clone, Debug)]
+pub struct TicketType {
+    /// Its id.
+    pub id: Uuid,
+    /// Its price.
+    pub price: Decimal,
+    /// What was left to sell when the world was opened; none without a quota.
+    pub left: Option<u32>,
+}
+
+/// A ticket that is good for one entry.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    /// What its bar code holds.
+    pub code: String,
+}
+
+/// A device, and who is signed in on it.
+#[derive(Clone, Debug)]
+pub struct Station {
+    /// Which of the gateways it talks to.
+    pub target: Target,
+    /// The device's id.
+    pub device: Uuid,
+    /// The device's token.
+    pub device_token: String,
+    /// Who signs in on it.
+    pub who: Member,
+    /// The session's token; empty if nobody is signed in.
+    pub token: String,
+    /// The session's id.
+    pub session: Uuid,
+}
+
+/// Somebody who can sign in.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The user; nil if unknown.
+    pub id: Uuid,
+    /// The user name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+}
