@@ -30,6 +30,7 @@ mod precedence;
 mod races;
 mod redis_faults;
 mod sessions;
+mod simulation;
 mod stream;
 mod team;
 mod tenants;

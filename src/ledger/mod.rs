@@ -13,7 +13,7 @@ pub mod entry;
 mod error;
 mod follower;
 pub mod guestlist;
-mod lane;
+pub mod lane;
 mod lease;
 mod log;
 mod postgres;

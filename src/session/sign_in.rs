@@ -249,14 +249,16 @@ async fn still_proven(book: &Book, proven: &Proven) -> Result<Membership, SignIn
     }
 }
 
-/// A device has one session; a member has one at a desk, and as many on scanners as there are scanners.
-fn is_in_the_way(other: &Authority, kind: SessionKind, membership: &Membership, device: Option<&Device>) -> bool {
+/// Whether an open session makes room for one that begins: a device has one, a member has one at a desk, and as many on scanners as there
+/// are scanners.
+pub fn is_in_the_way(other: &Authority, kind: SessionKind, membership: &Membership, device: Option<&Device>) -> bool {
     let same_device = device.is_some() && other.session.device_id == device.map(|d| d.id);
     let both_at_desks = kind != SessionKind::Scanner && other.session.kind != SessionKind::Scanner;
     same_device || (both_at_desks && other.membership.id == membership.id)
 }
 
-fn ended(mut session: Session, live: bool, place: &str, now: Moment) -> Session {
+/// The image of a session that makes room; one whose time was over was not displaced.
+pub fn ended(mut session: Session, live: bool, place: &str, now: Moment) -> Session {
     session.version += 1;
     session.ended_at = Some(now);
     session.end_reason = Some(if live { EndReason::Displaced } else { EndReason::Expired });

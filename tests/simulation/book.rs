@@ -1,0 +1,437 @@
+//! The book as a model: what Postgres does with the functions of `migrations/postgres`, statement by statement.
+//!
+//! A statement sees what was committed when it began (read committed). The organisation's lock, the row locks and the unique indexes are
+//! waits; the flush of a commit takes time; and between any two of these steps anybody else may come. The book can crash at any of them:
+//! what is not on disk is gone, and so are its locks.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt;
+use stagedoor::clock::Moment;
+use stagedoor::ids::{DeviceId, EventId, MembershipId, OrganisationId, SaleId, ScanId, SessionId, TicketId, TicketTypeId};
+use stagedoor::ledger::LedgerError;
+use stagedoor::ledger::change::{Change, Guard};
+use stagedoor::ledger::entry::{Ground, Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen};
+use stagedoor::ledger::rows::{Altered, Authority, Device, EventFacts, Membership, Movement, Session, Ticket, Version};
+use stagedoor::ledger::words::{Direction, SessionKind};
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard, RwLock};
+use uuid::Uuid;
+
+use super::house::{Bug, House};
+use super::post::{Desk, Letter, Post};
+
+pub const ORGANISATION: OrganisationId = OrganisationId(Uuid::from_u128(1));
+pub const EVENT: EventId = EventId(Uuid::from_u128(2));
+pub const SEAT: TicketTypeId = TicketTypeId(Uuid::from_u128(3));
+
+/// The row that counts receipts.
+const RECEIPTS: Uuid = Uuid::from_u128(4);
+
+/// When the doors open.
+pub fn doors() -> Moment {
+    "2026-11-22T19:30:00.000Z".parse().unwrap()
+}
+
+/// A movement in the book.
+#[derive(Clone, Debug)]
+pub struct ScanRow {
+    pub id: ScanId,
+    pub ticket: TicketId,
+    pub seq: i32,
+    pub used: i32,
+    pub inside: i32,
+    pub device: DeviceId,
+    pub fingerprint: String,
+    pub at: Moment,
+}
+
+/// A sale in the book.
+#[derive(Clone, Debug)]
+pub struct SaleRow {
+    pub id: SaleId,
+    pub receipt: i64,
+    pub lines: Vec<(TicketTypeId, i32)>,
+    pub device: DeviceId,
+    pub fingerprint: String,
+}
+
+/// All that the book holds.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    pub sessions: BTreeMap<SessionId, Session>,
+    pub memberships: BTreeMap<MembershipId, Membership>,
+    pub devices: BTreeMap<DeviceId, Device>,
+    pub event: EventFacts,
+    pub tickets: BTreeMap<String, Ticket>,
+    pub scans: Vec<ScanRow>,
+    pub sales: Vec<SaleRow>,
+    pub changes: Vec<Altered>,
+}
+
+impl Rows {
+    /// The number of the last change.
+    pub fn position(&self) -> i64 {
+        self.changes.last().map_or(0, |change| change.seq)
+    }
+
+    pub fn authority(&self, session: SessionId) -> Option<Authority> {
+        let session = self.sessions.get(&session)?.clone();
+        Some(Authority {
+            membership: self.memberships.get(&session.membership_id)?.clone(),
+            device: session.device_id.and_then(|device| self.devices.get(&device).cloned()),
+            user_name: "Somebody".to_owned(),
+            organisation_slug: "arena".to_owned(),
+            organisation_name: "Arena".to_owned(),
+            session,
+        })
+    }
+
+    fn last(&self, ticket: TicketId) -> Option<&ScanRow> {
+        self.scans.iter().filter(|scan| scan.ticket == ticket).max_by_key(|scan| scan.seq)
+    }
+
+    /// Whether all that an entry rests on still stands; `skipped` is the version that nobody compares.
+    fn stands(&self, ground: &Ground, skipped: Option<usize>) -> bool {
+        let same = [
+            self.sessions.get(&ground.session.0).is_some_and(|row| row.version == ground.session.1),
+            self.memberships.get(&ground.membership.0).is_some_and(|row| row.version == ground.membership.1),
+            self.devices.get(&ground.device.0).is_some_and(|row| row.version == ground.device.1),
+            self.event.event.id == ground.event.0 && self.event.event.version == ground.event.1,
+        ];
+        same.into_iter().enumerate().all(|(place, same)| same || skipped == Some(place))
+    }
+
+    fn guard(&self, guard: &Guard) -> bool {
+        let open = |whose: &dyn Fn(&Session) -> bool| {
+            i64::try_from(self.sessions.values().filter(|row| row.ended_at.is_none() && whose(row)).count()).unwrap()
+        };
+        match *guard {
+            Guard::Session { id, version } => self.sessions.get(&id).is_some_and(|row| row.version == version),
+            Guard::Membership { id, version } => self.memberships.get(&id).is_some_and(|row| row.version == version),
+            Guard::Device { id, version } => self.devices.get(&id).is_some_and(|row| row.version == version),
+            Guard::Event { id, version } => self.event.event.id == id && self.event.event.version == version,
+            Guard::OpenOfMember { id, version } => open(&|row| row.membership_id == id) == version,
+            Guard::OpenOfDevice { id, version } => open(&|row| row.device_id == Some(id)) == version,
+        }
+    }
+
+    /// Whether every image stands one version above its row.
+    fn follows(&self, change: &Change) -> bool {
+        let next = |before: Option<Version>, version: Version| before.map_or(version == 1, |before| version == before + 1);
+        let images = &change.images;
+        images.sessions.iter().all(|row| next(self.sessions.get(&row.id).map(|row| row.version), row.version))
+            && images.memberships.iter().all(|row| next(self.memberships.get(&row.id).map(|row| row.version), row.version))
+            && images.devices.iter().all(|row| next(self.devices.get(&row.id).map(|row| row.version), row.version))
+            && images.events.iter().all(|row| next(Some(self.event.event.version), row.version))
+    }
+
+    fn store(&mut self, change: &Change) -> i64 {
+        let images = &change.images;
+        self.sessions.extend(images.sessions.iter().map(|row| (row.id, row.clone())));
+        self.memberships.extend(images.memberships.iter().map(|row| (row.id, row.clone())));
+        self.devices.extend(images.devices.iter().map(|row| (row.id, row.clone())));
+        for event in &images.events {
+            self.event.event = event.clone();
+        }
+        for image in &images.ticket_types {
+            for row in self.event.types.iter_mut().filter(|row| row.id == image.id) {
+                let taken = row.taken;
+                *row = image.clone();
+                row.taken = taken;
+            }
+        }
+        let ids = change.altered();
+        if ids.is_empty() {
+            return 0;
+        }
+        let seq = self.position() + 1;
+        self.changes.push(Altered { seq, organisation_id: change.organisation, ids });
+        seq
+    }
+
+    /// The partial unique indexes: one live session a device, one live session of a member at a desk.
+    fn is_unique(&self) -> bool {
+        let live: Vec<_> = self.sessions.values().filter(|row| row.ended_at.is_none()).collect();
+        let desk = |row: &Session| row.kind != SessionKind::Scanner;
+        live.iter().enumerate().all(|(place, row)| {
+            live.iter().skip(place + 1).all(|other| {
+                (row.device_id.is_none() || row.device_id != other.device_id)
+                    && !(desk(row) && desk(other) && row.membership_id == other.membership_id)
+            })
+        })
+    }
+}
+
+/// The running book: its locks go when it crashes.
+struct Book {
+    house: Arc<House>,
+    /// The organisation's lock.
+    lock: Arc<RwLock<()>>,
+    /// The locks of rows and of entries in unique indexes.
+    rows: Mutex<BTreeMap<Uuid, Arc<Turn<()>>>>,
+}
+
+/// Opens the book on what is on disk, and serves whoever asks.
+pub async fn serve(house: Arc<House>) -> turmoil::Result {
+    let left = house.disk.lock().unwrap().clone();
+    *house.visible.lock().unwrap() = left;
+    house.trace(format_args!("the book opens"));
+    let book = Arc::new(Book { house: Arc::clone(&house), lock: Arc::default(), rows: Mutex::default() });
+    let desk: Desk = Arc::new(move |letter| {
+        let book = Arc::clone(&book);
+        async move { book.answer(letter).await }.boxed()
+    });
+    Post::open(&house).await.serve(Some(desk)).await;
+    Ok(())
+}
+
+impl Book {
+    async fn answer(&self, letter: Letter) -> Letter {
+        self.house.dawdle(2).await;
+        match letter {
+            Letter::Look(look) => self.look(&look),
+            Letter::Scans(at, batch) => Letter::ScansDone(self.commit_scans(at, &batch).await),
+            Letter::Sales(at, batch) => Letter::SalesDone(self.commit_sales(at, &batch).await),
+            Letter::Store(change) => Letter::Stored(self.store_change(change).await),
+            Letter::ChangesAfter(position) => {
+                let rows = self.snapshot();
+                Letter::Changes(rows.changes.into_iter().filter(|change| change.seq > position).collect())
+            }
+            Letter::ReadAll => Letter::All(Box::new(self.snapshot())),
+            other => panic!("the book does not know {other:?}"),
+        }
+    }
+
+    /// What a statement that begins now will see, however long it takes.
+    fn snapshot(&self) -> Rows {
+        self.house.visible.lock().unwrap().clone()
+    }
+
+    /// A fresh look: all in one snapshot.
+    fn look(&self, look: &Look) -> Letter {
+        let rows = self.snapshot();
+        let ticket = look.code.as_ref().and_then(|code| rows.tickets.get(code)).cloned();
+        let seen = Seen {
+            as_of: rows.position(),
+            authority: rows.authority(look.session),
+            event: Some(rows.event.clone()),
+            ticket: ticket.map(|ticket| {
+                let last = rows.last(ticket.id).map(movement);
+                (ticket, last)
+            }),
+            ..Seen::default()
+        };
+        let scan = rows.scans.iter().find(|scan| Some(scan.id) == look.scan).cloned();
+        let sale = rows.sales.iter().find(|sale| Some(sale.id) == look.sale).cloned();
+        Letter::Seen(Box::new(seen), scan, sale)
+    }
+
+    /// `commit_scans`.
+    async fn commit_scans(&self, at: Moment, batch: &[ScanEntry]) -> Result<Vec<ScanOutcome>, LedgerError> {
+        let house = &self.house;
+        let early = house.has(Bug::SnapshotBeforeLock).then(|| self.snapshot());
+        house.dawdle(1).await;
+        let _lock = if house.has(Bug::LockDropped) { None } else { Some(self.lock.read().await) };
+        house.dawdle(2).await;
+        let seen = early.unwrap_or_else(|| self.snapshot());
+        // The statement goes on; its snapshot does not.
+        house.dawdle(2).await;
+        let mut rows = Vec::new();
+        for entry in batch {
+            let known = seen.scans.iter().any(|scan| scan.id == entry.id) && !house.has(Bug::IdForgotten);
+            if known || !seen.stands(&entry.ground, skipped(house)) {
+                continue;
+            }
+            let before = rows.iter().rev().find(|(scan, _): &&(ScanRow, _)| scan.ticket == entry.ticket).map(|(scan, _)| scan);
+            let (seq, used, inside) = before.or(seen.last(entry.ticket)).map_or((0, 0, 0), |last| (last.seq, last.used, last.inside));
+            let (seq, used, inside) = (seq + 1, used + entry.uses, inside + entry.moves());
+            if used > entry.allowed {
+                continue;
+            }
+            let fingerprint = entry.fingerprint.clone();
+            rows.push((
+                ScanRow { id: entry.id, ticket: entry.ticket, seq, used, inside, device: entry.ground.device.0, fingerprint, at },
+                entry,
+            ));
+        }
+        // The insert waits for whoever writes movements of the same tickets, and then does nothing where they were first.
+        let tickets: Vec<Uuid> = rows.iter().map(|(scan, _)| scan.ticket.0).collect();
+        let _tickets = self.hold(tickets).await;
+        house.dawdle(1).await;
+        let now = self.snapshot();
+        if !house.has(Bug::NumberedByCare) {
+            let taken = |scan: &ScanRow| now.scans.iter().any(|other| (other.ticket, other.seq) == (scan.ticket, scan.seq));
+            let known = |scan: &ScanRow| now.scans.iter().any(|other| other.id == scan.id) && !house.has(Bug::IdForgotten);
+            let before = rows.len();
+            rows.retain(|(scan, _)| !taken(scan) && !known(scan));
+            let follows = |scan: &ScanRow| {
+                let others = now.scans.iter().chain(rows.iter().map(|(scan, _)| scan));
+                scan.seq == 1 || others.into_iter().any(|other| (other.ticket, other.seq) == (scan.ticket, scan.seq - 1))
+            };
+            if rows.len() < before && !rows.iter().all(|(scan, _)| follows(scan)) {
+                return Err(LedgerError::Unavailable);
+            }
+        }
+        let written: Vec<ScanRow> = rows.iter().map(|(scan, _)| scan.clone()).collect();
+        let grounds: Vec<Ground> = rows.iter().map(|(_, entry)| entry.ground).collect();
+        self.commit("scan", &grounds, move |rows| rows.scans.extend(written.iter().cloned())).await;
+        let outcome = |entry: &ScanEntry| match rows.iter().find(|(scan, _)| scan.id == entry.id) {
+            Some((scan, _)) => ScanOutcome::Recorded { seq: scan.seq, used: scan.used, inside: scan.inside, recorded_at: at },
+            None => ScanOutcome::NotWritten,
+        };
+        Ok(batch.iter().map(outcome).collect())
+    }
+
+    /// `commit_sales`.
+    async fn commit_sales(&self, at: Moment, batch: &[SaleEntry]) -> Result<Vec<SaleOutcome>, LedgerError> {
+        let house = &self.house;
+        let early = house.has(Bug::SnapshotBeforeLock).then(|| self.snapshot());
+        let _lock = if house.has(Bug::LockDropped) { None } else { Some(self.lock.read().await) };
+        house.dawdle(2).await;
+        let seen = early.unwrap_or_else(|| self.snapshot());
+        let careless = house.has(Bug::StockUnlocked).then(|| seen.clone());
+        house.dawdle(2).await;
+        let mut locked = vec![RECEIPTS];
+        batch.iter().for_each(|entry| locked.extend(entry.lines.iter().map(|line| line.ticket_type_id.0)));
+        let _stock_and_receipts = self.hold(locked).await;
+        house.dawdle(1).await;
+        let now = self.snapshot();
+        let counted = careless.as_ref().unwrap_or(&now);
+        let mut receipt = i64::try_from(now.sales.len()).unwrap();
+        let mut taken: BTreeMap<TicketTypeId, i32> = counted.event.types.iter().map(|kind| (kind.id, kind.taken)).collect();
+        let mut rows: Vec<SaleRow> = Vec::new();
+        let mut grounds = Vec::new();
+        let mut outcomes = Vec::new();
+        for entry in batch {
+            let known = now.sales.iter().chain(&rows).any(|sale| sale.id == entry.id) && !house.has(Bug::IdForgotten);
+            if known || !seen.stands(&entry.ground, skipped(house)) {
+                outcomes.push(SaleOutcome::NotWritten);
+                continue;
+            }
+            let lacks = entry.lines.iter().find_map(|line| {
+                let quota = now.event.ticket_type(line.ticket_type_id)?.quota?;
+                let left = quota - taken.get(&line.ticket_type_id).copied().unwrap_or_default();
+                (line.quantity > left).then_some((line.ticket_type_id, left.max(0)))
+            });
+            if let Some((ticket_type, left)) = lacks {
+                outcomes.push(SaleOutcome::SoldOut { ticket_type, left });
+                continue;
+            }
+            for line in &entry.lines {
+                *taken.entry(line.ticket_type_id).or_default() += line.quantity;
+            }
+            receipt += 1;
+            let lines = entry.lines.iter().map(|line| (line.ticket_type_id, line.quantity)).collect();
+            let fingerprint = entry.fingerprint.clone();
+            rows.push(SaleRow { id: entry.id, receipt, lines, device: entry.ground.device.0, fingerprint });
+            grounds.push(entry.ground);
+            outcomes.push(SaleOutcome::Recorded { receipt_number: receipt, recorded_at: at });
+        }
+        self.commit("sale", &grounds, move |book| {
+            for sale in &rows {
+                for (kind, quantity) in &sale.lines {
+                    book.event.types.iter_mut().filter(|row| row.id == *kind).for_each(|row| row.taken += quantity);
+                }
+                book.sales.push(sale.clone());
+            }
+        })
+        .await;
+        Ok(outcomes)
+    }
+
+    /// `store_change`.
+    async fn store_change(&self, change: Arc<Change>) -> Result<i64, LedgerError> {
+        let house = &self.house;
+        let (_alone, _shared) = if change.alone() { (Some(self.lock.write().await), None) } else { (None, Some(self.lock.read().await)) };
+        house.dawdle(2).await;
+        if !change.guards.iter().all(|guard| self.snapshot().guard(guard)) {
+            return Err(LedgerError::Moved);
+        }
+        // What only adds shares the lock, and then waits for its entry in the unique indexes.
+        let _entry = self.hold(vec![ORGANISATION.0]).await;
+        house.dawdle(1).await;
+        let mut after = self.snapshot();
+        if !after.follows(&change) {
+            return Err(LedgerError::Moved);
+        }
+        let number = after.store(&change);
+        if !after.is_unique() && !house.has(Bug::DisplacedKept) {
+            return Err(LedgerError::Moved);
+        }
+        house.trace(format_args!("change {number} alters {:?}", change.altered()));
+        self.commit("change", &[], move |rows| {
+            rows.store(&change);
+        })
+        .await;
+        Ok(number)
+    }
+
+    /// Makes it durable, and then seen.
+    async fn commit(&self, what: &'static str, grounds: &[Ground], write: impl Fn(&mut Rows) + Send + Sync + 'static) {
+        let house = Arc::clone(&self.house);
+        if house.has(Bug::AnsweredBeforeCommit) {
+            judge(&house, what, grounds, &write, false);
+            tokio::spawn(async move {
+                house.dawdle(20).await;
+                write(&mut house.disk.lock().unwrap());
+            });
+            return;
+        }
+        house.dawdle(3).await;
+        judge(&house, what, grounds, &write, true);
+    }
+
+    /// Takes these locks, in one order, and gives them back when the statement ends.
+    async fn hold(&self, mut ids: Vec<Uuid>) -> Vec<OwnedMutexGuard<()>> {
+        ids.sort();
+        ids.dedup();
+        let mut held = Vec::new();
+        for id in ids {
+            let row = Arc::clone(self.rows.lock().unwrap().entry(id).or_default());
+            held.push(row.lock_owned().await);
+        }
+        held
+    }
+}
+
+/// The instant of a commit: it is seen by all from here on, and the oracle looks.
+fn judge(house: &House, what: &'static str, grounds: &[Ground], write: &dyn Fn(&mut Rows), on_disk: bool) {
+    let mut visible = house.visible.lock().unwrap();
+    write(&mut visible);
+    if on_disk {
+        write(&mut house.disk.lock().unwrap());
+    }
+    house.trace(format_args!(
+        "commit of {} {what}s, {} scans and {} sales in all",
+        grounds.len(),
+        visible.scans.len(),
+        visible.sales.len()
+    ));
+    let mut laws = house.laws.lock().unwrap();
+    laws.count(what);
+    for ground in grounds {
+        laws.written(what, ground);
+    }
+    laws.stands(&visible);
+}
+
+fn skipped(house: &House) -> Option<usize> {
+    match house.bug {
+        Some(Bug::VersionSkipped(place)) => Some(place),
+        _ => None,
+    }
+}
+
+fn movement(scan: &ScanRow) -> Movement {
+    Movement {
+        seq: scan.seq,
+        direction: Direction::In,
+        used: scan.used,
+        inside: scan.inside,
+        gate: None,
+        recorded_at: scan.at,
+        device_id: Some(scan.device),
+        device_name: None,
+    }
+}

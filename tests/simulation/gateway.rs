@@ -1,0 +1,497 @@
+//! A gateway of the simulated evening: the project's own rooms, lanes, log of changes and session rule, on a book that is a model.
+//!
+//! What is the project's own: `authenticate::judge`, `authorise::permit` and `mandate`, `door::decide`, `pos::decide`, what a request means
+//! and its fingerprint, the entries and when they may share a batch, the lanes that commit in groups, the log that says which copy may be
+//! trusted, the rule of who makes room for whom, and the images, guards and lock of a change. What is modelled: the order in which
+//! `door::scan` and `pos::sell` call them, and all SQL.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::FutureExt;
+use stagedoor::authenticate::{self, Caller};
+use stagedoor::authorise::{self, Act};
+use stagedoor::clock::{Clock, Moment};
+use stagedoor::door::decide::{Question, Verdict, decide};
+use stagedoor::door::request as door;
+use stagedoor::ids::{DeviceId, MembershipId, OrganisationId, SessionId, TicketId};
+use stagedoor::ledger::change::{Change, Guard};
+use stagedoor::ledger::entry::{Look, NewTicket, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen};
+use stagedoor::ledger::lane::Lanes;
+use stagedoor::ledger::rows::{EventFacts, Movement, Session, Ticket};
+use stagedoor::ledger::words::{DeviceKind, EndReason, EventStatus, PaymentMethod, Role, SessionKind};
+use stagedoor::ledger::{ChangeLog, LedgerError};
+use stagedoor::limits;
+use stagedoor::pos::decide::{Here, decide as decide_sale};
+use stagedoor::pos::request as pos;
+use stagedoor::session::copy::Copy;
+use stagedoor::session::sign_in::{ended, is_in_the_way};
+use tokio::time::{Instant, sleep};
+
+use super::book::{EVENT, ORGANISATION, Rows, SaleRow, ScanRow};
+use super::house::{Bug, House};
+use super::post::{Alteration, Answer, Desk, Letter, Post};
+
+/// Time for one question to the book.
+const PATIENCE: Duration = Duration::from_millis(120);
+
+/// Why a change is not made.
+enum No {
+    /// They may not.
+    Refused(String),
+    /// The book does not tell, or is too busy.
+    Later,
+}
+
+struct Gateway {
+    house: Arc<House>,
+    post: Arc<Post>,
+    log: Arc<ChangeLog>,
+    sessions: Mutex<BTreeMap<SessionId, Copy>>,
+    event: Mutex<Option<(i64, Arc<EventFacts>)>>,
+    tickets: Mutex<BTreeMap<String, WarmTicket>>,
+    scans: Lanes<OrganisationId, ScanEntry>,
+    sales: Lanes<OrganisationId, SaleEntry>,
+}
+
+/// A copy of a ticket with its last movement, and the position of the log at which it was read.
+type WarmTicket = (i64, Ticket, Option<Movement>);
+
+/// What a walk decides on.
+struct Facts {
+    fresh: bool,
+    seen: Seen,
+    scan: Option<ScanRow>,
+    sale: Option<SaleRow>,
+}
+
+/// Opens a gateway, and serves whoever asks.
+pub async fn serve(house: Arc<House>) -> turmoil::Result {
+    let post = Post::open(&house).await;
+    let log = Arc::new(ChangeLog::new(Clock, 0, true));
+    let gateway = Arc::new(Gateway {
+        scans: scan_lanes(&house, &post),
+        sales: sale_lanes(&house, &post),
+        sessions: Mutex::default(),
+        event: Mutex::default(),
+        tickets: Mutex::default(),
+        house,
+        post: Arc::clone(&post),
+        log,
+    });
+    tokio::spawn(follow(Arc::clone(&gateway)));
+    let desk: Desk = Arc::new(move |letter| {
+        let gateway = Arc::clone(&gateway);
+        async move { Letter::Answer(gateway.answer(letter).await) }.boxed()
+    });
+    post.serve(Some(desk)).await;
+    Ok(())
+}
+
+/// Follows the log of changes by looking now and then.
+async fn follow(gateway: Arc<Gateway>) {
+    loop {
+        if let Some(Letter::Changes(changes)) = gateway.ask(Letter::ChangesAfter(gateway.log.position())).await {
+            changes.iter().for_each(|change| gateway.log.note(change.seq, &change.ids));
+        }
+        sleep(Duration::from_millis(5 + gateway.house.roll(40))).await;
+    }
+}
+
+/// A batch is tried again while its fate is unknown, as the book's own lanes do.
+macro_rules! lanes {
+    ($name:ident, $entry:ty, $batch:expr, $ask:path, $told:path) => {
+        fn $name(house: &Arc<House>, post: &Arc<Post>) -> Lanes<OrganisationId, $entry> {
+            let (house, post) = (Arc::clone(house), Arc::clone(post));
+            Lanes::new($batch, move |_, batch: Arc<Vec<$entry>>| {
+                let (house, post) = (Arc::clone(&house), Arc::clone(&post));
+                async move {
+                    let until = Instant::now() + limits::WALK;
+                    for _ in 1..limits::BATCH_TRIES {
+                        match post.ask("book", $ask(house.now(), Arc::clone(&batch)), PATIENCE).await {
+                            Some($told(Err(LedgerError::Unavailable | LedgerError::Moved))) | None if Instant::now() < until => {}
+                            Some($told(done)) => return done,
+                            _ => break,
+                        }
+                    }
+                    Err(LedgerError::Unavailable)
+                }
+                .boxed()
+            })
+        }
+    };
+}
+// Small batches, so that an evening of few people has full ones too.
+lanes!(scan_lanes, ScanEntry, 4, Letter::Scans, Letter::ScansDone);
+lanes!(sale_lanes, SaleEntry, 3, Letter::Sales, Letter::SalesDone);
+
+impl Gateway {
+    async fn ask(&self, letter: Letter) -> Option<Letter> {
+        self.post.ask("book", letter, PATIENCE).await
+    }
+
+    async fn answer(&self, letter: Letter) -> Answer {
+        let answer = match letter {
+            Letter::Scan(session, body) => self.scan(session, &door::Request::parse(*body)).await,
+            Letter::Sell(session, body) => self.sell(session, &pos::Request::parse(*body)).await,
+            Letter::SignIn(member, device) => self.sign_in(member, device).await,
+            Letter::Alter(session, alteration) => self.alter(session, alteration).await,
+            other => panic!("a gateway does not know {other:?}"),
+        };
+        answer.unwrap_or(Answer::Later)
+    }
+
+    /// The walk of `door::scan`.
+    async fn scan(&self, session: SessionId, request: &door::Request) -> Option<Answer> {
+        let deadline = Instant::now() + limits::WALK;
+        let mut nearest = true;
+        for _ in 0..limits::WALKS {
+            let look = Look { session, event: EVENT, code: Some(request.code.clone()), scan: Some(request.id), sale: None, hold: None };
+            let facts = self.facts(look, nearest, deadline).await?;
+            nearest = false;
+            match self.consider_scan(request, &facts) {
+                Err(no) if facts.fresh => return Some(Answer::No(no)),
+                Err(_) => {}
+                Ok(Step::Replay(seq)) => return Some(self.green(request, seq)),
+                Ok(Step::Write(entry)) => match self.scans.submit(ORGANISATION, entry, deadline).await {
+                    Ok(ScanOutcome::Recorded { seq, used, inside, recorded_at }) => {
+                        if let Some((_, _, last)) = self.tickets.lock().unwrap().get_mut(&request.code) {
+                            let (device_id, device_name, gate) = (None, None, None);
+                            *last = Some(Movement {
+                                seq,
+                                direction: request.direction,
+                                used,
+                                inside,
+                                gate,
+                                recorded_at,
+                                device_id,
+                                device_name,
+                            });
+                        }
+                        return Some(self.green(request, seq));
+                    }
+                    Ok(ScanOutcome::NotWritten) | Err(LedgerError::Unavailable) => self.house.laws.lock().unwrap().count("looked again"),
+                    Err(_) => return None,
+                },
+            }
+        }
+        None
+    }
+
+    fn green(&self, request: &door::Request, seq: i32) -> Answer {
+        self.house.trace(format_args!("green for {}", request.id));
+        self.house.laws.lock().unwrap().green(request.id, seq, &self.house.disk.lock().unwrap());
+        Answer::Admitted(seq)
+    }
+
+    fn consider_scan(&self, request: &door::Request, facts: &Facts) -> Result<Step<i32, ScanEntry>, String> {
+        let caller = self.caller(facts)?;
+        let device = caller.authority().device.clone().ok_or("no device")?;
+        if let Some(scan) = &facts.scan {
+            let same = scan.device == device.id && scan.fingerprint == request.fingerprint(&device);
+            return if same { Ok(Step::Replay(scan.seq)) } else { Err("id_reused".to_owned()) };
+        }
+        let event = facts.seen.event.as_ref();
+        let permit = authorise::permit(&caller, Act::Scan, event, None).map_err(|no| no.to_string())?;
+        let (ticket, last) = facts.seen.ticket.as_ref().map(|(ticket, last)| (ticket, last.as_ref())).unzip();
+        let verdict = decide(&Question {
+            ticket,
+            ticket_type: ticket.and_then(|ticket| event?.ticket_type(ticket.ticket_type_id)),
+            last: last.flatten(),
+            elsewhere: None,
+            direction: request.direction,
+            gate: request.gate_at(permit.device()),
+            now: self.house.now(),
+        });
+        match (verdict, ticket) {
+            (Verdict::Admit { uses }, Some(ticket)) => Ok(Step::Write(ScanEntry {
+                ground: permit.ground(),
+                id: request.id,
+                ticket: ticket.id,
+                direction: request.direction,
+                uses,
+                allowed: ticket.entries_allowed,
+                gate: None,
+                scanned_at: None,
+                fingerprint: request.fingerprint(permit.device()),
+                undoes: None,
+            })),
+            (verdict, _) => Err(format!("{verdict:?}")),
+        }
+    }
+
+    /// The walk of `pos::sell`.
+    async fn sell(&self, session: SessionId, request: &pos::Request) -> Option<Answer> {
+        let deadline = Instant::now() + limits::WALK;
+        let mut nearest = true;
+        for _ in 0..limits::WALKS {
+            let look = Look { session, event: EVENT, code: None, scan: None, sale: Some(request.id), hold: None };
+            let facts = self.facts(look, nearest, deadline).await?;
+            nearest = false;
+            match self.consider_sale(request, &facts) {
+                Err(no) if facts.fresh => return Some(Answer::No(no)),
+                Err(_) => {}
+                Ok(Step::Replay(receipt)) => return Some(self.sold(request, receipt)),
+                Ok(Step::Write(entry)) => match self.sales.submit(ORGANISATION, entry, deadline).await {
+                    Ok(SaleOutcome::Recorded { receipt_number, .. }) => return Some(self.sold(request, receipt_number)),
+                    Ok(SaleOutcome::SoldOut { left, .. }) => return Some(Answer::No(format!("sold out, {left} left"))),
+                    Ok(SaleOutcome::NotWritten) | Err(LedgerError::Unavailable) => self.house.laws.lock().unwrap().count("looked again"),
+                    Err(_) => return None,
+                },
+            }
+        }
+        None
+    }
+
+    fn sold(&self, request: &pos::Request, receipt: i64) -> Answer {
+        self.house.trace(format_args!("receipt {receipt} for {}", request.id));
+        self.house.laws.lock().unwrap().sold(request.id, receipt, &self.house.disk.lock().unwrap());
+        Answer::Sold(receipt)
+    }
+
+    fn consider_sale(&self, request: &pos::Request, facts: &Facts) -> Result<Step<i64, SaleEntry>, String> {
+        let caller = self.caller(facts)?;
+        if let Some(sale) = &facts.sale {
+            let same = Some(sale.device) == caller.authority().session.device_id && sale.fingerprint == request.fingerprint();
+            return if same { Ok(Step::Replay(sale.receipt)) } else { Err("id_reused".to_owned()) };
+        }
+        let event = facts.seen.event.as_ref();
+        let act = Act::Sell { cash: request.is_cash(), admit: request.admit };
+        let permit = authorise::permit(&caller, act, event, None).map_err(|no| no.to_string())?;
+        let here = Here { device: permit.device().id, now: self.house.now(), hold: None };
+        let quote = decide_sale(request, event.ok_or("no event")?, here).map_err(|no| format!("{no:?}"))?;
+        let basket = quote.basket;
+        let ticket = |line: &stagedoor::ledger::rows::SaleLine| NewTicket {
+            id: self.house.id::<TicketId>(),
+            ticket_type_id: line.ticket_type_id,
+            code: String::new(),
+            entries_allowed: 1,
+            admission: None,
+        };
+        Ok(Step::Write(SaleEntry {
+            ground: permit.ground(),
+            id: request.id,
+            currency: basket.tender.code().to_owned(),
+            total_minor: basket.total.minor(),
+            method: PaymentMethod::Cash,
+            tendered_minor: None,
+            change_minor: None,
+            reference: None,
+            fingerprint: request.fingerprint(),
+            tickets: basket.lines.iter().map(ticket).collect(),
+            lines: basket.lines,
+            gate: None,
+            hold: None,
+        }))
+    }
+
+    fn caller(&self, facts: &Facts) -> Result<Caller, String> {
+        authenticate::judge(facts.seen.authority.clone().map(Arc::new), None, self.house.now()).map_err(|no| no.to_string())
+    }
+
+    /// The nearest copies that the log trusts, or a fresh look.
+    async fn facts(&self, look: Look, nearest: bool, deadline: Instant) -> Option<Facts> {
+        if let Some(seen) = self.copies(&look).filter(|_| nearest) {
+            return Some(Facts { fresh: false, seen, scan: None, sale: None });
+        }
+        while Instant::now() < deadline {
+            let Some(Letter::Seen(seen, scan, sale)) = self.ask(Letter::Look(Box::new(look.clone()))).await else { continue };
+            self.remember(&seen);
+            return Some(Facts { fresh: true, seen: *seen, scan, sale });
+        }
+        None
+    }
+
+    fn copies(&self, look: &Look) -> Option<Seen> {
+        let session =
+            self.sessions.lock().unwrap().get(&look.session).filter(|copy| self.log.trusts(copy.as_of, &copy.things())).cloned()?;
+        let trusted = |as_of: i64| self.log.trusts(as_of, &[EVENT.0]);
+        let event = self.event.lock().unwrap().clone().filter(|(as_of, _)| trusted(*as_of))?.1;
+        let ticket = match &look.code {
+            None => None,
+            Some(code) => {
+                let (_, ticket, last) = self.tickets.lock().unwrap().get(code).filter(|(as_of, ..)| trusted(*as_of)).cloned()?;
+                Some((ticket, last))
+            }
+        };
+        let authority = Some(session.authority.as_ref().clone());
+        Some(Seen { authority, event: Some(event.as_ref().clone()), ticket, ..Seen::default() })
+    }
+
+    fn remember(&self, seen: &Seen) {
+        if let Some(authority) = &seen.authority {
+            let copy = Copy { as_of: seen.as_of, authority: Arc::new(authority.clone()) };
+            self.sessions.lock().unwrap().insert(authority.session.id, copy);
+        }
+        if let Some(event) = &seen.event {
+            *self.event.lock().unwrap() = Some((seen.as_of, Arc::new(event.clone())));
+        }
+        if let Some((ticket, last)) = &seen.ticket {
+            self.tickets.lock().unwrap().insert(ticket.code.clone(), (seen.as_of, ticket.clone(), last.clone()));
+        }
+    }
+
+    /// Makes a change as `Book::change` does: thought through, stored, and thought through again when what it rests on has moved.
+    async fn change<T>(&self, attempt: impl Fn(&Rows) -> Result<(Change, T), No>) -> Result<T, No> {
+        for _ in 0..limits::CHANGE_TRIES {
+            let Some(Letter::All(rows)) = self.ask(Letter::ReadAll).await else { return Err(No::Later) };
+            let (change, answer) = attempt(&rows)?;
+            let change = Arc::new(change);
+            let Some(Letter::Stored(stored)) = self.ask(Letter::Store(Arc::clone(&change))).await else {
+                return Err(No::Later);
+            };
+            match stored {
+                Ok(number) => {
+                    self.heard(number, &change);
+                    return Ok(answer);
+                }
+                Err(LedgerError::Moved) => self.house.laws.lock().unwrap().count("changed again"),
+                Err(_) => return Err(No::Later),
+            }
+        }
+        Err(No::Later)
+    }
+
+    /// From here on the change counts as answered: its versions are the law.
+    fn heard(&self, number: i64, change: &Change) {
+        if number > 0 {
+            self.log.note(number, &change.altered());
+        }
+        let images = &change.images;
+        let sessions = images.sessions.iter().map(|row| (row.id.0, row.version));
+        let memberships = images.memberships.iter().map(|row| (row.id.0, row.version));
+        let devices = images.devices.iter().map(|row| (row.id.0, row.version));
+        let events = images.events.iter().map(|row| (row.id.0, row.version));
+        self.house.trace(format_args!("change {number} is answered"));
+        let mut laws = self.house.laws.lock().unwrap();
+        laws.changed(sessions.chain(memberships).chain(devices).chain(events));
+        if images.sessions.iter().any(|row| row.end_reason == Some(EndReason::Displaced)) {
+            laws.count("displaced");
+        }
+    }
+
+    async fn sign_in(&self, member: MembershipId, device: Option<DeviceId>) -> Option<Answer> {
+        let begun = self.change(|rows| {
+            let now = self.house.now();
+            let membership = &rows.memberships[&member];
+            let device = device.map(|device| &rows.devices[&device]);
+            let kind = device.map_or(SessionKind::Backstage, |device| match device.kind {
+                DeviceKind::Scanner => SessionKind::Scanner,
+                DeviceKind::Pos => SessionKind::Pos,
+            });
+            let mut guards = vec![Guard::Membership { id: member, version: membership.version }];
+            guards.extend(device.map(|device| Guard::Device { id: device.id, version: device.version }));
+            let mut change = Change::new(ORGANISATION, now, guards);
+            let open = rows.sessions.values().filter(|row| row.ended_at.is_none()).filter_map(|row| rows.authority(row.id));
+            for other in open.filter(|other| is_in_the_way(other, kind, membership, device)) {
+                let kept = self.house.has(Bug::DisplacedKept) && other.session.kind != SessionKind::Scanner;
+                if !kept {
+                    change.images.sessions.push(ended(other.session, true, "another place", now));
+                }
+            }
+            let session = begin(self.house.id(), membership.id, device.map(|device| device.id), kind, now);
+            let id = session.id;
+            change.images.sessions.push(session);
+            Ok((change, id))
+        });
+        answered(begun.await.map(Answer::SignedIn))
+    }
+
+    async fn alter(&self, session: SessionId, alteration: Alteration) -> Option<Answer> {
+        let altered = self.change(|rows| {
+            let now = self.house.now();
+            let authority = rows.authority(session).map(Arc::new);
+            let caller = authenticate::judge(authority, None, now).map_err(|no| No::Refused(no.to_string()))?;
+            let needed = match alteration {
+                Alteration::Event | Alteration::Price => authorise::role::Permission::EventsManage,
+                Alteration::Gate(_) => authorise::role::Permission::DevicesManage,
+                Alteration::Role(_) | Alteration::Pin(_) | Alteration::End(_) => authorise::role::Permission::TeamManage,
+            };
+            let mandate = authorise::mandate(caller, needed).map_err(|no| No::Refused(no.to_string()))?;
+            let mut change = Change::new(ORGANISATION, now, mandate.guards());
+            draw(&mut change, rows, alteration, now);
+            Ok((change, ()))
+        });
+        answered(altered.await.map(|()| Answer::Done))
+    }
+}
+
+/// Where a walk stands after the judgement.
+enum Step<R, E> {
+    Replay(R),
+    Write(E),
+}
+
+fn answered(outcome: Result<Answer, No>) -> Option<Answer> {
+    match outcome {
+        Ok(answer) => Some(answer),
+        Err(No::Refused(why)) => Some(Answer::No(why)),
+        Err(No::Later) => None,
+    }
+}
+
+/// The images of an alteration, each one version up.
+fn draw(change: &mut Change, rows: &Rows, alteration: Alteration, now: Moment) {
+    let images = &mut change.images;
+    let mut event = rows.event.event.clone();
+    event.version += 1;
+    match alteration {
+        Alteration::Role(member) | Alteration::Pin(member) => {
+            let mut image = rows.memberships[&member].clone();
+            image.version += 1;
+            match alteration {
+                Alteration::Pin(_) if image.events.is_empty() => image.events = vec![EVENT],
+                Alteration::Pin(_) => image.events.clear(),
+                _ if image.role == Role::Viewer => image.role = Role::BoxOffice,
+                _ => image.role = Role::Viewer,
+            }
+            images.memberships.push(image);
+        }
+        Alteration::Gate(device) => {
+            let mut image = rows.devices[&device].clone();
+            image.version += 1;
+            image.gate = Some(format!("gate {}", image.version));
+            images.devices.push(image);
+        }
+        Alteration::Event => {
+            event.status = if event.status == EventStatus::Live { EventStatus::Ended } else { EventStatus::Live };
+            images.events.push(event);
+        }
+        Alteration::Price => {
+            images.ticket_types.extend(rows.event.types.iter().cloned().map(|mut kind| {
+                kind.price_minor += 100;
+                kind
+            }));
+            images.events.push(event);
+        }
+        Alteration::End(member) => {
+            let open = rows.sessions.values().filter(|row| row.ended_at.is_none() && row.membership_id == member);
+            images.sessions.extend(open.cloned().map(|mut row| {
+                row.version += 1;
+                row.ended_at = Some(now);
+                row.end_reason = Some(EndReason::Ended);
+                row
+            }));
+        }
+    }
+}
+
+/// A session that begins now.
+fn begin(id: SessionId, membership_id: MembershipId, device_id: Option<DeviceId>, kind: SessionKind, now: Moment) -> Session {
+    Session {
+        id,
+        organisation_id: ORGANISATION,
+        membership_id,
+        device_id,
+        kind,
+        started_at: now,
+        expires_at: now + chrono::TimeDelta::hours(24),
+        idle_seconds: 3_600,
+        ended_at: None,
+        end_reason: None,
+        displaced_by: None,
+        version: 1,
+        seen_at: now,
+    }
+}
