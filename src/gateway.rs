@@ -1,10 +1,14 @@
 //! A gateway: opens everything, hands it to the routes, and drains at the end.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use chrono::TimeDelta;
-use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle, time::sleep};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -18,14 +22,15 @@ use crate::{
     config::{Config, Database},
     errand::{self, Errands},
     event::warm::Warm,
+    handover::{Doorway, Heir, Offer},
     http::{
-        accept,
+        accept::{self, Leave},
         examples::Given,
         metrics::Metrics,
         router,
         state::{House, Rooms},
     },
-    ledger::{Book, Note},
+    ledger::{Book, InUse, Note},
     limits,
     push::Push,
     session::{hot::Hot, password::Passwords, redis::RedisStore, sign_in::Entrance},
@@ -37,7 +42,9 @@ use crate::{
 pub struct Gateway {
     address: SocketAddr,
     house: House,
-    stop: CancellationToken,
+    leave: Leave,
+    notice: Duration,
+    offer: Offer,
     serving: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
     errands: Option<Errands>,
@@ -46,19 +53,21 @@ pub struct Gateway {
 impl Gateway {
     /// Opens the stores and serves.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
-        let listener = bind(config).await?;
-        Self::serve(config, open(config).await?, listener, &Given::default())
+        let doorway = bind(config).await?;
+        let house = open_at(config, &doorway).await?;
+        Self::serve(config, house, doorway, &Given::default()).await
     }
 
-    /// Serves, with stores that are open, on a listener that is bound. The examples of the documentation are made of what is given.
-    pub fn serve(config: &Config, house: House, listener: TcpListener, examples: &Given) -> anyhow::Result<Self> {
-        let address = listener.local_addr()?;
-        let stop = CancellationToken::new();
+    /// Serves, with stores that are open, at a doorway that is open. The examples of the documentation are made of what is given.
+    pub async fn serve(config: &Config, house: House, doorway: Doorway, examples: &Given) -> anyhow::Result<Self> {
+        let address = doorway.socket.local_addr()?;
+        let leave = house.leave.clone();
         let router = router(house.clone(), config, examples)?;
-        let serving = tokio::spawn(accept::serve(listener, router, stop.clone()));
+        let offer = Offer::make(Arc::clone(&doorway.socket), house.book.id().await?);
+        let serving = tokio::spawn(accept::serve(doorway.socket, doorway.inherited, router, leave.clone()));
         let housekeeping = tokio::spawn(keep_house(house.book.clone(), house.clock));
         let errands = errand::serve(config, house.book.clone(), house.clock);
-        Ok(Self { address, house, stop, serving, housekeeping, errands })
+        Ok(Self { address, house, leave, notice: config.stop_notice, offer, serving, housekeeping, errands })
     }
 
     /// Where it listens.
@@ -68,11 +77,21 @@ impl Gateway {
 
     /// Takes nothing new in, finishes what was begun, and closes the book.
     pub async fn stop(self) {
+        // Nobody is sent here any more. Where another gateway has taken the socket over, or does so now, it goes on; else there is time
+        // for balancers to notice, and for clients to hear with an answer that it was their connection's last.
+        self.leave.announce();
         // A stream has no end of its own: nobody is to wait for one.
         self.house.push.close();
-        self.stop.cancel();
+        let heir = self.offer.heir_within(self.notice).await.map(|heir| hand_over(heir, &self.leave));
+        if heir.is_none() {
+            self.leave.close();
+        }
         if let Err(error) = self.serving.await {
             tracing::error!(error = %error, "the accept loop ended in a fault of ours");
+        }
+        if let Some((handing, done)) = heir {
+            done.cancel();
+            let _ = handing.await;
         }
         self.housekeeping.abort();
         drop(self.errands);
@@ -80,9 +99,35 @@ impl Gateway {
     }
 }
 
-/// Binds the address that the gateway is to listen on.
-pub async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(config.listen).await.with_context(|| format!("{} cannot be listened on", config.listen))
+/// Leaves every connection to the gateway that has taken the socket over.
+fn hand_over(heir: Heir, leave: &Leave) -> (JoinHandle<()>, CancellationToken) {
+    tracing::info!("another gateway has the listening socket: it gets the connections as well");
+    let (sender, connections) = mpsc::channel(limits::CONNECTIONS);
+    let done = CancellationToken::new();
+    let handing = tokio::spawn(heir.take_all(connections, done.clone()));
+    leave.bequeath(sender);
+    (handing, done)
+}
+
+/// Opens the doorway at the address that the gateway is to listen on.
+pub async fn bind(config: &Config) -> anyhow::Result<Doorway> {
+    Doorway::open(config.listen, Clock).await
+}
+
+/// Opens the stores of a gateway that is to stand at this doorway. Behind one that still has the embedded book open, it waits for its end:
+/// who connects meanwhile waits in the socket's queue.
+pub async fn open_at(config: &Config, doorway: &Doorway) -> anyhow::Result<House> {
+    let until = Clock.deadline(limits::TAKE_OVER_WAIT);
+    loop {
+        match open(config).await {
+            Err(error) if error.is::<InUse>() && doorway.is_taken_over() && !Clock.is_past(until) => sleep(limits::TAKE_OVER_RETRY).await,
+            opened => {
+                let house = opened?;
+                doorway.is_fit_for(house.book.id().await?)?;
+                return Ok(house);
+            }
+        }
+    }
 }
 
 /// Opens the stores of a gateway.
@@ -120,6 +165,7 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
         push,
         uploads: Semaphore::new(limits::UPLOADS_AT_ONCE),
         hold: config.hold,
+        leave: Leave::default(),
         book,
         gate,
         tokens,

@@ -15,7 +15,7 @@
 //! terminals at once what has changed.
 //! What all of them stand on: [`ids`], [`money`], [`faults`], `shapes`, [`walk`], [`clock`] (the only place that asks the time) and
 //! [`limits`] (every limit in one table).
-//! [`gateway`] opens the rooms, [`errand`] is how a command reaches one that runs, [`config`] has every setting, [`demo`] fills an
+//! [`gateway`] opens the rooms, [`handover`] lets the listening socket outlive the process, [`errand`] is how a command reaches one that runs, [`config`] has every setting, [`demo`] fills an
 //! organisation to try it all.
 
 pub mod authenticate;
@@ -30,6 +30,7 @@ pub mod event;
 pub mod faults;
 pub mod gateway;
 pub mod guestlist;
+pub mod handover;
 pub mod http;
 pub mod ids;
 pub mod ledger;

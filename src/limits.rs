@@ -15,6 +15,14 @@ pub const BODY_READ: Duration = Duration::from_secs(5);
 pub const IDLE: Duration = Duration::from_secs(60);
 /// Time that open requests get to finish when the gateway stops.
 pub const DRAIN: Duration = Duration::from_secs(10);
+/// Time for which a connection is heard that was accepted just when the gateway closed its door.
+pub const LAST_WORD: Duration = Duration::from_secs(1);
+/// Time for one step of taking a listening socket over from another gateway, or a connection.
+pub const TAKE_OVER_ASK: Duration = Duration::from_secs(2);
+/// Time between two tries to take over from a gateway that is just starting or just gone.
+pub const TAKE_OVER_RETRY: Duration = Duration::from_millis(20);
+/// Time that a gateway waits for the one before it to let go of the embedded book; room for its drain.
+pub const TAKE_OVER_WAIT: Duration = Duration::from_secs(15);
 /// Bytes of a request's head.
 pub const HEADER_BYTES: usize = 64 * 1024;
 /// Bytes of a JSON body on the door path and everywhere else but uploads.

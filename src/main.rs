@@ -176,9 +176,9 @@ fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
-    let gateway = Gateway::start(config).await?;
-    // Whoever reads that it listens may already stop it.
+    // Heard while it starts as well: it may have connections in its hands that another gateway has left to it.
     let stop = StopSignal::new()?;
+    let gateway = Gateway::start(config).await?;
     println!("listening on http://{}", gateway.address());
     stop.received().await;
     gateway.stop().await;
@@ -186,13 +186,13 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn run_demo(config: &Config) -> anyhow::Result<()> {
-    let listener = gateway::bind(config).await?;
-    let house = gateway::open(config).await?;
-    let base_url = format!("http://{}", listener.local_addr()?);
+    let stop = StopSignal::new()?;
+    let doorway = gateway::bind(config).await?;
+    let house = gateway::open_at(config, &doorway).await?;
+    let base_url = format!("http://{}", doorway.socket.local_addr()?);
     let filled = demo::fill(&house, &base_url).await?;
     let written = demo::write(&filled, &config.data_dir)?;
-    let gateway = Gateway::serve(config, house, listener, &filled.examples)?;
-    let stop = StopSignal::new()?;
+    let gateway = Gateway::serve(config, house, doorway, &filled.examples).await?;
     println!("listening on {base_url}");
     println!("{}", demo::what_to_try(&filled, &written));
     stop.received().await;

@@ -40,6 +40,8 @@ pub struct Config {
     pub sessions: SessionLifetimes,
     /// How long a hold keeps stock.
     pub hold: Duration,
+    /// How long the gateway goes on after it was told to stop, while `/readyz` says so.
+    pub stop_notice: Duration,
     /// What is logged: a tracing filter.
     pub log: String,
     /// How it is logged.
@@ -149,6 +151,7 @@ impl Config {
             trusted_proxies: given.list(&table::TRUSTED_PROXIES, parse::network)?,
             sessions: SessionLifetimes::read(&given)?,
             hold: given.number(&table::HOLD_SECONDS).map(Duration::from_secs)?,
+            stop_notice: given.number(&table::STOP_NOTICE_SECONDS).map(Duration::from_secs)?,
             log: given.required(&table::LOG, parse::log)?,
             log_format: given.optional(&table::LOG_FORMAT, parse::log_format)?.unwrap_or_else(LogFormat::fitting),
             data_dir,

@@ -101,6 +101,9 @@ settings! {
     HOLD_SECONDS = "hold_seconds", "seconds", Value("120"),
         Whole(1..=3_600), OPEN,
         "How long a hold keeps stock for a till.";
+    STOP_NOTICE_SECONDS = "stop_notice_seconds", "seconds", Value("1"),
+        Whole(0..=60), OPEN,
+        "How long the gateway goes on after it was told to stop, while /readyz says 503, so that balancers notice; not at all when another gateway has taken its socket over.";
     LOG = "log", "filter", Value("info"),
         Form("a filter such as info or stagedoor=debug,info"), OPEN,
         "What is logged.";

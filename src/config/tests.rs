@@ -59,6 +59,7 @@ fn every_setting_can_be_given_in_the_file() {
         backstage_session_seconds = 2
         backstage_idle_seconds = 1
         hold_seconds = 90
+        stop_notice_seconds = 5
         log = "stagedoor=debug,info"
         log_format = "json"
     "#;
@@ -73,6 +74,7 @@ fn every_setting_can_be_given_in_the_file() {
     assert_eq!(config.sessions.device, Duration::from_secs(4));
     assert_eq!(config.sessions.backstage_idle, Duration::from_secs(1));
     assert_eq!(config.hold, Duration::from_secs(90));
+    assert_eq!(config.stop_notice, Duration::from_secs(5));
     assert_eq!(config.log, "stagedoor=debug,info");
     assert_eq!(config.log_format, LogFormat::Json);
     assert!(!format!("{config:?}").contains("hunter2"));

@@ -7,7 +7,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{metrics::Metrics, parts::Bearer, problem::Problem};
+use super::{accept::Leave, metrics::Metrics, parts::Bearer, problem::Problem};
 use crate::{
     authenticate::{Gate, GateError, token::Tokens},
     authorise::Clerk,
@@ -48,6 +48,8 @@ pub struct Rooms {
     pub metrics: Arc<Metrics>,
     /// Places for uploads, each of which is held in memory.
     pub uploads: Semaphore,
+    /// Whether the gateway is about to stop.
+    pub leave: Leave,
     /// How long a hold keeps stock.
     pub hold: Duration,
     /// The time.

@@ -20,16 +20,26 @@ pub struct Gateway {
 impl Gateway {
     /// Starts `serve` or `demo` on a free port and waits until it listens.
     pub fn start(command: &mut Command) -> Self {
-        let mut child = command.env("STAGEDOOR_LISTEN", "127.0.0.1:0").spawn().unwrap();
+        let mut gateway = Self::spawn(command, "127.0.0.1:0");
+        gateway.line = Line::to(&gateway.listens());
+        gateway
+    }
+
+    /// Starts one at this address, and does not wait.
+    pub fn spawn(command: &mut Command, address: &str) -> Self {
+        let mut child = command.env("STAGEDOOR_LISTEN", address).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let logger = keep_lines(child.stderr.take().unwrap(), log.clone());
         let addresses = listening_lines(child.stdout.take().unwrap());
-        let Ok(base) = addresses.recv_timeout(PATIENCE) else {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("the gateway did not start to listen:\n{}", log.lock().unwrap());
-        };
-        Self { child, line: Line::to(&base), log, logger: Some(logger), addresses }
+        Self { child, line: Line::to(&format!("http://{address}")), log, logger: Some(logger), addresses }
+    }
+
+    /// Waits until it says where it listens.
+    pub fn listens(&self) -> String {
+        match self.addresses.recv_timeout(PATIENCE) {
+            Ok(base) => base,
+            Err(_) => panic!("the gateway did not start to listen:\n{}", self.log()),
+        }
     }
 
     /// An anonymous line to it.
@@ -42,10 +52,24 @@ impl Gateway {
         self.log.lock().unwrap().clone()
     }
 
-    /// Asks it to stop (SIGTERM) and waits for its end; answers how it ended and the whole log.
-    pub fn stop(mut self) -> (ExitStatus, String) {
+    /// Asks it to stop (SIGTERM), and does not wait.
+    pub fn ask_to_stop(&self) {
         signal("TERM", self.child.id());
-        let ended = self.addresses.recv_timeout(PATIENCE);
+    }
+
+    /// Asks it to stop and waits for its end; answers how it ended and the whole log.
+    pub fn stop(self) -> (ExitStatus, String) {
+        self.ask_to_stop();
+        self.ended()
+    }
+
+    /// Waits for its end; answers how it ended and the whole log.
+    pub fn ended(mut self) -> (ExitStatus, String) {
+        // Nobody may have waited for it to listen.
+        let mut ended = self.addresses.recv_timeout(PATIENCE);
+        while ended.is_ok() {
+            ended = self.addresses.recv_timeout(PATIENCE);
+        }
         assert_eq!(ended, Err(mpsc::RecvTimeoutError::Disconnected), "the gateway does not stop");
         let status = self.child.wait().unwrap();
         self.logger.take().unwrap().join().unwrap();

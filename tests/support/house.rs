@@ -27,11 +27,11 @@ pub struct Plan {
 
 impl Plan {
     pub fn embedded() -> Self {
-        Self { setup: Setup::Embedded, settings: Vec::new(), redis: None }
+        Self { setup: Setup::Embedded, settings: at_once(), redis: None }
     }
 
     pub fn shared() -> Self {
-        Self { setup: Setup::Shared, settings: Vec::new(), redis: None }
+        Self { setup: Setup::Shared, settings: at_once(), redis: None }
     }
 
     /// Two gateways on a Redis that nobody else uses, so that it can be broken.
@@ -148,6 +148,22 @@ impl House {
         logs
     }
 
+    /// Starts another gateway at the address of the first one, beside it, and does not wait.
+    pub fn start_beside(&self) -> Gateway {
+        let address = self.a().base().strip_prefix("http://").unwrap();
+        Gateway::spawn(&mut self.command(&["serve"]), address)
+    }
+
+    /// Puts a gateway in the place of the first one, which is answered.
+    pub fn replace(&mut self, gateway: Gateway) -> Gateway {
+        std::mem::replace(&mut self.gateways[0], gateway)
+    }
+
+    /// The first gateway.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateways[0]
+    }
+
     /// Opens the gateways again, at other addresses.
     pub fn reopen(&mut self) {
         self.gateways = open_gateways(self.setup, &self.settings);
@@ -186,6 +202,11 @@ impl Organisation {
     async fn admin(&self, gateway: &Line) -> Admin {
         Admin { line: self.desk(gateway).await.line, who: self.owner.clone() }
     }
+}
+
+/// No balancer looks at the gateways of a test that does not say so: they stop without waiting for one.
+fn at_once() -> Vec<(String, String)> {
+    vec![("STAGEDOOR_STOP_NOTICE_SECONDS".to_owned(), "0".to_owned())]
 }
 
 fn open_gateways(setup: Setup, settings: &[(String, String)]) -> Vec<Gateway> {

@@ -47,6 +47,10 @@ impl Line {
         self.token.as_deref().expect("an anonymous line has no token")
     }
 
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// The address of the gateway, without a slash at the end.
     pub fn base(&self) -> &str {
         &self.base

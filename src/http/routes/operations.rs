@@ -26,7 +26,8 @@ pub async fn healthz() -> &'static str {
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = readiness)]
 pub struct Readiness {
-    /// `ready`, `degraded` (the hot store is away, or the log of changes is behind: slower, and as right as ever) or `unavailable`.
+    /// `ready`, `degraded` (the hot store is away, or the log of changes is behind: slower, and as right as ever), `unavailable`, or
+    /// `stopping` (nobody is to be sent here any more; what comes is still answered).
     status: &'static str,
     /// `ok` or `unavailable`.
     ledger: &'static str,
@@ -37,11 +38,12 @@ pub struct Readiness {
 /// Ready?
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", security(()),
-    responses((status = 200, description = "Done.", body = Readiness), (status = 503, description = "The book does not answer.", body = Readiness))
+    responses((status = 200, description = "Done.", body = Readiness), (status = 503, description = "The book does not answer, or the gateway is about to stop.", body = Readiness))
 )]
 pub async fn readyz(State(house): State<House>) -> (StatusCode, Json<Readiness>) {
     let readiness = standing(&house).await;
-    let status = if readiness.status == "unavailable" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let ready = matches!(readiness.status, "ready" | "degraded");
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness))
 }
 
@@ -51,10 +53,11 @@ async fn standing(house: &House) -> Readiness {
     let degraded = redis == Some(false) || !house.book.log().in_step();
     house.metrics.standing(ledger, redis.unwrap_or(true), degraded);
     Readiness {
-        status: match (ledger, degraded) {
-            (false, _) => "unavailable",
-            (true, true) => "degraded",
-            (true, false) => "ready",
+        status: match (house.leave.is_announced(), ledger, degraded) {
+            (true, ..) => "stopping",
+            (_, false, _) => "unavailable",
+            (_, true, true) => "degraded",
+            (_, true, false) => "ready",
         },
         ledger: if ledger { "ok" } else { "unavailable" },
         hot_store: match redis {
