@@ -21,6 +21,7 @@ mod devices;
 mod door;
 mod evening;
 mod events;
+mod faults;
 mod graceful;
 mod guests;
 mod imports;

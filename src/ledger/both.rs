@@ -110,8 +110,9 @@ macro_rules! on_both {
 macro_rules! ask {
     ($book:expr, $limit:expr, $connection:ident => $work:expr) => {{
         let mut lease = $book.lease().await?;
+        let left = lease.left($limit);
         let $connection = &mut *lease;
-        let done = within($limit, $work).await?;
+        let done = within(left, $work).await?;
         lease.finish();
         Ok(done)
     }};

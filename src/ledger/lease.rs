@@ -5,14 +5,14 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use deadpool::managed::{Manager, Object, Pool, Timeouts};
 use tokio::time::timeout;
 
 use super::error::LedgerError;
-use crate::limits;
+use crate::{clock::Clock, limits};
 
 /// A bounded set of connections.
 pub struct Connections<M: Manager>(Pool<M>);
@@ -33,8 +33,9 @@ impl<M: Manager> Connections<M> {
 
     /// Lends a connection.
     pub async fn lease(&self) -> Result<Lease<M>, LedgerError> {
+        let asked = Clock.mark();
         match timeout(limits::CONNECT, self.0.get()).await {
-            Ok(Ok(object)) => Ok(Lease { object: Some(object), finished: false }),
+            Ok(Ok(object)) => Ok(Lease { object: Some(object), asked, finished: false }),
             Ok(Err(_)) | Err(_) => Err(LedgerError::Unavailable),
         }
     }
@@ -43,10 +44,17 @@ impl<M: Manager> Connections<M> {
 /// A lent connection.
 pub struct Lease<M: Manager> {
     object: Option<Object<M>>,
+    /// When it was asked for.
+    asked: Instant,
     finished: bool,
 }
 
 impl<M: Manager> Lease<M> {
+    /// What is left of this time for the work: whoever waited long for a connection to a book that hangs does not wait as long again.
+    pub fn left(&self, limit: Duration) -> Duration {
+        limit.saturating_sub(Clock.since(self.asked))
+    }
+
     /// The work is finished and its answer was read to the end: the connection may serve others.
     pub fn finish(mut self) {
         self.finished = true;

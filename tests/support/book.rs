@@ -1,5 +1,6 @@
 //! The book itself, read past the gateway: what was written counts, not what was answered.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -22,7 +23,12 @@ impl Book {
 
     /// The book that an embedded gateway keeps in its data directory.
     pub async fn sqlite(data: &Path) -> Self {
-        let options = SqliteConnectOptions::new().filename(sqlite_file(data)).busy_timeout(Duration::from_secs(30));
+        Self::in_file(&sqlite_file(data)).await
+    }
+
+    /// The book in this file.
+    pub async fn in_file(file: &Path) -> Self {
+        let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(30));
         Self::Sqlite(SqlitePoolOptions::new().max_connections(2).connect_with(options).await.unwrap())
     }
 
@@ -34,6 +40,16 @@ impl Book {
             Self::Postgres(pool) => ids.fold(sqlx::query_scalar(query), |query, id| query.bind(id)).fetch_one(pool).await.unwrap(),
             Self::Sqlite(pool) => ids.fold(sqlx::query_scalar(query), |query, id| query.bind(id)).fetch_one(pool).await.unwrap(),
         }
+    }
+
+    /// Ids and a number each, as a query answers them.
+    pub async fn numbers(&self, query: &str) -> HashMap<Uuid, i64> {
+        let query = AssertSqlSafe(query.to_owned());
+        let rows: Vec<(Uuid, i64)> = match self {
+            Self::Postgres(pool) => sqlx::query_as(query).fetch_all(pool).await.unwrap(),
+            Self::Sqlite(pool) => sqlx::query_as(query).fetch_all(pool).await.unwrap(),
+        };
+        rows.into_iter().collect()
     }
 
     /// Movements of an event.
@@ -86,8 +102,10 @@ pub enum Held {
     Sqlite { _transaction: sqlx::Transaction<'static, sqlx::Sqlite> },
 }
 
+/// Where an embedded gateway keeps its book in this data directory.
+///
 /// The file is found by what SQLite writes first into it: its name is the gateway's own affair.
-fn sqlite_file(data: &Path) -> PathBuf {
+pub fn sqlite_file(data: &Path) -> PathBuf {
     let files = std::fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
     let mut books = files.filter(|file| std::fs::read(file).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3\0")));
     books.next().unwrap_or_else(|| panic!("no SQLite file in {}", data.display()))

@@ -1,14 +1,17 @@
-//! A data base per test, on the Postgres that `tests/run` has started.
+//! A data base per test, on the Postgres that `tests/run` has started or on one of the test's own.
+
+use std::net::SocketAddr;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
-use super::new_id;
+use super::{PostgresServer, new_id};
 
-/// A data base on the common Postgres, dropped with the house.
+/// A data base on the common Postgres, dropped with the house, or on one of the house's own.
 pub struct Database {
     name: String,
     pub url: String,
+    on_common_postgres: bool,
 }
 
 impl Database {
@@ -17,7 +20,25 @@ impl Database {
         let name = format!("house_{}", new_id().replace('-', ""));
         on_common_postgres(&format!("create database {name}")).await;
         let (server, _) = common_postgres().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-        Self { url: format!("{server}/{name}"), name }
+        Self { url: format!("{server}/{name}"), name, on_common_postgres: true }
+    }
+
+    /// Makes an empty one on a server of one's own, with which it goes.
+    pub async fn create_on(server: &PostgresServer) -> Self {
+        let name = "house".to_owned();
+        on_postgres(&server.url("postgres"), &format!("create database {name}")).await;
+        Self { url: server.url(&name), name, on_common_postgres: false }
+    }
+
+    /// Host and port of its server.
+    pub fn server(&self) -> String {
+        let (_, server) = self.url.split_once('@').unwrap();
+        server.split_once('/').unwrap().0.to_owned()
+    }
+
+    /// Its address by another way to the same server.
+    pub fn url_by_way_of(&self, way: SocketAddr) -> String {
+        self.url.replace(&self.server(), &way.to_string())
     }
 
     /// Cuts every connection to this data base and lets nobody in: for its gateways, Postgres is gone.
@@ -36,6 +57,9 @@ impl Database {
 impl Drop for Database {
     /// On a thread of its own: a drop cannot wait, and whoever drops it stands inside a runtime already.
     fn drop(&mut self) {
+        if !self.on_common_postgres {
+            return;
+        }
         let statement = format!("drop database {} with (force)", self.name);
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -50,7 +74,11 @@ fn common_postgres() -> String {
 }
 
 async fn on_common_postgres(statement: &str) {
-    let mut connection = PgConnection::connect(&common_postgres()).await.unwrap();
+    on_postgres(&common_postgres(), statement).await;
+}
+
+async fn on_postgres(server: &str, statement: &str) {
+    let mut connection = PgConnection::connect(server).await.unwrap();
     sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 use super::database::Database;
-use super::{Admin, Book, Desk, Finished, Gateway, Line, Member, RedisServer, new_id, stagedoor};
+use super::{Admin, Book, Desk, Finished, Gateway, Line, Member, PostgresServer, Proxy, RedisServer, new_id, stagedoor};
 
 /// The two set-ups that every law holds on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,20 +23,32 @@ pub struct Plan {
     setup: Setup,
     settings: Vec<(String, String)>,
     redis: Option<RedisServer>,
+    postgres: Option<PostgresServer>,
+    by_proxy: bool,
 }
 
 impl Plan {
     pub fn embedded() -> Self {
-        Self { setup: Setup::Embedded, settings: at_once(), redis: None }
+        Self { setup: Setup::Embedded, settings: at_once(), redis: None, postgres: None, by_proxy: false }
     }
 
     pub fn shared() -> Self {
-        Self { setup: Setup::Shared, settings: at_once(), redis: None }
+        Self { setup: Setup::Shared, ..Self::embedded() }
     }
 
     /// Two gateways on a Redis that nobody else uses, so that it can be broken.
     pub fn shared_with_own_redis() -> Self {
         Self { redis: Some(RedisServer::start()), ..Self::shared() }
+    }
+
+    /// Two gateways on a Postgres that nobody else uses, so that it can be broken.
+    pub fn shared_on(postgres: PostgresServer) -> Self {
+        Self { postgres: Some(postgres), ..Self::shared() }
+    }
+
+    /// Two gateways that reach Postgres on a way that can be broken.
+    pub fn shared_by_proxy() -> Self {
+        Self { by_proxy: true, ..Self::shared() }
     }
 
     /// Sets a `STAGEDOOR_…` setting of every gateway.
@@ -50,23 +62,30 @@ impl Plan {
         let data = TempDir::new().unwrap();
         let mut settings = self.settings;
         settings.push(("STAGEDOOR_DATA_DIR".to_owned(), data.path().display().to_string()));
-        let database = match self.setup {
-            Setup::Embedded => None,
-            Setup::Shared => Some(Database::create().await),
+        let database = match (self.setup, &self.postgres) {
+            (Setup::Embedded, _) => None,
+            (Setup::Shared, None) => Some(Database::create().await),
+            (Setup::Shared, Some(postgres)) => Some(Database::create_on(postgres).await),
+        };
+        let proxy = match &database {
+            Some(database) if self.by_proxy => Some(Proxy::to(database.server()).await),
+            _ => None,
         };
         if let Some(database) = &database {
-            settings.push(("STAGEDOOR_DATABASE_URL".to_owned(), database.url.clone()));
+            let url = proxy.as_ref().map_or_else(|| database.url.clone(), |proxy| database.url_by_way_of(proxy.address()));
+            settings.push(("STAGEDOOR_DATABASE_URL".to_owned(), url));
             let redis = self.redis.as_ref().map_or_else(redis_of_all_tests, RedisServer::url);
             settings.push(("STAGEDOOR_REDIS_URL".to_owned(), redis));
         }
-        let organisation = Organisation::create(&settings);
+        let organisation = Organisation::create(settings.clone()).await;
         let gateways = open_gateways(self.setup, &settings);
         let book = match &database {
             Some(database) => Book::postgres(&database.url).await,
             None => Book::sqlite(data.path()).await,
         };
         let admin = organisation.admin(gateways[0].line()).await;
-        House { setup: self.setup, admin, redis: self.redis, gateways, book, organisation, settings, database, data }
+        let (redis, postgres) = (self.redis, self.postgres);
+        House { setup: self.setup, admin, redis, gateways, book, organisation, settings, database, proxy, postgres, data }
     }
 }
 
@@ -82,6 +101,8 @@ pub struct House {
     redis: Option<RedisServer>,
     settings: Vec<(String, String)>,
     database: Option<Database>,
+    proxy: Option<Proxy>,
+    postgres: Option<PostgresServer>,
     data: TempDir,
 }
 
@@ -104,6 +125,21 @@ impl House {
     /// The Redis of a house with its own.
     pub fn redis(&mut self) -> &mut RedisServer {
         self.redis.as_mut().expect("this house shares its Redis")
+    }
+
+    /// The Postgres of a house with its own.
+    pub fn postgres(&mut self) -> &mut PostgresServer {
+        self.postgres.as_mut().expect("this house shares its Postgres")
+    }
+
+    /// Where the Postgres of a house with its own keeps its data.
+    pub fn postgres_data(&self) -> String {
+        self.postgres.as_ref().expect("this house shares its Postgres").data().display().to_string()
+    }
+
+    /// The way to Postgres of a house that has one.
+    pub fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("this house goes straight to Postgres")
     }
 
     /// The data base of a shared house.
@@ -133,8 +169,31 @@ impl House {
 
     /// Another organisation on the same book, and its administrator.
     pub async fn another_organisation(&mut self) -> Admin {
-        let organisation = self.with_commands(|house| Organisation::create(&house.settings));
+        let organisation = self.with_commands(|house| Organisation::make(&house.settings));
         organisation.admin(self.a()).await
+    }
+
+    /// Kills one gateway at once, and opens another in its place, at another address. With these settings more, if any.
+    pub fn open_anew(&mut self, number: usize, more: &[(&str, &str)]) {
+        self.gateways[number].kill();
+        let mut command = with_settings(&["serve"], &self.settings);
+        command.envs(more.iter().copied());
+        self.gateways[number] = Gateway::start(&mut command);
+    }
+
+    /// Kills one gateway at once.
+    pub fn kill(&mut self, number: usize) {
+        self.gateways[number].kill();
+    }
+
+    /// Waits until one gateway has ended by itself.
+    pub fn ended(&mut self, number: usize) {
+        self.gateways[number].has_died();
+    }
+
+    /// The gateways.
+    pub fn gateways(&self) -> &[Gateway] {
+        &self.gateways
     }
 
     /// Stops all gateways as an operator does, and answers what they have logged from first to last.
@@ -179,7 +238,12 @@ pub struct Organisation {
 }
 
 impl Organisation {
-    fn create(settings: &[(String, String)]) -> Self {
+    /// By a command that is waited for on a thread of its own: a proxy between it and the book has to go on meanwhile.
+    async fn create(settings: Vec<(String, String)>) -> Self {
+        tokio::task::spawn_blocking(move || Self::make(&settings)).await.unwrap()
+    }
+
+    fn make(settings: &[(String, String)]) -> Self {
         let number = &new_id()[..8];
         let (slug, username) = (format!("house-{number}"), format!("ada-{number}"));
         let password = format!("first password of {slug}");

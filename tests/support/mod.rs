@@ -4,11 +4,14 @@
 //! Nothing is mocked, nothing sleeps, and every test has a book of its own.
 
 mod actors;
+mod auditor;
 mod book;
 mod command;
 mod database;
 mod gateway;
 mod house;
+mod postgres;
+mod proxy;
 mod raw;
 mod redis;
 mod show;
@@ -16,10 +19,13 @@ mod stream;
 mod wire;
 
 pub use actors::{Admin, Desk, Device, Member, Phone, Till, hold_of, new_event, sale_of, scan_of, words};
-pub use book::{Book, Held};
+pub use auditor::{Auditor, book_against_itself};
+pub use book::{Book, Held, sqlite_file};
 pub use command::{Finished, stagedoor};
-pub use gateway::Gateway;
+pub use gateway::{Gateway, signal};
 pub use house::{House, Plan, Setup};
+pub use postgres::PostgresServer;
+pub use proxy::{Fate, Proxy};
 pub use raw::{Raw, RawAnswer, request};
 pub use redis::RedisServer;
 pub use show::{Event, TicketType, basket, card, cash};
@@ -30,6 +36,9 @@ use std::time::{Duration, Instant};
 
 /// Past this, whatever is awaited is taken for hung. Generous, for a machine that compiles something else meanwhile.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// "Within a second", as somebody outside measures it: a second, and what a machine that does much else takes for the asking.
+pub const A_SECOND: Duration = Duration::from_millis(1_250);
 
 /// Makes two tests of one story: on SQLite alone, and on Postgres and Redis with two gateways.
 ///

@@ -117,6 +117,14 @@ impl Answer {
         Self { status, headers, text, what }
     }
 
+    /// Sends the request and reads the answer to its end; none if the way to the gateway breaks before that.
+    pub async fn if_any(request: RequestBuilder) -> Option<Self> {
+        let response = request.send().await.ok()?;
+        let (status, headers, what) = (response.status().as_u16(), response.headers().clone(), response.url().path().to_owned());
+        let text = response.text().await.ok()?;
+        Some(Self { status, headers, text, what })
+    }
+
     /// Sends the request and reads the head of the answer: for an answer that has no end.
     pub async fn begun(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();

@@ -28,7 +28,7 @@ impl Postgres {
             .bind(Json(&change.images))
             .bind(Json(change.altered()))
             .bind(change.at);
-        let number = within(limits::LEDGER_CALL, statement.fetch_one(&mut *lease)).await?;
+        let number = within(lease.left(limits::LEDGER_CALL), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok(number)
     }
@@ -43,7 +43,7 @@ impl Postgres {
             .bind(ending.device)
             .bind(ending.keep)
             .bind(ending.at);
-        let (Json(ended), number) = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
+        let (Json(ended), number) = within(lease.left(limits::LEDGER_BULK), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok((ended, number))
     }
@@ -57,7 +57,7 @@ impl Postgres {
             .bind(Json(rotation.forget))
             .bind(rotation.forget_old)
             .bind(rotation.at);
-        let number = within(limits::LEDGER_CALL, statement.fetch_one(&mut *lease)).await?;
+        let number = within(lease.left(limits::LEDGER_CALL), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok(number)
     }
@@ -76,7 +76,8 @@ impl Postgres {
         .bind(Json(&chunk.tickets))
         .bind(chunk.at)
         .bind(Json(&chunk.entries));
-        let (created, differing, carried): (i64, Vec<String>, i64) = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
+        let (created, differing, carried): (i64, Vec<String>, i64) =
+            within(lease.left(limits::LEDGER_BULK), statement.fetch_one(&mut *lease)).await?;
         let mut count = UploadCount { created, carried, ..UploadCount::default() };
         if !differing.is_empty() {
             let differing: HashSet<&str> = differing.iter().map(String::as_str).collect();
@@ -87,7 +88,7 @@ impl Postgres {
                 .bind(Json(&chunk.guards))
                 .bind(Json(tickets))
                 .bind(chunk.at);
-            let (more, updated, seq): (i64, i64, i64) = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
+            let (more, updated, seq): (i64, i64, i64) = within(lease.left(limits::LEDGER_BULK), statement.fetch_one(&mut *lease)).await?;
             count = UploadCount { created: created + more, updated, seq, carried };
         }
         lease.finish();
@@ -103,7 +104,7 @@ impl Postgres {
             .bind(Json(&chunk.guards))
             .bind(Json(&chunk.visits))
             .bind(chunk.at);
-        let written: i64 = within(limits::LEDGER_BULK, statement.fetch_one(&mut *lease)).await?;
+        let written: i64 = within(lease.left(limits::LEDGER_BULK), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok(written.unsigned_abs())
     }
@@ -117,7 +118,7 @@ impl Postgres {
                     (select a.id from admissions a where a.ticket_id = t.id and a.seq = 1) as first
              from tickets t where t.event_id = $1 and t.code = any($2)",
         );
-        let found = within(limits::LEDGER_BULK, statement.bind(event).bind(codes).fetch_all(&mut *lease)).await?;
+        let found = within(lease.left(limits::LEDGER_BULK), statement.bind(event).bind(codes).fetch_all(&mut *lease)).await?;
         lease.finish();
         Ok(found)
     }
@@ -125,7 +126,7 @@ impl Postgres {
     /// Writes a note.
     pub async fn note(&self, note: Note<'_>) -> Result<(), LedgerError> {
         let mut lease = self.lease().await?;
-        within(limits::LEDGER_BULK, Self::note_on(&mut lease, note)).await?;
+        within(lease.left(limits::LEDGER_BULK), Self::note_on(&mut lease, note)).await?;
         lease.finish();
         Ok(())
     }

@@ -32,7 +32,7 @@ impl Postgres {
             .bind(change.event())
             .bind(limits::GUEST_LISTS)
             .bind(limits::GUESTS);
-        within(limits::LEDGER_BULK, statement.execute(&mut *lease)).await?;
+        within(lease.left(limits::LEDGER_BULK), statement.execute(&mut *lease)).await?;
         lease.finish();
         Ok(())
     }
@@ -67,7 +67,7 @@ impl Postgres {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let mut lease = self.lease().await?;
         let statement = query_as(guests!("where g.organisation_id = $1 and g.id = any($2)")).bind(organisation).bind(ids);
-        let found = within(limits::LEDGER_BULK, statement.fetch_all(&mut *lease)).await?;
+        let found = within(lease.left(limits::LEDGER_BULK), statement.fetch_all(&mut *lease)).await?;
         lease.finish();
         Ok(found)
     }

@@ -44,7 +44,7 @@ impl Postgres {
         let mut lease = self.lease().await?;
         let statement =
             query_scalar("select release_hold($1, $2, $3, $4)").bind(organisation).bind(at).bind(Json(ground.guards())).bind(hold);
-        let released = within(limits::LEDGER_CALL, statement.fetch_one(&mut *lease)).await?;
+        let released = within(lease.left(limits::LEDGER_CALL), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok(released)
     }

@@ -39,7 +39,7 @@ impl Postgres {
             .bind(Json(entry.ground.guards()))
             .bind(Json(void));
         let (outcome, inside, number): (String, Option<TicketId>, i64) =
-            within(limits::LEDGER_CALL, statement.fetch_one(&mut *lease)).await?;
+            within(lease.left(limits::LEDGER_CALL), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         let outcome = match (outcome.as_str(), inside) {
             ("recorded", _) => VoidOutcome::Recorded { recorded_at: at },

@@ -1,0 +1,5 @@
+//! What survives a bad night: stores and gateways that are killed, hang, fill up and lose answers, while people go on working.
+
+mod night;
+mod postgres;
+mod unknown;
