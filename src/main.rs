@@ -127,6 +127,8 @@ struct CreateOrganisation {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // Only a test build has points to die at.
+    let _points = fail::has_failpoints().then(fail::FailScenario::setup);
     let arguments = Arguments::parse();
     match run(arguments.command).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,6 +11,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use fail::fail_point;
 use futures::FutureExt;
 use ipnet::IpNet;
 use tokio::sync::Semaphore;
@@ -80,6 +81,7 @@ async fn work(desk: Desk, mut request: Request, next: Next) -> Response {
             })
         }
     };
+    fail_point!("before-answer", |_| std::process::abort());
     let rooms = response.extensions_mut().remove::<Rooms>();
     let code = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => {

@@ -6,6 +6,7 @@
 use std::{collections::VecDeque, hash::Hash, sync::Arc};
 
 use dashmap::DashMap;
+use fail::fail_point;
 use futures::future::BoxFuture;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -113,7 +114,10 @@ where
             continue;
         }
         let jobs = Arc::new(jobs);
-        match (lanes.write)(key, Arc::clone(&jobs)).await {
+        fail_point!("before-commit", |_| std::process::abort());
+        let done = (lanes.write)(key, Arc::clone(&jobs)).await;
+        fail_point!("after-commit", |_| std::process::abort());
+        match done {
             // One of them cannot be written, and it is not the others' fault: each by itself.
             Err(LedgerError::Broken) if jobs.len() > 1 => {
                 for (job, reply) in jobs.iter().zip(replies) {

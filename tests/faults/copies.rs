@@ -1,0 +1,83 @@
+//! The file of the embedded book, copied at random moments under load: every copy opens, is sound, and has all that was answered before.
+//!
+//! Three ways to copy it. Nothing is written meanwhile, as in a snapshot of the disk: the file and the log beside it (`-wal`). The process
+//! was killed a moment ago: the same two. The gateway goes on: `VACUUM INTO`, as `sqlite3 book '.backup copy'` does it too.
+
+use std::collections::HashSet;
+use std::fs::copy;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::night::Night;
+use crate::support::{Book, Plan, book_against_itself, signal, sqlite_file};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_the_embedded_book_is_sound() {
+    copied(6).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long"]
+async fn hundreds_of_copies_of_the_embedded_book_are_sound() {
+    copied(300).await;
+}
+
+async fn copied(times: usize) {
+    let mut night = Night::begin(Plan::embedded()).await;
+    let crew = night.crew(8);
+    for round in 0..times {
+        crew.settles(rand::random_range(1..40)).await;
+        sleep(Duration::from_micros(rand::random_range(0..5_000))).await;
+        let folder = TempDir::new().unwrap();
+        let (book, target) = (sqlite_file(night.house.data()), folder.path().join("copy"));
+        let answered = night.auditor.said_yes();
+        match round % 3 {
+            0 => {
+                let process = night.house.gateways()[0].process();
+                signal("STOP", process);
+                both_files(&book, &target);
+                signal("CONT", process);
+            }
+            1 => night.house.book.execute(&format!("vacuum into '{}'", target.display())).await.unwrap(),
+            _ => {
+                night.house.kill(0);
+                both_files(&book, &target);
+                night.house.open_anew(0, &[]);
+                night.gateways_are_elsewhere();
+            }
+        }
+        is_sound(&target, &answered).await;
+    }
+    night.is_over(crew).await;
+}
+
+/// The book and the log beside it.
+fn both_files(book: &Path, target: &Path) {
+    copy(book, target).unwrap();
+    if log_of(book).exists() {
+        copy(log_of(book), log_of(target)).unwrap();
+    }
+}
+
+fn log_of(book: &Path) -> PathBuf {
+    let mut name = book.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+async fn is_sound(copy: &Path, answered: &HashSet<Uuid>) {
+    let book = Book::in_file(copy).await;
+    for check in ["pragma_integrity_check where integrity_check <> 'ok'", "pragma_foreign_key_check"] {
+        assert_eq!(book.count(&format!("select count(*) from {check}"), &[]).await, 0, "{check}");
+    }
+    let findings = book_against_itself(&book).await;
+    assert!(findings.is_empty(), "{findings:?}");
+    let written = book.numbers("select id, 1 from admissions union all select id, 1 from sales").await;
+    let lost = answered.iter().filter(|id| !written.contains_key(*id)).count();
+    assert_eq!(lost, 0, "answered before the copy, and not in it");
+    book.close().await;
+}
