@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench;
 use crate::run::record::Call;
 use crate::world;
 
@@ -26,6 +27,11 @@ pub enum Command {
     /// One of the scenarios.
     #[command(flatten)]
     Play(Play),
+    /// Measures the gateway beside what it cannot be faster than; starts Postgres, Redis and gateways of its own.
+    Bench(bench::Options),
+    /// The bare handler that the bench compares with.
+    #[command(hide = true)]
+    Bare(bench::bare::Sizes),
 }
 
 /// The scenarios.

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unused_imports)]
 
+mod bench;
 mod cli;
 mod evening;
 mod report;
@@ -24,6 +25,8 @@ async fn main() -> ExitCode {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let ended = match cli.command {
         cli::Command::Play(play) => evening::play(play).await,
+        cli::Command::Bench(options) => bench::bench(&options).await,
+        cli::Command::Bare(sizes) => bench::bare::serve(sizes).await.map(|()| true),
     };
     match ended {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,0 +1,112 @@
+//! Whether a large book is slower than a small one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::door::{Filled, add_tickets, follow};
+use super::fill::Book;
+use super::house::{House, Setup, Stores};
+use super::load::Codes;
+use super::verdict::{Better, Line};
+use super::{Options, Row, open};
+use crate::world::Wishes;
+
+/// How large a book is.
+#[derive(Clone, Copy)]
+struct Size {
+    tickets: u64,
+    sessions: u64,
+    events: u64,
+}
+
+const SMALL: Size = Size { tickets: 10_000, sessions: 100, events: 2 };
+const LARGE: Size = Size { tickets: 1_000_000, sessions: 10_000, events: 200 };
+const FULL: Size = Size { tickets: 10_000_000, sessions: 100_000, events: 2_000 };
+/// Phones that scan.
+const PHONES: usize = 20;
+/// Scans a second: few enough that nobody waits for anybody.
+const RATE: f64 = 200.0;
+
+/// The row growth.
+pub async fn measure(options: &Options, stores: &Stores, program: &Path) -> anyhow::Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    if !options.wants(Row::Growth) {
+        return Ok(lines);
+    }
+    let large = if options.full { FULL } else { LARGE };
+    for setup in [Setup::Shared, Setup::Embedded] {
+        let small = house(stores, program, setup, "small", SMALL).await?;
+        let big = house(stores, program, setup, "large", large).await?;
+        lines.push(compare(options, setup, &small, &big, large).await?);
+    }
+    Ok(lines)
+}
+
+async fn compare(options: &Options, setup: Setup, small: &Filled, big: &Filled, large: Size) -> anyhow::Result<Line> {
+    let (mut figures, mut reference) = (Vec::new(), Vec::new());
+    for round in 1..=options.rounds {
+        let one = median_scan(small, options).await?;
+        let other = median_scan(big, options).await?;
+        eprintln!("growth, {}, round {round}: small {one:.3} ms  large {other:.3} ms", setup.name());
+        reference.push(one);
+        figures.push(other);
+    }
+    Ok(Line {
+        what: format!("median scan at {} tickets, {} sessions, {} events, {}", large.tickets, large.sessions, large.events, setup.name()),
+        unit: "ms",
+        figures,
+        against: Some((format!("{} / {} / {}", SMALL.tickets, SMALL.sessions, SMALL.events), reference)),
+        better: Better::Less,
+        reach: 1.25,
+        aim: 1.05,
+    })
+}
+
+async fn median_scan(filled: &Filled, options: &Options) -> anyhow::Result<f64> {
+    let some = open::scans(filled, PHONES, RATE, 0.0, options.length()).await?;
+    Ok(Duration::from_micros(some.value_at_quantile(0.5)).as_secs_f64() * 1000.0)
+}
+
+async fn house(stores: &Stores, program: &Path, setup: Setup, name: &str, size: Size) -> anyhow::Result<Filled> {
+    eprintln!("filling a book with {} tickets, {} sessions, {} events: {}", size.tickets, size.sessions, size.events, setup.name());
+    let mut house = House::build(stores, program, setup, name).await?;
+    house.open().await?;
+    let mut world = house.world(Wishes { phones: PHONES, tickets: 1, types: 1, own: true, ..Wishes::default() }).await?;
+    house.close();
+    let book = Book::open(&house.database).await?;
+    let each = size.tickets / size.events;
+    add_tickets(&book, world.event.id, each).await?;
+    let session = world.phones.first().map(|phone| (phone.session, phone.device)).unwrap_or_default();
+    add_sessions(&book, session, size.sessions).await?;
+    add_events(&book, world.event.id, size.events - 1, each).await?;
+    book.analyse().await?;
+    book.close().await;
+    house.open().await?;
+    follow(&house, &mut world).await?;
+    let filled = Filled { house, world, codes: Codes::new(0..each) };
+    open::scans(&filled, PHONES, 50.0, 0.0, Duration::from_secs(1)).await?;
+    filled.house.settle().await?;
+    Ok(filled)
+}
+
+/// Copies of a session, each on a device of its own.
+pub async fn add_sessions(book: &Book, (session, device): (Uuid, Uuid), count: u64) -> anyhow::Result<()> {
+    let one = |id| format!("t.id = {}", book.id(id));
+    let device_differs = [("id", book.nth_id(2)), ("enrolment_hash", "null".to_owned())];
+    book.multiply("devices", &one(device), 0..count, &device_differs).await?;
+    book.multiply("sessions", &one(session), 0..count, &[("id", book.nth_id(3)), ("device_id", book.nth_id(2))]).await
+}
+
+/// Copies of an event with all its types, each with tickets.
+async fn add_events(book: &Book, event: Uuid, count: u64, each: u64) -> anyhow::Result<()> {
+    book.multiply("events", &format!("t.id = {}", book.id(event)), 0..count, &[("id", book.nth_id(4))]).await?;
+    let of_first = format!("t.event_id = {} and t.name = 'Advance'", book.id(event));
+    book.multiply("ticket_types", &of_first, 0..count, &[("id", book.nth_id(5)), ("event_id", book.nth_id(4))]).await?;
+    // The nth ticket is of the event that its number, divided, names.
+    let event_of = |kind| book.nth_id(kind).replace("(n)", &format!("(n / {each})")).replace(", n)", &format!(", n / {each})"));
+    let first = format!("t.event_id = {} and t.status = 'valid' and t.code like 'lt-%'", book.id(event));
+    let differs = [("id", book.nth_id(6)), ("code", book.nth_code("other-")), ("event_id", event_of(4)), ("ticket_type_id", event_of(5))];
+    book.multiply("tickets", &first, 0..count * each, &differs).await
+}

@@ -1,0 +1,200 @@
+//! A closed loop for the ceiling, made as cheap as it can be: the generator works on the cores that it measures.
+//!
+//! A thread with a runtime of its own has all connections. The request's bytes stand ready; its id and its code are written
+//! into them in place, and of the answer only what has to be known is looked at.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+
+use crate::run::record::{Latencies, latencies, put};
+use crate::wire::{Connection, Form, Target};
+
+/// What is sent.
+#[derive(Clone)]
+pub struct Load {
+    /// Where to.
+    pub target: Target,
+    /// On which path.
+    pub path: &'static str,
+    /// By whom; connections take turns.
+    pub tokens: Vec<String>,
+    /// Connections.
+    pub connections: usize,
+    /// The bodies, with marks where something is written in: `{id}` for a fresh id, `{code}` for the next code. Connections take turns.
+    pub bodies: Vec<String>,
+    /// The codes, as many as there are; every connection takes the next one.
+    pub codes: Codes,
+    /// What has to stand in an answer.
+    pub wanted: Wanted,
+}
+
+/// Codes that are numbered.
+#[derive(Clone)]
+pub struct Codes {
+    /// The first one's number.
+    pub first: u64,
+    /// How many there are.
+    pub count: u64,
+    /// How many were taken.
+    pub taken: Arc<AtomicU64>,
+}
+
+/// What has to stand in an answer.
+#[derive(Clone, Copy)]
+pub struct Wanted {
+    /// Its status.
+    pub status: u16,
+    /// Something in its body; empty for nothing.
+    pub words: &'static str,
+}
+
+/// A prime that divides no count of tickets in use here: numbers times it, modulo the count, are all numbers, out of order.
+const STRIDE: u64 = 982_451_653;
+/// Digits of a code's number.
+pub const DIGITS: usize = 8;
+
+impl Codes {
+    /// These, none taken.
+    pub fn new(numbers: std::ops::Range<u64>) -> Self {
+        Self { first: numbers.start, count: numbers.end.saturating_sub(numbers.start).max(1), taken: Arc::default() }
+    }
+
+    /// The next one; people do not come in the order in which they bought. Starts again when all were taken.
+    pub fn next(&self) -> u64 {
+        let number = self.taken.fetch_add(1, Ordering::Relaxed);
+        self.first + (number % self.count) * (STRIDE % self.count) % self.count
+    }
+}
+
+/// What was measured.
+pub struct Measured {
+    /// Good answers a second.
+    pub rate: f64,
+    /// Latencies of all.
+    pub latencies: Latencies,
+    /// Good answers, from the first to the last.
+    pub answers: u64,
+}
+
+/// Sends for so long, after a warm-up that is not counted.
+pub async fn closed(load: &Load, warm_up: Duration, length: Duration) -> anyhow::Result<Measured> {
+    let load = load.clone();
+    tokio::task::spawn_blocking(move || on_threads(&load, warm_up, length)).await?
+}
+
+/// One thread with all connections: it has its hands full with what two cores serve beside it.
+fn on_threads(load: &Load, warm_up: Duration, length: Duration) -> anyhow::Result<Measured> {
+    let watch = Arc::new(Watch::default());
+    let (theirs, load) = (Arc::clone(&watch), load.clone());
+    let hand = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(tokio::task::LocalSet::new().run_until(all(load, theirs)))
+    });
+    std::thread::sleep(warm_up);
+    let begun = Instant::now();
+    watch.counting.store(true, Ordering::Relaxed);
+    std::thread::sleep(length);
+    watch.counting.store(false, Ordering::Relaxed);
+    let took = begun.elapsed();
+    watch.over.store(true, Ordering::Relaxed);
+    let Ok(back) = hand.join() else { bail!("the generator's thread has failed") };
+    let (latencies, answers) = back?;
+    let rate = f64::from(u32::try_from(latencies.len())?) / took.as_secs_f64();
+    Ok(Measured { rate, latencies, answers })
+}
+
+#[derive(Default)]
+struct Watch {
+    counting: AtomicBool,
+    over: AtomicBool,
+}
+
+async fn all(load: Load, watch: Arc<Watch>) -> anyhow::Result<(Latencies, u64)> {
+    let mut set = tokio::task::JoinSet::new();
+    for place in 0..load.connections {
+        set.spawn_local(one(load.clone(), Arc::clone(&watch), place));
+    }
+    let mut all = latencies();
+    let mut answers = 0;
+    while let Some(back) = set.join_next().await {
+        let (some, count) = back??;
+        all.add(&some)?;
+        answers += count;
+    }
+    Ok((all, answers))
+}
+
+async fn one(load: Load, watch: Arc<Watch>, place: usize) -> anyhow::Result<(Latencies, u64)> {
+    let token = load.tokens.get(place % load.tokens.len().max(1)).context("no session")?;
+    let mut connection = Connection::open(&load.target).await.context("the generator cannot connect")?;
+    let body = load.bodies.get(place % load.bodies.len().max(1)).context("no body")?;
+    let mut request = Request::new(&load, body, token);
+    let mut random = SmallRng::seed_from_u64(rand::random());
+    let mut latencies = latencies();
+    let mut answers = 0;
+    while !watch.over.load(Ordering::Relaxed) {
+        request.fill(&load.codes, &mut random);
+        let begun = Instant::now();
+        let reply = connection.call(&request.bytes).await.context("a connection broke")?;
+        if reply.status != load.wanted.status || !holds(reply.body, load.wanted.words) {
+            bail!("{} answered {}: {}", load.path, reply.status, String::from_utf8_lossy(reply.body));
+        }
+        answers += 1;
+        if watch.counting.load(Ordering::Relaxed) {
+            put(&mut latencies, begun.elapsed());
+        }
+    }
+    Ok((latencies, answers))
+}
+
+fn holds(body: &[u8], words: &str) -> bool {
+    words.is_empty() || body.windows(words.len()).take(128).any(|window| window == words.as_bytes())
+}
+
+/// A request whose id and code are written in place.
+struct Request {
+    bytes: Vec<u8>,
+    id: Option<usize>,
+    code: Option<usize>,
+}
+
+impl Request {
+    fn new(load: &Load, form: &str, token: &str) -> Self {
+        let id = "00000000-0000-4000-8000-000000000000";
+        let body = form.replace("{id}", id).replace("{code}", &"0".repeat(DIGITS));
+        let mut bytes = Vec::new();
+        Form::post(&load.target, load.path, Some(token)).fill(&mut bytes, body.as_bytes());
+        let head = bytes.len() - body.len();
+        let at = form.find("{id}");
+        // The mark of the code stands behind the id, which is longer than its mark.
+        let code = form.find("{code}").map(|place| place + at.filter(|at| *at < place).map_or(0, |_| id.len() - "{id}".len()));
+        Self { bytes, id: at.map(|at| head + at), code: code.map(|at| head + at) }
+    }
+
+    fn fill(&mut self, codes: &Codes, random: &mut SmallRng) {
+        if let Some(at) = self.id {
+            // A version 4 UUID keeps its marks at 14 and 19; the rest is drawn.
+            let drawn = format!("{:016x}{:016x}", random.next_u64(), random.next_u64());
+            let digits = drawn.bytes();
+            let places = (0..36).filter(|place| !matches!(place, 8 | 13 | 14 | 18 | 19 | 23));
+            for (place, digit) in places.zip(digits) {
+                if let Some(byte) = self.bytes.get_mut(at + place) {
+                    *byte = digit;
+                }
+            }
+        }
+        if let Some(at) = self.code {
+            let mut number = codes.next();
+            for place in (0..DIGITS).rev() {
+                if let Some(byte) = self.bytes.get_mut(at + place) {
+                    *byte = b'0' + u8::try_from(number % 10).unwrap_or_default();
+                }
+                number /= 10;
+            }
+        }
+    }
+}
