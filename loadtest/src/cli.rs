@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::bench;
+use crate::run::pace::Shape;
 use crate::run::record::Call;
 use crate::world;
 
@@ -37,8 +38,22 @@ pub enum Command {
 /// The scenarios.
 #[derive(Subcommand)]
 pub enum Play {
+    /// Everybody signs in, then people come: few at first, a peak, some late.
+    DoorsOpen(Options),
     /// Scans at a constant rate, on tickets that come for the first time, come again, are void or unknown.
     Steady(Options),
+    /// Sales and scans mixed, until the first types are sold out.
+    BoxOffice(Options),
+    /// The same ticket at every door in the same instant.
+    OneTicketManyDoors(Options),
+    /// Many sign in while scans go on.
+    SignInStorm(Options),
+    /// Pins, roles, permissions, sessions and devices change under load.
+    Revocation(Options),
+    /// Forged and stale tokens, wrong bodies, the wrong device.
+    BadCallers(Options),
+    /// Answers get lost, and every request is sent one to three times.
+    Retries(Options),
 }
 
 /// What every scenario takes.
@@ -66,6 +81,9 @@ pub struct Options {
     /// Requests a second; at the peak, where there is one.
     #[arg(long, value_name = "PER_SECOND")]
     pub rate: Option<f64>,
+    /// Sign-ins a second, where there are any.
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 15.0)]
+    pub sign_ins: f64,
     /// For how many seconds.
     #[arg(long, value_name = "SECONDS")]
     pub seconds: Option<f64>,
@@ -155,6 +173,11 @@ impl Options {
         let usual = PathBuf::from("stagedoor-data/demo.json");
         let demo = self.demo.clone().or_else(|| (admin.is_none() && usual.exists()).then_some(usual));
         Ok(world::Source { targets: self.target.clone(), demo, admin })
+    }
+
+    /// When people sign in.
+    pub fn sign_in_shape(&self, length: Duration) -> Shape {
+        Shape::Constant { rate: self.sign_ins, length }
     }
 
     /// For how long, unless the scenario's usual.

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::cli::{Options, Play};
-use crate::report::{self, Progress};
+use crate::judge::judge;
+use crate::report::{self, Progress, Report};
 use crate::run::record::{Recorder, Tally};
 use crate::run::{self, Device, Evidence, Loop, Stage};
-use crate::scenario::{Phase, Scenario};
+use crate::scenario::{Phase, Scenario, revocation};
 use crate::world::World;
 
 /// Time between two looks at what came back.
@@ -29,18 +30,23 @@ pub async fn play(play: Play) -> anyhow::Result<bool> {
         world.tickets.len(),
         opened.elapsed().as_secs_f64()
     ));
-    let (tally, evidence, took) = perform(&scenario, &options, &mut world, &progress).await?;
-    let _ = evidence;
-    println!("{}", report::table(&tally, took));
-    Ok(true)
+    let (tally, evidence, took) = perform(scenario, &options, &mut world, &progress).await?;
+    progress.say("comparing every answer with the book");
+    let judgement = judge(&options, &mut world, &evidence, &tally).await?;
+    let clean = judgement.clean();
+    let report = Report { scenario: scenario.name(), options: &options, world: &world, tally: &tally, took, judgement: &judgement };
+    report.print();
+    report::write(&report)?;
+    Ok(clean)
 }
 
 async fn perform(
-    scenario: &Scenario,
+    scenario: Scenario,
     options: &Options,
     world: &mut World,
     progress: &Progress,
 ) -> anyhow::Result<(Tally, Evidence, Duration)> {
+    let phases = scenario.phases(options, world).await?;
     let stage = Arc::new(Stage {
         begun: Instant::now(),
         event: world.event.clone(),
@@ -52,13 +58,25 @@ async fn perform(
     let mut devices: Vec<Device> = stations.enumerate().map(|(place, station)| Device::new(place, station)).collect();
     let how = if options.closed { Loop::Closed } else { Loop::Open };
     let mut tally = Tally::new(LOOK);
-    for phase in scenario.phases(options, world) {
-        devices = watched(&stage, devices, phase, how, &mut tally, progress).await?;
-    }
+    let changes = async {
+        match scenario {
+            Scenario::Revocation => revocation::change(options, &stage, world).await,
+            _ => Ok(Evidence::default()),
+        }
+    };
+    let doors = async {
+        for phase in phases {
+            devices = watched(&stage, std::mem::take(&mut devices), phase, how, &mut tally, progress).await?;
+        }
+        anyhow::Ok(())
+    };
+    let (changed, played) = tokio::join!(changes, doors);
+    played?;
     let took = stage.begun.elapsed();
-    let mut evidence = Evidence::default();
+    tally.count(&stage.recorder);
+    let mut evidence = changed?;
     for device in devices {
-        evidence.add(device.evidence);
+        evidence.add(device.told());
     }
     Ok((tally, evidence, took))
 }

@@ -3,11 +3,10 @@
 //! `wire` speaks HTTP, `world` finds or makes who and what is needed, `scenario` plans, `run` plays and measures, `judge` compares with
 //! the book, `report` tells; `bench` measures the gateway beside what it cannot be faster than.
 
-#![allow(dead_code, unused_imports)]
-
 mod bench;
 mod cli;
 mod evening;
+mod judge;
 mod report;
 mod run;
 mod scenario;

@@ -61,15 +61,6 @@ impl Book {
         })
     }
 
-    /// A number that a query answers.
-    pub async fn count(&self, query: &str) -> anyhow::Result<i64> {
-        let query = AssertSqlSafe(query.to_owned());
-        Ok(match self {
-            Self::Postgres(pool) => sqlx::query_scalar(query).fetch_one(pool).await?,
-            Self::Sqlite(pool) => sqlx::query_scalar(query).fetch_one(pool).await?,
-        })
-    }
-
     /// Closes it.
     pub async fn close(&self) {
         match self {

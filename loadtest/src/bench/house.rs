@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use serde_json::Value;
 use tempfile::TempDir;
 
 use super::fill::Book;
@@ -58,7 +57,7 @@ pub struct House {
     /// On what it stands.
     pub setup: Setup,
     settings: Vec<(String, String)>,
-    data: TempDir,
+    _data: TempDir,
     /// Where its book is.
     pub database: String,
     gateway: Option<Listening>,
@@ -84,7 +83,7 @@ impl House {
         let make =
             ["create-organisation", "--slug", "bench", "--name", "Bench", "--admin-username", "ada", "--admin-email", "ada@example.org"];
         run(stagedoor(program, &make, &settings), &admin.password)?;
-        Ok(Self { program: program.to_owned(), setup, settings, data, database, gateway: None, admin })
+        Ok(Self { program: program.to_owned(), setup, settings, _data: data, database, gateway: None, admin })
     }
 
     /// Starts the gateway, and answers how long it took until it was ready.
@@ -138,15 +137,5 @@ impl House {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.gateway()?.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the system tells no memory")?;
         Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
-    }
-
-    /// What the event's types have left, and other facts, from the gateway.
-    pub async fn read(&self, world: &mut World, path: &str) -> anyhow::Result<Value> {
-        world.desk.read(path).await
-    }
-
-    /// Where it keeps its files.
-    pub fn data(&self) -> &Path {
-        self.data.path()
     }
 }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
@@ -148,20 +148,17 @@ pub struct Listening {
     server: Server,
     /// Its address.
     pub url: String,
-    /// How long it took from its start until it said so.
-    pub after: Duration,
 }
 
 impl Listening {
     /// Starts it.
     pub fn start(mut command: Command) -> anyhow::Result<Self> {
-        let begun = Instant::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let out = child.stdout.take().context("a server without output")?;
         let server = Server { child, gently: true };
         let line = wait_for(out, "listening on ")?;
         let url = line.trim().trim_start_matches("listening on ").to_owned();
-        Ok(Self { server, url, after: begun.elapsed() })
+        Ok(Self { server, url })
     }
 
     /// Its number.

@@ -1,9 +1,11 @@
 //! The final table.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
 
+use crate::judge::Seen;
 use crate::run::record::{Latencies, Tally};
 
 /// Where the distribution is looked at.
@@ -47,4 +49,22 @@ fn row(call: &str, verdict: &str, some: &Latencies, took: Duration) -> impl Iter
 /// How many a second.
 pub fn per_second(count: u64, took: Duration) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / took.as_secs_f64().max(f64::MIN_POSITIVE)
+}
+
+/// How soon changes held.
+pub fn changes(seen: &[Seen]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["change under load", "times", "first refusal after ms (median, longest)", "refused after", "accepted after"]);
+    let names: BTreeSet<&str> = seen.iter().map(|seen| seen.name).collect();
+    for name in names {
+        let some: Vec<&Seen> = seen.iter().filter(|seen| seen.name == name).collect();
+        let mut soon: Vec<Duration> = some.iter().filter_map(|seen| seen.first_refusal).collect();
+        soon.sort();
+        let told = |at: Option<&Duration>| at.map_or_else(|| "never".to_owned(), |at| format!("{:.2}", at.as_secs_f64() * 1000.0));
+        let sum = |count: fn(&Seen) -> u64| some.iter().map(|seen| count(seen)).sum::<u64>().to_string();
+        let first = format!("{}, {}", told(soon.get(soon.len() / 2)), told(soon.last()));
+        table.add_row([name.to_owned(), some.len().to_string(), first, sum(|seen| seen.refused), sum(|seen| seen.accepted)]);
+    }
+    table
 }

@@ -1,6 +1,6 @@
 //! One device: its connection, its session, its requests, and what it remembers of them.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::record::Call;
-use super::{Admitted, Basket, Evidence, Job, Outcome, Probe, ProbeSent, SaleSent, Scan, ScanSent, Sends, SignInSent, Stage, words};
+use super::{Admitted, Basket, Evidence, Job, Outcome, Probe, ProbeSent, SaleSent, Scan, ScanSent, Sends, Stage, words};
 use crate::wire::{self, Connection, Form, Reply};
 use crate::world::Station;
 
@@ -63,6 +63,13 @@ impl Device {
         Self { place, station, forms, connection: None, request: Vec::new(), body: Vec::new(), evidence: Evidence::default() }
     }
 
+    /// All that it has to tell, when the run is over.
+    pub fn told(self) -> Evidence {
+        let mut evidence = self.evidence;
+        evidence.tokens.insert(self.place, self.station.token);
+        evidence
+    }
+
     /// Does a job, and remembers what came of it. Its latency counts from `due`.
     pub async fn perform(&mut self, stage: &Stage, job: Job, due: Instant) {
         match job {
@@ -83,7 +90,7 @@ impl Device {
         self.forms.scan.fill(&mut self.request, &self.body);
         for (number, lost) in rounds(scan.sends) {
             let begun = if number == 0 { due } else { Instant::now() };
-            let (times, outcome) = self.send(stage, lost, read_scan).await;
+            let (times, outcome) = self.send(stage, lost, |reply| read_scan(reply, id)).await;
             stage.record(Call::Scan, scan_word(&outcome), begun);
             let (code, expected) = (Arc::clone(&scan.code), scan.expected);
             self.evidence.scans.push(ScanSent { id, device: self.place, code, expected, times, outcome });
@@ -99,7 +106,7 @@ impl Device {
             let begun = if number == 0 { due } else { Instant::now() };
             let (times, outcome) = self.send(stage, lost, read_sale).await;
             stage.record(Call::Sale, sale_word(&outcome), begun);
-            self.evidence.sales.push(SaleSent { id, device: self.place, basket: basket.clone(), times, outcome });
+            self.evidence.sales.push(SaleSent { id, basket: basket.clone(), times, outcome });
         }
     }
 
@@ -127,9 +134,10 @@ impl Device {
             Outcome::Refused(reason) => Outcome::Refused(reason),
             Outcome::Problem(status, code) => Outcome::Problem(status, code),
             Outcome::Lost => Outcome::Lost,
+            Outcome::Cut => Outcome::Cut,
             Outcome::Garbled => Outcome::Garbled,
         };
-        self.evidence.sign_ins.push(SignInSent { device: self.place, outcome });
+        self.evidence.sign_ins.push(outcome);
     }
 
     async fn probe(&mut self, stage: &Stage, probe: &Arc<Probe>, due: Instant) {
@@ -152,27 +160,41 @@ impl Device {
     async fn send<T>(&mut self, stage: &Stage, lost: bool, read: impl Fn(&Reply<'_>) -> Outcome<T>) -> (Times, Outcome<T>) {
         let sent = stage.begun.elapsed();
         let outcome = match timeout(stage.patience, self.exchange(lost, read)).await {
-            Ok(Some(outcome)) => outcome,
-            Ok(None) | Err(_) => {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => {
                 self.connection = None;
-                Outcome::Lost
+                if lost { Outcome::Cut } else { Outcome::Lost }
             }
         };
         (Times { sent, answered: stage.begun.elapsed() }, outcome)
     }
 
-    async fn exchange<T>(&mut self, lost: bool, read: impl Fn(&Reply<'_>) -> Outcome<T>) -> Option<Outcome<T>> {
-        let mut connection = match self.connection.take() {
+    async fn exchange<T>(&mut self, lost: bool, read: impl Fn(&Reply<'_>) -> Outcome<T>) -> io::Result<Outcome<T>> {
+        let used = self.connection.take();
+        let idle = used.is_some();
+        let mut connection = match used {
             Some(connection) => connection,
-            None => Connection::open(&self.station.target).await.ok()?,
+            None => Connection::open(&self.station.target).await?,
         };
         if lost {
-            connection.send(&self.request).await.ok()?;
-            return None;
+            connection.send(&self.request).await?;
+            return Ok(Outcome::Cut);
         }
-        let outcome = read(&connection.call(&self.request).await.ok()?);
+        let answered = match connection.call(&self.request).await {
+            Ok(reply) => Ok(read(&reply)),
+            Err(error) => Err(error),
+        };
+        let outcome = match answered {
+            Ok(outcome) => outcome,
+            // A quiet line is closed after a while, and that is noticed only when it is used. The same id, on a line of its own.
+            Err(_) if idle => {
+                connection = Connection::open(&self.station.target).await?;
+                read(&connection.call(&self.request).await?)
+            }
+            Err(error) => return Err(error),
+        };
         self.connection = Some(connection);
-        Some(outcome)
+        Ok(outcome)
     }
 }
 
@@ -209,16 +231,18 @@ fn sale_body(stage: &Stage, id: Uuid, basket: &Basket) -> Value {
     })
 }
 
-fn read_scan(reply: &Reply<'_>) -> Outcome<Admitted> {
+fn read_scan(reply: &Reply<'_>, sent: Uuid) -> Outcome<Admitted> {
     if reply.status != 200 {
         return problem(reply);
     }
     match serde_json::from_slice::<wire::Scan>(reply.body) {
-        Ok(wire::Scan { verdict: wire::Verdict::Admit, admission: Some(admission), .. }) => Outcome::Done {
+        Ok(wire::Scan { id, verdict: wire::Verdict::Admit, admission: Some(admission), .. }) if id == sent => Outcome::Done {
             told: Admitted { seq: admission.seq, recorded_at: admission.recorded_at.into_boxed_str() },
             replayed: reply.replayed,
         },
-        Ok(wire::Scan { verdict: wire::Verdict::Refuse, reason: Some(reason), .. }) => Outcome::Refused(words::known(&reason)),
+        Ok(wire::Scan { id, verdict: wire::Verdict::Refuse, reason: Some(reason), .. }) if id == sent => {
+            Outcome::Refused(words::known(&reason))
+        }
         _ => Outcome::Garbled,
     }
 }
@@ -273,6 +297,7 @@ fn word<T>(outcome: &Outcome<T>, done: &'static str) -> &'static str {
         Outcome::Done { .. } => done,
         Outcome::Refused(reason) | Outcome::Problem(_, reason) => reason,
         Outcome::Lost => "lost",
+        Outcome::Cut => "cut off",
         Outcome::Garbled => "garbled",
     }
 }

@@ -12,7 +12,7 @@ pub mod words;
 
 pub use device::{Device, Times};
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -128,8 +128,12 @@ pub struct Evidence {
     pub sales: Vec<SaleSent>,
     /// Requests that had to be refused.
     pub probes: Vec<ProbeSent>,
-    /// Sign-ins.
-    pub sign_ins: Vec<SignInSent>,
+    /// What sign-ins were answered.
+    pub sign_ins: Vec<Outcome<()>>,
+    /// Changes under load.
+    pub changes: Vec<Changed>,
+    /// The session's token of each device when the run was over.
+    pub tokens: HashMap<usize, String>,
 }
 
 impl Evidence {
@@ -139,6 +143,8 @@ impl Evidence {
         self.sales.extend(other.sales);
         self.probes.extend(other.probes);
         self.sign_ins.extend(other.sign_ins);
+        self.changes.extend(other.changes);
+        self.tokens.extend(other.tokens);
     }
 }
 
@@ -173,8 +179,6 @@ pub struct Admitted {
 pub struct SaleSent {
     /// Its id, which the device made.
     pub id: Uuid,
-    /// Which device.
-    pub device: usize,
     /// What was asked for.
     pub basket: Basket,
     /// When.
@@ -199,6 +203,8 @@ pub enum Outcome<T> {
     Problem(u16, &'static str),
     /// No answer; what became of it stands in the book only.
     Lost,
+    /// The load tester has cut the line before the answer, as a phone that leaves the Wi-Fi does.
+    Cut,
     /// An answer that could not be read.
     Garbled,
 }
@@ -214,13 +220,26 @@ pub struct ProbeSent {
     pub code: &'static str,
 }
 
-/// A sign-in, and what came back.
+/// A change under load, and what was tried around it by those whom it concerns.
 #[derive(Clone, Debug)]
-pub struct SignInSent {
-    /// Which device.
-    pub device: usize,
-    /// What came back.
-    pub outcome: Outcome<()>,
+pub struct Changed {
+    /// What was changed.
+    pub name: &'static str,
+    /// When the change was answered.
+    pub answered: Duration,
+    /// What was tried, before and after.
+    pub tries: Vec<Tried>,
+}
+
+/// Something that was tried around a change.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried {
+    /// When.
+    pub times: Times,
+    /// Whether it was written.
+    pub accepted: bool,
+    /// Whether it was answered at all, with yes or no.
+    pub answered: bool,
 }
 
 /// How jobs are handed out.
@@ -264,17 +283,15 @@ async fn open(stage: &Arc<Stage>, devices: Vec<Device>, plan: Plan) -> anyhow::R
 
 async fn closed(stage: &Arc<Stage>, devices: Vec<Device>, plan: Plan) -> anyhow::Result<Vec<Device>> {
     let plan = Arc::new(Mutex::new(plan));
-    let gone = Arc::new(AtomicUsize::new(0));
     let mut set = JoinSet::new();
     for (place, mut device) in devices.into_iter().enumerate() {
-        let (stage, plan, gone) = (Arc::clone(stage), Arc::clone(&plan), Arc::clone(&gone));
+        let (stage, plan) = (Arc::clone(stage), Arc::clone(&plan));
         set.spawn(async move {
             loop {
                 let next = plan.lock().unwrap_or_else(PoisonError::into_inner).next();
                 let Some(planned) = next else { break };
                 device.perform(&stage, planned.job, Instant::now()).await;
             }
-            gone.fetch_add(1, Ordering::Relaxed);
             (place, device)
         });
     }

@@ -1,7 +1,7 @@
 //! The words of the contract, each once in memory.
 
 /// Reasons and codes that the contract names.
-const KNOWN: [&str; 59] = [
+const KNOWN: [&str; 60] = [
     "unknown_ticket",
     "wrong_event",
     "already_admitted",
@@ -44,6 +44,7 @@ const KNOWN: [&str; 59] = [
     "ledger_unavailable",
     "admit",
     "sold",
+    "cut off",
     "signed_in",
     "allowed",
     "not_allowed",

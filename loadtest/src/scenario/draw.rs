@@ -13,6 +13,8 @@ const AGAIN: u32 = 8;
 const ODD: u32 = 2;
 /// … and so many something that is no ticket at all.
 const UNKNOWN: u32 = 2;
+/// Before so many of them the terminal asks whether it may, to grey out a button.
+const ASKED: u32 = 3;
 
 /// A crowd: it hands out tickets, most of them for the first time.
 pub struct Crowd {
@@ -35,9 +37,10 @@ impl Crowd {
     pub fn next(&mut self, sends: Sends) -> Job {
         let drawn = self.random.random_range(0..100);
         let (code, expected) = match drawn {
-            0..UNKNOWN => self.something_else(),
-            UNKNOWN..4 if !self.odd.is_empty() => self.odd_one(),
+            _ if drawn < UNKNOWN => self.something_else(),
+            _ if drawn < UNKNOWN + ODD && !self.odd.is_empty() => self.odd_one(),
             _ if drawn < UNKNOWN + ODD + AGAIN && self.shown > 0 => self.again(),
+            _ if drawn >= 100 - ASKED => return Job::Authorise,
             _ => self.first_time(),
         };
         Job::Scan(Scan { code, expected, sends })

@@ -1,45 +1,96 @@
 //! What can be played: each scenario wishes for a world, and plans what its devices do.
 
+mod bad_callers;
+mod box_office;
+mod doors_open;
 mod draw;
+mod one_ticket;
+mod retries;
+pub mod revocation;
+mod sign_in_storm;
 mod steady;
 
 use crate::cli::{Options, Play};
-use crate::run::Plan;
+use crate::run::{Plan, Planned};
 use crate::world::{Wishes, World};
 
-/// A scenario, with its options.
+/// A scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
+    /// Everybody signs in, then they come.
+    DoorsOpen,
     /// Scans at a constant rate.
     Steady,
+    /// Sales and scans.
+    BoxOffice,
+    /// Every door scans the same ticket in the same instant.
+    OneTicketManyDoors,
+    /// Sign-ins while scans go on.
+    SignInStorm,
+    /// Rights change while they are used.
+    Revocation,
+    /// Forged and stale tokens, wrong bodies.
+    BadCallers,
+    /// Answers get lost, and requests are sent again.
+    Retries,
 }
 
 impl Scenario {
-    /// The one that was asked for.
+    /// The one that was asked for, with its options.
     pub fn of(play: Play) -> (Self, Options) {
         match play {
+            Play::DoorsOpen(options) => (Self::DoorsOpen, options),
             Play::Steady(options) => (Self::Steady, options),
+            Play::BoxOffice(options) => (Self::BoxOffice, options),
+            Play::OneTicketManyDoors(options) => (Self::OneTicketManyDoors, options),
+            Play::SignInStorm(options) => (Self::SignInStorm, options),
+            Play::Revocation(options) => (Self::Revocation, options),
+            Play::BadCallers(options) => (Self::BadCallers, options),
+            Play::Retries(options) => (Self::Retries, options),
         }
     }
 
     /// Its name.
-    pub fn name(&self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
+            Self::DoorsOpen => "doors-open",
             Self::Steady => "steady",
+            Self::BoxOffice => "box-office",
+            Self::OneTicketManyDoors => "one-ticket-many-doors",
+            Self::SignInStorm => "sign-in-storm",
+            Self::Revocation => "revocation",
+            Self::BadCallers => "bad-callers",
+            Self::Retries => "retries",
         }
     }
 
     /// What it needs.
-    pub fn wishes(&self, options: &Options) -> Wishes {
-        match self {
+    pub fn wishes(self, options: &Options) -> Wishes {
+        let wishes = match self {
+            Self::DoorsOpen => doors_open::wishes(options),
             Self::Steady => steady::wishes(options),
-        }
+            Self::BoxOffice => box_office::wishes(options),
+            Self::OneTicketManyDoors => one_ticket::wishes(options),
+            Self::SignInStorm => sign_in_storm::wishes(options),
+            Self::Revocation => revocation::wishes(options),
+            Self::BadCallers => bad_callers::wishes(options),
+            Self::Retries => retries::wishes(options),
+        };
+        Wishes { own: wishes.own || options.own, ..wishes }
     }
 
-    /// What is done, phase by phase, each with how many jobs it has.
-    pub fn phases(&self, options: &Options, world: &World) -> Vec<Phase> {
-        match self {
-            Self::Steady => vec![steady::plan(options, world)],
-        }
+    /// What is done, phase by phase.
+    pub async fn phases(self, options: &Options, world: &mut World) -> anyhow::Result<Vec<Phase>> {
+        Ok(match self {
+            Self::DoorsOpen => doors_open::plan(options, world),
+            Self::Steady => steady::plan(options, world),
+            Self::BoxOffice => box_office::plan(options, world),
+            Self::OneTicketManyDoors => one_ticket::plan(options, world),
+            Self::SignInStorm => sign_in_storm::plan(options, world),
+            Self::Revocation => revocation::plan(options, world),
+            Self::BadCallers => bad_callers::plan(options, world).await?,
+            Self::Retries => retries::plan(options, world),
+        })
     }
 }
 
@@ -54,8 +105,9 @@ pub struct Phase {
 }
 
 impl Phase {
-    /// A phase of jobs that stand ready.
-    pub fn of(name: &'static str, jobs: Vec<crate::run::Planned>) -> Self {
+    /// A phase of these jobs, in the order of their moments.
+    fn of(name: &'static str, mut jobs: Vec<Planned>) -> Self {
+        jobs.sort_by_key(|planned| planned.at);
         Self { name, jobs: u64::try_from(jobs.len()).unwrap_or(u64::MAX), plan: Box::new(jobs.into_iter()) }
     }
 }

@@ -14,13 +14,15 @@ fn shape(options: &Options) -> Shape {
 }
 
 pub fn wishes(options: &Options) -> Wishes {
-    let scans = shape(options).moments().count();
-    Wishes { phones: options.phones.unwrap_or(PHONES), tickets: scans, types: 1, own: options.own, ..Wishes::default() }
+    Wishes { phones: options.phones.unwrap_or(PHONES), tickets: shape(options).moments().count(), types: 1, ..Wishes::default() }
 }
 
-pub fn plan(options: &Options, world: &World) -> Phase {
-    let mut crowd = Crowd::of(world, super::seeded());
-    let phones = 0..world.phones.len();
-    let jobs = shape(options).moments().zip(phones.cycle()).map(|(at, device)| Planned { at, device, job: crowd.next(Sends::default()) });
-    Phase::of("scanning", jobs.collect())
+pub fn plan(options: &Options, world: &World) -> Vec<Phase> {
+    vec![Phase::of("scanning", scans(shape(options), 0..world.phones.len(), &mut Crowd::of(world, super::seeded())))]
+}
+
+/// Scans at these moments, one phone after the other.
+pub fn scans(shape: Shape, phones: std::ops::Range<usize>, crowd: &mut Crowd) -> Vec<Planned> {
+    let moments = shape.moments().zip(phones.cycle());
+    moments.map(|(at, device)| Planned { at, device, job: crowd.next(Sends::default()) }).collect()
 }

@@ -26,8 +26,6 @@ pub struct Scan {
     pub verdict: Verdict,
     /// Why not.
     pub reason: Option<String>,
-    /// The ticket, where there is one.
-    pub ticket: Option<Ticket>,
     /// What was written.
     pub admission: Option<Admission>,
 }
@@ -40,15 +38,6 @@ pub enum Verdict {
     Admit,
     /// Red.
     Refuse,
-}
-
-/// A ticket as a scan tells it.
-#[derive(Debug, Deserialize)]
-pub struct Ticket {
-    /// Its id.
-    pub id: Uuid,
-    /// How often somebody came in with it.
-    pub entries_used: u32,
 }
 
 /// A movement that was written.

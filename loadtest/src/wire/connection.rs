@@ -27,8 +27,6 @@ pub struct Reply<'a> {
     pub status: u16,
     /// Whether this is the first answer once more.
     pub replayed: bool,
-    /// Whether a time to come back was named.
-    pub retry_after: bool,
     /// The body.
     pub body: &'a [u8],
 }
@@ -38,7 +36,6 @@ struct Head {
     bytes: usize,
     status: u16,
     replayed: bool,
-    retry_after: bool,
     close: bool,
     length: Length,
 }
@@ -90,7 +87,7 @@ impl Connection {
             let _ = self.stream.shutdown().await;
         }
         let body = self.buffer.get(body).unwrap_or_default();
-        Ok(Reply { status: head.status, replayed: head.replayed, retry_after: head.retry_after, body })
+        Ok(Reply { status: head.status, replayed: head.replayed, body })
     }
 
     async fn read_more(&mut self) -> io::Result<()> {
@@ -135,7 +132,7 @@ fn parse(bytes: &[u8]) -> io::Result<Option<Head>> {
     let broken = |error| io::Error::new(ErrorKind::InvalidData, error);
     let httparse::Status::Complete(length) = response.parse(bytes).map_err(broken)? else { return Ok(None) };
     let status = response.code.unwrap_or_default();
-    let mut head = Head { bytes: length, status, replayed: false, retry_after: false, close: false, length: Length::Known(0) };
+    let mut head = Head { bytes: length, status, replayed: false, close: false, length: Length::Known(0) };
     for header in response.headers {
         let value = header.value;
         if header.name.eq_ignore_ascii_case("content-length") {
@@ -143,8 +140,6 @@ fn parse(bytes: &[u8]) -> io::Result<Option<Head>> {
             head.length = Length::Known(length.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "no length"))?);
         } else if header.name.eq_ignore_ascii_case("idempotent-replayed") {
             head.replayed = value == b"true";
-        } else if header.name.eq_ignore_ascii_case("retry-after") {
-            head.retry_after = true;
         } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
             head.length = Length::Chunked;
         } else if header.name.eq_ignore_ascii_case("connection") {

@@ -7,7 +7,7 @@ mod answer;
 mod connection;
 mod request;
 
-pub use answer::{Money, Problem, Sale, Scan, Verdict};
+pub use answer::{Problem, Sale, Scan, Verdict};
 pub use connection::{Connection, Reply};
 pub use request::{Form, get, whole};
 

@@ -67,6 +67,7 @@ impl Maker {
         let scanners = self.crew("scanner", (wishes.phones + wishes.idle_phones).div_ceil(PHONES_PER_PERSON), wishes.own).await?;
         let sellers = self.crew("box_office", wishes.tills, wishes.own).await?;
         let phones = self.stations("scanner", wishes.phones + wishes.idle_phones, wishes.phones, &scanners).await?;
+        let judge = self.judge(&phones).await?;
         let tills = self.stations("pos", wishes.tills, wishes.tills, &sellers).await?;
         Ok(World {
             targets: self.targets.clone(),
@@ -78,7 +79,18 @@ impl Maker {
             odd,
             phones,
             tills,
+            judge,
         })
+    }
+
+    /// A scanner of the judge's own. A member has any number of them, so somebody who scans anyway may lend the name.
+    async fn judge(&mut self, phones: &[Station]) -> anyhow::Result<Station> {
+        let crew = match phones.first() {
+            Some(phone) => vec![phone.who.clone()],
+            None => self.crew("scanner", 1, false).await?,
+        };
+        let mut made = self.stations("scanner", 1, 1, &crew).await?;
+        made.pop().context("no scanner for the judge")
     }
 
     /// The demo's event if it has enough tickets that nobody has scanned since; else one of our own.
@@ -201,7 +213,8 @@ impl Maker {
     }
 }
 
-async fn hire((mut desk, body): (Desk, Value)) -> anyhow::Result<Member> {
+/// Adds a member.
+pub async fn hire((mut desk, body): (Desk, Value)) -> anyhow::Result<Member> {
     let made = desk.post("/v1/team", &body).await?.ok()?;
     let text = |name| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let id = made.get("user").map(id_of).context("a member without a user")??;

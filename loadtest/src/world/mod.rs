@@ -8,7 +8,8 @@ mod make;
 mod parallel;
 
 pub use demo::Demo;
-pub use desk::{Answer, Desk};
+pub use desk::Desk;
+pub use make::hire;
 pub use parallel::each;
 
 use std::path::PathBuf;
@@ -81,6 +82,15 @@ pub struct World {
     pub phones: Vec<Station>,
     /// POS devices.
     pub tills: Vec<Station>,
+    /// A scanner that takes no part, for the judge.
+    pub judge: Station,
+}
+
+impl World {
+    /// The device at this place: the scanners come first, the tills after them.
+    pub fn station(&self, place: usize) -> Option<&Station> {
+        self.phones.iter().chain(&self.tills).nth(place)
+    }
 }
 
 /// An event.
