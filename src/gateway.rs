@@ -138,7 +138,7 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
         tracing::warn!("Redis is set beside SQLite: it is used, but one SQLite file serves one gateway only");
     }
     let redis = match &config.redis_url {
-        Some(url) => Some(RedisStore::open(url.expose(), book.id().await?).context("Redis cannot be used")?),
+        Some(place) => Some(RedisStore::open(place, book.id().await?).context("Redis cannot be used")?),
         None => None,
     };
     let keys = Keys::open(book.clone(), clock).await.context("the signing keys cannot be read")?;

@@ -69,6 +69,8 @@ pub const IDLE_IN_TRANSACTION_MILLIS: u64 = 2_000;
 pub const CONNECT: Duration = Duration::from_millis(800);
 /// Time for a call on Redis; past it the book is asked.
 pub const REDIS_CALL: Duration = Duration::from_millis(50);
+/// Time to open a connection to Redis, its Sentinels included; nobody waits for it.
+pub const REDIS_CONNECT: Duration = Duration::from_secs(5);
 /// Time between two tries to reach Redis after it failed.
 pub const REDIS_RETRY: Duration = Duration::from_millis(250);
 /// Attempts of a change that finds its ground moved.

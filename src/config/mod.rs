@@ -29,7 +29,7 @@ pub struct Config {
     /// How many connections to Postgres this gateway opens at most.
     pub database_connections: usize,
     /// Where the hot copies are; in the process if nowhere.
-    pub redis_url: Option<Secret>,
+    pub redis_url: Option<Redis>,
     /// Where the gateway keeps its files.
     pub data_dir: PathBuf,
     /// Which web pages may call the gateway from a browser.
@@ -55,6 +55,22 @@ pub enum Database {
     Postgres(Secret),
     /// A file of the embedded default.
     Sqlite(PathBuf),
+}
+
+/// Where Redis is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redis {
+    /// One server: its URL.
+    At(Secret),
+    /// Whichever server the Sentinels say.
+    Sentinels {
+        /// Their URLs.
+        sentinels: Vec<String>,
+        /// The name that they know the servers by.
+        name: String,
+        /// The user, password and number of the database, as a URL of a server that has none of its own.
+        redis: Secret,
+    },
 }
 
 /// How long sessions live. An end comes at whichever of the two times is first.

@@ -11,7 +11,7 @@ use redis::IntoConnectionInfo;
 use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
 
-use super::{Database, LogFormat, Secret};
+use super::{Database, LogFormat, Redis, Secret, table::LIST_ENTRIES};
 
 /// An address, or a host name that has one.
 pub fn address(text: &str) -> Option<SocketAddr> {
@@ -46,10 +46,32 @@ fn sqlite(rest: &str) -> Option<PathBuf> {
     (!rest.contains(['?', '#']) && rest != ":memory:").then(|| path(rest)).flatten()
 }
 
-pub fn redis_url(text: &str) -> Option<Secret> {
+pub fn redis_url(text: &str) -> Option<Redis> {
+    if let Some(rest) = text.strip_prefix("redis+sentinel://") {
+        return sentinels(rest);
+    }
     text.strip_prefix("redis://").filter(|rest| !rest.is_empty())?;
     text.into_connection_info().ok()?;
-    Some(Secret::new(text))
+    Some(Redis::At(Secret::new(text)))
+}
+
+fn sentinels(rest: &str) -> Option<Redis> {
+    let (authority, path) = rest.split_once('/')?;
+    let (credentials, hosts) = authority.rsplit_once('@').map_or(("", authority), |(before, hosts)| (before, hosts));
+    let (name, database) = path.split_once('/').unwrap_or((path, "0"));
+    let in_a_name = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    if name.is_empty() || !name.chars().all(in_a_name) || !database.chars().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let sentinel = |host: &str| {
+        let url = format!("redis://{host}{}", if host.contains(':') { "" } else { ":26379" });
+        (!host.is_empty() && url.as_str().into_connection_info().is_ok()).then_some(url)
+    };
+    let sentinels: Vec<String> = hosts.split(',').map(sentinel).collect::<Option<_>>()?;
+    let at = if credentials.is_empty() { "" } else { "@" };
+    let redis = format!("redis://{credentials}{at}{name}/{database}");
+    redis.as_str().into_connection_info().ok()?;
+    (sentinels.len() <= LIST_ENTRIES).then(|| Redis::Sentinels { sentinels, name: name.to_owned(), redis: Secret::new(&redis) })
 }
 
 /// An origin as a browser writes it: lower case, without the scheme's own port. Any scheme, for apps in a web view have their own.

@@ -75,7 +75,7 @@ settings! {
         Whole(2..=64), OPEN,
         "How many connections to Postgres this gateway opens at most.";
     REDIS_URL = "redis_url", "URL", Described("none: hot copies stay in the process"),
-        Form("redis://HOST:PORT (rediss:// is refused: TLS to Redis is not built in)"), SECRET,
+        Form("redis://HOST:PORT, or redis+sentinel://SENTINEL:PORT,SENTINEL:PORT/NAME (rediss:// is refused: TLS to Redis is not built in)"), SECRET,
         "Where the hot copies are; needed as soon as a second gateway runs on the same book.";
     DATA_DIR = "data_dir", "path", Value("./stagedoor-data"),
         Form("the path of a directory"), OPEN,

@@ -67,7 +67,7 @@ fn every_setting_can_be_given_in_the_file() {
     assert!(config.listen.ip().is_loopback());
     assert_eq!(config.database, Database::Postgres(Secret::new("postgresql://door:hunter2@db.example/book")));
     assert_eq!(config.database_connections, 16);
-    assert_eq!(config.redis_url.as_ref().unwrap().expose(), "redis://:hunter2@cache.example:6379/1");
+    assert_eq!(config.redis_url, Some(Redis::At(Secret::new("redis://:hunter2@cache.example:6379/1"))));
     assert_eq!(config.data_dir, PathBuf::from("elsewhere"));
     assert_eq!(config.cors_origins, ["https://door.example", "capacitor://localhost"]);
     assert_eq!(config.trusted_proxies, ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
@@ -131,10 +131,29 @@ fn an_ill_formed_value_stops_the_start() {
 }
 
 #[test]
+fn redis_behind_sentinels_is_named_by_its_sentinels() {
+    let config = load(&[("STAGEDOOR_REDIS_URL", "redis+sentinel://ada:hunter2@one,two:7000,[::1]:7001/venue/3")]).unwrap();
+    let sentinels = ["redis://one:26379", "redis://two:7000", "redis://[::1]:7001"].map(str::to_owned).into();
+    let redis = Secret::new("redis://ada:hunter2@venue/3");
+    assert_eq!(config.redis_url, Some(Redis::Sentinels { sentinels, name: "venue".to_owned(), redis }));
+}
+
+#[test]
 fn a_refusal_never_shows_a_secret() {
     let databases = ["", "hunter2", "mysql://hunter2@db/book", "postgres://", "postgres://u:hunter2@db:port/book", "sqlite:", "sqlite://"];
     let odd = ["sqlite::memory:", "sqlite://hunter2.db?mode=ro", "sqlite:?mode=rwc"];
-    let caches = ["", "hunter2", "rediss://:hunter2@cache", "redis://", "redis://:hunter2@cache:port", "redis+unix:///hunter2"];
+    let caches = [
+        "",
+        "hunter2",
+        "rediss://:hunter2@cache",
+        "redis://",
+        "redis://:hunter2@cache:port",
+        "redis+unix:///hunter2",
+        "redis+sentinel://:hunter2@one,two",
+        "redis+sentinel://:hunter2@one,/venue",
+        "redis+sentinel://:hunter2@one/",
+        "redis+sentinel://:hunter2@one/venue/x",
+    ];
     let all = databases.iter().chain(&odd).map(|value| ("STAGEDOOR_DATABASE_URL", value));
     for (name, value) in all.chain(caches.iter().map(|value| ("STAGEDOOR_REDIS_URL", value))) {
         let refusal = refusal(name, value);

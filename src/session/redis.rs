@@ -1,32 +1,51 @@
 //! Hot copies in Redis, shared by all gateways on one book.
 //!
-//! Redis holds nothing that the book does not. A call takes at most [`limits::REDIS_CALL`], after a failure Redis is left alone until a
-//! ping goes through, and what it answers is judged like any other copy (see [`crate::ledger::ChangeLog`]).
+//! Redis holds nothing that the book does not. A call takes at most [`limits::REDIS_CALL`], after a failure Redis is left alone until it
+//! answers a question within that time, and what it answers is judged like any other copy (see [`crate::ledger::ChangeLog`]). So a Redis
+//! that hangs, crawls or lies behind a broken line costs the scans that are on their way to it one such wait, and no others anything.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redis::{
-    AsyncCommands, Client, RedisResult, SetExpiry, SetOptions,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+    AsyncCommands, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult, SetExpiry, SetOptions, Value,
+    aio::MultiplexedConnection,
+    sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType},
 };
 use tokio::{
+    sync::Notify,
     task::JoinHandle,
     time::{sleep, timeout},
 };
 use uuid::Uuid;
 
 use super::copy::Copy;
-use crate::{clock::Clock, ids::SessionId, limits};
+use crate::{clock::Clock, config, ids::SessionId, limits};
 
 /// The way to Redis.
 pub struct RedisStore {
-    connection: ConnectionManager,
+    line: Arc<Line>,
     prefix: String,
-    up: Arc<AtomicBool>,
     watch: JoinHandle<()>,
+}
+
+/// The connection, while it is known to be good.
+#[derive(Default)]
+struct Line {
+    good: RwLock<Option<MultiplexedConnection>>,
+    /// Told when the connection was given up.
+    given_up: Notify,
+}
+
+impl Line {
+    fn good(&self) -> Option<MultiplexedConnection> {
+        self.good.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers whether there was a good one before.
+    fn put(&self, connection: Option<MultiplexedConnection>) -> bool {
+        let mut good = self.good.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *good, connection).is_some()
+    }
 }
 
 impl Drop for RedisStore {
@@ -37,21 +56,15 @@ impl Drop for RedisStore {
 
 impl RedisStore {
     /// Opens the way to this Redis. It need not be there yet.
-    pub fn open(url: &str, book: Uuid) -> anyhow::Result<Self> {
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(limits::CONNECT))
-            .set_response_timeout(Some(limits::REDIS_CALL))
-            .set_number_of_retries(1)
-            .set_max_delay(limits::REDIS_RETRY);
-        let connection = ConnectionManager::new_lazy_with_config(Client::open(url)?, config)?;
-        let up = Arc::new(AtomicBool::new(false));
-        let watch = tokio::spawn(watch(connection.clone(), Arc::clone(&up)));
-        Ok(Self { connection, prefix: format!("stagedoor:{book}:session:"), up, watch })
+    pub fn open(place: &config::Redis, book: Uuid) -> anyhow::Result<Self> {
+        let line = Arc::<Line>::default();
+        let watch = tokio::spawn(watch(Dial::new(place)?, Arc::clone(&line)));
+        Ok(Self { line, prefix: format!("stagedoor:{book}:session:"), watch })
     }
 
     /// Whether Redis answers.
     pub fn is_up(&self) -> bool {
-        self.up.load(Ordering::Acquire)
+        self.line.good().is_some()
     }
 
     /// The copy of this session, if Redis has one and answers in time.
@@ -72,30 +85,92 @@ impl RedisStore {
         format!("{}{session}", self.prefix)
     }
 
-    async fn call<T>(&self, call: impl AsyncFnOnce(ConnectionManager) -> RedisResult<T>) -> Option<T> {
-        if !self.is_up() {
-            return None;
-        }
-        match timeout(limits::REDIS_CALL, call(self.connection.clone())).await {
+    async fn call<T>(&self, call: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>) -> Option<T> {
+        match timeout(limits::REDIS_CALL, call(self.line.good()?)).await {
             Ok(Ok(answer)) => Some(answer),
+            // A connection that was silent once is not waited for again: the watch opens another.
             Ok(Err(_)) | Err(_) => {
-                self.up.store(false, Ordering::Release);
+                if self.line.put(None) {
+                    tracing::warn!("Redis does not answer; the book is asked instead");
+                    self.line.given_up.notify_one();
+                }
                 None
             }
         }
     }
 }
 
-/// Asks Redis now and then whether it is there.
-async fn watch(mut connection: ConnectionManager, up: Arc<AtomicBool>) {
-    loop {
-        let pong = timeout(limits::REDIS_RETRY, connection.ping::<()>()).await;
-        let now = matches!(pong, Ok(Ok(())));
-        match (up.swap(now, Ordering::AcqRel), now) {
-            (false, true) => tracing::info!("Redis answers"),
-            (true, false) => tracing::warn!("Redis does not answer; the book is asked instead"),
-            _ => {}
+/// How Redis is found.
+enum Dial {
+    At(Client),
+    Sentinels(Box<SentinelClient>),
+}
+
+impl Dial {
+    fn new(place: &config::Redis) -> RedisResult<Self> {
+        match place {
+            config::Redis::At(url) => Client::open(url.expose()).map(Self::At),
+            config::Redis::Sentinels { sentinels, name, redis } => {
+                let addresses = sentinels.iter().map(|address| address.as_str().into_connection_info()).collect::<RedisResult<_>>()?;
+                let how = redis.expose().into_connection_info()?.redis_settings().clone();
+                let how = SentinelNodeConnectionInfo::default().set_redis_connection_info(how);
+                let client =
+                    SentinelClient::build::<redis::ConnectionInfo>(addresses, name.clone(), Some(how), SentinelServerType::Master)?;
+                Ok(Self::Sentinels(Box::new(client)))
+            }
         }
-        sleep(limits::REDIS_RETRY).await;
+    }
+
+    /// A new connection. Behind Sentinels, to whichever server is the primary now.
+    async fn connect(&mut self) -> RedisResult<MultiplexedConnection> {
+        match self {
+            Self::At(client) => client.get_multiplexed_async_connection().await,
+            Self::Sentinels(client) => client.get_async_connection().await,
+        }
+    }
+
+    /// Asks a server whether it is there, and behind Sentinels, whether it still is the primary.
+    async fn is_good(&self, connection: &mut MultiplexedConnection) -> bool {
+        let asked = async {
+            match self {
+                Self::At(_) => connection.ping::<()>().await,
+                Self::Sentinels(_) => redis::cmd("ROLE").query_async(connection).await.and_then(primary),
+            }
+        };
+        matches!(timeout(limits::REDIS_CALL, asked).await, Ok(Ok(())))
+    }
+}
+
+/// The answer to `ROLE` of a server that may be written to.
+fn primary(role: Value) -> RedisResult<()> {
+    match role {
+        Value::Array(parts) if parts.first().is_some_and(|name| String::from_redis_value_ref(name).is_ok_and(|name| name == "master")) => {
+            Ok(())
+        }
+        _ => Err(RedisError::from((ErrorKind::UnexpectedReturnType, "not the primary"))),
+    }
+}
+
+/// Asks Redis now and then whether it is there, and opens another connection when it is not.
+async fn watch(mut dial: Dial, line: Arc<Line>) {
+    loop {
+        if let Some(mut connection) = line.good() {
+            let given_up = timeout(limits::REDIS_RETRY, line.given_up.notified()).await.is_ok();
+            if given_up || dial.is_good(&mut connection).await {
+                continue;
+            }
+            if line.put(None) {
+                tracing::warn!("Redis does not answer; the book is asked instead");
+            }
+        }
+        let connected = timeout(limits::REDIS_CONNECT, dial.connect()).await;
+        if let Ok(Ok(mut connection)) = connected
+            && dial.is_good(&mut connection).await
+        {
+            line.put(Some(connection));
+            tracing::info!("Redis answers");
+        } else {
+            sleep(limits::REDIS_RETRY).await;
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! D4, law 9: Redis is killed, emptied, frozen and brought back. Nobody is signed out, nobody waits, the laws hold.
 
+mod gone;
+
 use futures::future::join_all;
 use serde_json::json;
 
@@ -136,7 +138,12 @@ struct Evening {
 
 impl Evening {
     async fn begin() -> Self {
-        let house = Plan::shared_with_own_redis().open().await;
+        Self::at(Plan::shared_with_own_redis()).await
+    }
+
+    /// In a house that is built to this plan.
+    async fn at(plan: Plan) -> Self {
+        let house = plan.open().await;
         let event = house.admin.event("Gala").await;
         let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
         let (scanner, seller) = (house.admin.hire("scanner").await, house.admin.hire("box_office").await);

@@ -9,6 +9,8 @@ use tempfile::TempDir;
 use super::database::Database;
 use super::{Admin, Book, Desk, Finished, Gateway, Line, Member, PostgresServer, Proxy, RedisServer, new_id, stagedoor};
 
+const REDIS_URL: &str = "STAGEDOOR_REDIS_URL";
+
 /// The two set-ups that every law holds on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setup {
@@ -51,6 +53,11 @@ impl Plan {
         Self { by_proxy: true, ..Self::shared() }
     }
 
+    /// Its gateways find their Redis at this URL.
+    pub fn redis_at(self, url: &str) -> Self {
+        self.setting(REDIS_URL, url)
+    }
+
     /// Sets a `STAGEDOOR_…` setting of every gateway.
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
@@ -74,8 +81,10 @@ impl Plan {
         if let Some(database) = &database {
             let url = proxy.as_ref().map_or_else(|| database.url.clone(), |proxy| database.url_by_way_of(proxy.address()));
             settings.push(("STAGEDOOR_DATABASE_URL".to_owned(), url));
-            let redis = self.redis.as_ref().map_or_else(redis_of_all_tests, RedisServer::url);
-            settings.push(("STAGEDOOR_REDIS_URL".to_owned(), redis));
+            if !settings.iter().any(|(name, _)| name == REDIS_URL) {
+                let redis = self.redis.as_ref().map_or_else(redis_of_all_tests, RedisServer::url);
+                settings.push((REDIS_URL.to_owned(), redis));
+            }
         }
         let organisation = Organisation::create(settings.clone()).await;
         let gateways = open_gateways(self.setup, &settings);

@@ -21,6 +21,10 @@ impl RedisServer {
         Self { port, child: spawn(port) }
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
@@ -47,9 +51,37 @@ impl RedisServer {
 
     /// Forgets everything.
     pub async fn flush(&self) {
-        let client = redis::Client::open(self.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        redis::cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
+        self.command(&["FLUSHALL"]).await;
+    }
+
+    /// What it answers to a command, as text.
+    pub async fn command(&self, words: &[&str]) -> String {
+        format!("{:?}", self.ask::<redis::Value>(words).await)
+    }
+
+    /// The keys of this pattern.
+    pub async fn keys(&self, pattern: &str) -> Vec<String> {
+        self.ask(&["KEYS", pattern]).await
+    }
+
+    /// What stands under a key.
+    pub async fn bytes(&self, key: &str) -> Vec<u8> {
+        self.ask(&["GET", key]).await
+    }
+
+    /// Puts something under a key.
+    pub async fn set(&self, key: &str, value: &[u8]) {
+        let mut connection = self.connection().await;
+        redis::cmd("SET").arg(key).arg(value).exec_async(&mut connection).await.unwrap();
+    }
+
+    async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let (name, arguments) = words.split_first().unwrap();
+        redis::cmd(name).arg(arguments).query_async(&mut self.connection().await).await.unwrap()
+    }
+
+    async fn connection(&self) -> redis::aio::MultiplexedConnection {
+        redis::Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
     }
 }
 

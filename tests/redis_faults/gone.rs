@@ -1,0 +1,252 @@
+//! Redis loses what it had acknowledged, fails over, is slow, or hears and is not heard: what was revoked stays revoked, no scan fails.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use serde_json::json;
+
+use super::{Evening, redis};
+use crate::support::{Answer, Cable, CableDirection, Member, Phone, Plan, RedisServer, Sentinels, new_id, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failover_stops_nobody_and_the_new_primary_is_taken() {
+    let mut redis = Sentinels::start().await;
+    let evening = Evening::at(Plan::shared().redis_at(&redis.url())).await;
+    fail_over(&evening, &mut redis, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long"]
+async fn failovers_there_and_back_stop_nobody() {
+    let mut redis = Sentinels::start().await;
+    let evening = Evening::at(Plan::shared().redis_at(&redis.url())).await;
+    for round in 0..6 {
+        fail_over(&evening, &mut redis, round % 2).await;
+    }
+}
+
+/// The primary is lost, the other server takes its place, and the lost one comes back as its replica.
+async fn fail_over(evening: &Evening, redis: &mut Sentinels, primary: usize) {
+    evening
+        .while_scanning(async {
+            redis.servers[primary].kill();
+            redis.promote(1 - primary).await;
+        })
+        .await;
+    evening.says("ready").await;
+    evening.goes_on().await;
+    redis.servers[primary].restart();
+    evening.while_scanning(redis.follows(primary)).await;
+    evening.says("ready").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_writes_that_a_failover_loses_bring_nothing_back() {
+    let mut redis = Sentinels::start().await;
+    let evening = Evening::at(Plan::shared().redis_at(&redis.url())).await;
+    let gone = Gone::prepare(&evening).await;
+    let key = gone.key(&redis.servers[1]).await;
+    // From here on the replica hears nothing.
+    redis.servers[1].freeze();
+    let remembered = gone.revoke(&evening).await;
+    redis.servers[0].kill();
+    redis.servers[1].thaw();
+    gone.stay(&evening).await;
+    redis.promote(1).await;
+    evening.says("ready").await;
+    let old = String::from_utf8(redis.servers[1].bytes(&key).await).unwrap();
+    assert!(old.contains(&remembered), "the new primary was to hold the copy from before the change: {old}");
+    gone.stay(&evening).await;
+    evening.goes_on().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_dump_that_is_restored_brings_nothing_back() {
+    let mut evening = Evening::begin().await;
+    let gone = Gone::prepare(&evening).await;
+    let key = gone.key(evening.house.redis()).await;
+    let old = evening.house.redis().bytes(&key).await;
+    let remembered = gone.revoke(&evening).await;
+    assert!(String::from_utf8_lossy(&old).contains(&remembered));
+    for _ in 0..3 {
+        evening.house.redis().flush().await;
+        evening.house.redis().set(&key, &old).await;
+        gone.stay(&evening).await;
+    }
+    evening.says("ready").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_carries_only_questions_stops_nobody() {
+    half_a_line(CableDirection::Back).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_carries_only_answers_stops_nobody() {
+    half_a_line(CableDirection::There).await;
+}
+
+async fn half_a_line(swallowed: CableDirection) {
+    let server = RedisServer::start();
+    let cable = Cable::to(server.port()).await;
+    let evening = Evening::at(Plan::shared().redis_at(&cable.url())).await;
+    let gone = Gone::prepare(&evening).await;
+    evening
+        .while_scanning(async {
+            cable.swallow(Some(swallowed));
+            evening.says("degraded").await;
+            gone.revoke(&evening).await;
+            gone.stay(&evening).await;
+            cable.swallow(None);
+            evening.says("ready").await;
+        })
+        .await;
+    gone.stay(&evening).await;
+    evening.goes_on().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_redis_is_asked_no_more_than_once() {
+    let server = RedisServer::start();
+    let cable = Cable::to(server.port()).await;
+    let evening = Evening::at(Plan::shared().redis_at(&cable.url())).await;
+    let gone = Gone::prepare(&evening).await;
+    let asked = new_faces(&evening, &cable).await;
+    assert!(asked >= FACES, "whom a gateway has not seen, it looks up in Redis: {asked} of {FACES}");
+    cable.delay(Duration::from_millis(20));
+    new_faces(&evening, &cable).await;
+    evening.says("ready").await;
+    gone.revoke(&evening).await;
+    for millis in [100, 500] {
+        cable.delay(Duration::from_millis(millis));
+        evening.says("degraded").await;
+        // Too slow is away: it is asked whether it is there, and nobody waits for the answer.
+        let asked = new_faces(&evening, &cable).await;
+        assert_eq!(asked, 0, "scans waited for a Redis that takes {millis} ms");
+        gone.stay(&evening).await;
+    }
+    evening.goes_on().await;
+    cable.delay(Duration::ZERO);
+    evening.says("ready").await;
+    gone.stay(&evening).await;
+}
+
+const FACES: usize = 6;
+
+/// People who signed in at one gateway scan for the first time at the other. Answers how often Redis was asked for a copy meanwhile.
+async fn new_faces(evening: &Evening, cable: &Cable) -> usize {
+    let house = &evening.house;
+    let code = new_id();
+    house.admin.tickets(&evening.event, &evening.seat, &[&code]).await;
+    // The event, and the ticket, are known there.
+    let there = evening.phone.at(house.b());
+    until("the other gateway knows the ticket", || async { there.scan(&evening.event, &code).await["reason"] == "already_admitted" }).await;
+    let scanner = house.admin.hire("scanner").await;
+    let phones = join_all((0..FACES).map(|_| house.admin.phone(&scanner))).await;
+    let (before, begun) = (cable.reads(), Instant::now());
+    for phone in &phones {
+        phone.at(house.b()).refuses(&evening.event, &code, "already_admitted").await;
+    }
+    eprintln!("{FACES} new faces, one after the other: {:?}", begun.elapsed());
+    cable.reads() - before
+}
+
+/// People whom an administrator turns out in every way there is.
+struct Gone {
+    fired: (Phone, Member),
+    suspended: (Phone, Member),
+    ended: Phone,
+    revoked: Phone,
+    displaced: (Phone, Member),
+}
+
+impl Gone {
+    /// They are at work, at both gateways, and their copies lie in Redis.
+    async fn prepare(evening: &Evening) -> Self {
+        let admin = &evening.house.admin;
+        let scanner = admin.hire("scanner").await;
+        let fired = admin.hire("scanner").await;
+        let suspended = admin.hire("scanner").await;
+        let seller = admin.hire("box_office").await;
+        let gone = Self {
+            fired: (admin.phone(&fired).await, fired),
+            suspended: (admin.phone(&suspended).await, suspended),
+            ended: admin.phone(&scanner).await,
+            revoked: admin.phone(&scanner).await,
+            displaced: ((*admin.till(&seller).await).clone(), seller),
+        };
+        for phone in gone.phones() {
+            for gateway in [evening.house.a(), evening.house.b()] {
+                phone.at(gateway).refuses(&evening.event, "no such code", "unknown_ticket").await;
+            }
+        }
+        gone
+    }
+
+    fn phones(&self) -> [&Phone; 5] {
+        [&self.fired.0, &self.suspended.0, &self.ended, &self.revoked, &self.displaced.0]
+    }
+
+    /// The key under which this server keeps the copy of the one who is fired.
+    async fn key(&self, server: &RedisServer) -> String {
+        let wanted = format!("*:session:{}", self.fired.0.session_id());
+        until("the copy is in Redis", || async { redis(&server.url(), &["KEYS", &wanted]).await.contains("session") }).await;
+        server.keys(&wanted).await.remove(0)
+    }
+
+    /// Turns them out. Answers what a copy from before says.
+    async fn revoke(&self, evening: &Evening) -> String {
+        let admin = &evening.house.admin;
+        admin.change(&self.fired.1, json!({"role": "none"})).await;
+        admin.change(&self.suspended.1, json!({"active": false})).await;
+        admin.line.delete(&format!("/v1/sessions/{}", self.ended.session_id())).await.ok(204);
+        admin.revoke(&self.revoked.device).await;
+        admin.till(&self.displaced.1).await;
+        "\"role\":\"scanner\"".to_owned()
+    }
+
+    /// They are out, at both gateways, and are told why.
+    async fn stay(&self, evening: &Evening) {
+        let house = &evening.house;
+        for gateway in [house.a(), house.b()] {
+            let scan = async |phone: &Phone| -> Answer { phone.at(gateway).try_scan(&evening.event, "A-1").await };
+            scan(&self.fired.0).await.problem(403, "permission_missing");
+            scan(&self.suspended.0).await.problem(401, "user_deactivated");
+            scan(&self.ended).await.problem(401, "session_ended");
+            scan(&self.revoked).await.problem(401, "device_revoked");
+            scan(&self.displaced.0).await.problem(401, "session_displaced");
+        }
+    }
+}
+
+impl Evening {
+    /// Two phones scan without pause at both gateways while something happens; each scan is answered.
+    async fn while_scanning(&self, happens: impl Future<Output = ()>) {
+        let over = AtomicBool::new(false);
+        let codes: Vec<String> = (0..400).map(|_| new_id()).collect();
+        let named: Vec<&str> = codes.iter().map(String::as_str).collect();
+        self.house.admin.tickets(&self.event, &self.seat, &named).await;
+        let scanning = async {
+            let mut codes = named.iter();
+            let (mut scans, mut slowest) = (0_u32, Duration::ZERO);
+            while !over.load(Ordering::Relaxed) {
+                for gateway in [self.house.a(), self.house.b()] {
+                    let begun = Instant::now();
+                    match codes.next() {
+                        Some(code) => self.phone.at(gateway).admits(&self.event, code).await,
+                        None => self.phone.at(gateway).refuses(&self.event, named[0], "already_admitted").await,
+                    };
+                    slowest = slowest.max(begun.elapsed());
+                    scans += 1;
+                }
+            }
+            assert!(scans > 2);
+            eprintln!("{scans} scans meanwhile, the slowest in {slowest:?}");
+        };
+        tokio::join!(scanning, async {
+            happens.await;
+            over.store(true, Ordering::Relaxed);
+        });
+    }
+}
