@@ -50,7 +50,7 @@ enum Told {
 /// Does the errand: in the book itself, or through the gateway that has it open.
 pub async fn run(config: &Config, clock: Clock, errand: &Errand) -> anyhow::Result<Value> {
     let file = match &config.database {
-        Database::Postgres(_) => return in_book(config, clock, errand).await,
+        Database::Postgres(_) => return in_book(config, errand).await,
         Database::Sqlite(file) => file,
     };
     anyhow::ensure!(file.exists(), "there is no book at {}", file.display());
@@ -59,7 +59,7 @@ pub async fn run(config: &Config, clock: Clock, errand: &Errand) -> anyhow::Resu
         if let Some(done) = at_gateway(&socket(file), errand).await? {
             return Ok(done);
         }
-        match in_book(config, clock, errand).await {
+        match in_book(config, errand).await {
             // The gateway that has the book open is starting or stopping.
             Err(error) if error.is::<InUse>() && !clock.is_past(until) => sleep(limits::POLL).await,
             done => return done,
@@ -67,9 +67,9 @@ pub async fn run(config: &Config, clock: Clock, errand: &Errand) -> anyhow::Resu
     }
 }
 
-async fn in_book(config: &Config, clock: Clock, errand: &Errand) -> anyhow::Result<Value> {
-    let book = Book::open(&config.database, config.database_connections, clock).await?;
-    let done = carry_out(&book, clock, errand).await;
+async fn in_book(config: &Config, errand: &Errand) -> anyhow::Result<Value> {
+    let book = Book::open(&config.database, config.database_connections).await?;
+    let done = carry_out(&book, book.clock(), errand).await;
     book.close().await;
     done
 }

@@ -132,8 +132,8 @@ pub async fn open_at(config: &Config, doorway: &Doorway) -> anyhow::Result<House
 
 /// Opens the stores of a gateway.
 pub async fn open(config: &Config) -> anyhow::Result<House> {
-    let clock = Clock;
-    let book = Book::open(&config.database, config.database_connections, clock).await.context("the book cannot be opened")?;
+    let book = Book::open(&config.database, config.database_connections).await.context("the book cannot be opened")?;
+    let clock = book.clock();
     if let (Database::Sqlite(_), Some(_)) = (&config.database, &config.redis_url) {
         tracing::warn!("Redis is set beside SQLite: it is used, but one SQLite file serves one gateway only");
     }

@@ -1,4 +1,4 @@
-//! Follows the log of changes in Postgres: woken by `NOTIFY`, and looking by itself every [`limits::POLL`] in any case.
+//! Follows the log of changes in Postgres, and its clock: woken by `NOTIFY`, and looking by itself every [`limits::POLL`] in any case.
 
 use std::sync::Arc;
 
@@ -9,11 +9,16 @@ use crate::{clock::Clock, limits};
 
 /// Follows until the task is dropped.
 pub(super) async fn follow(book: Arc<Postgres>, log: Arc<ChangeLog>, clock: Clock) {
+    let mut told = clock.mark();
     loop {
         // Without a listener the poll alone carries the guarantee.
         match book.listen().await {
             Ok(mut listener) => {
                 while catch_up(&book, &log, clock).await.is_ok() {
+                    if clock.since(told) >= limits::POLL {
+                        told = clock.mark();
+                        let _ = book.hear_time().await;
+                    }
                     let woken = timeout(limits::POLL, listener.recv()).await;
                     if matches!(woken, Ok(Err(_))) {
                         break;

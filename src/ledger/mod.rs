@@ -146,10 +146,14 @@ impl Drop for Follower {
 }
 
 impl Book {
-    /// Opens the book and brings it up to date.
-    pub async fn open(database: &Database, connections: usize, clock: Clock) -> anyhow::Result<Self> {
+    /// Opens the book and brings it up to date. A book that gateways share has a clock of its own, by which they go.
+    pub async fn open(database: &Database, connections: usize) -> anyhow::Result<Self> {
+        let clock = match database {
+            Database::Postgres(_) => Clock::of_a_book(),
+            Database::Sqlite(_) => Clock,
+        };
         let store = match database {
-            Database::Postgres(url) => Store::Postgres(Arc::new(Postgres::open(url.expose(), connections).await?)),
+            Database::Postgres(url) => Store::Postgres(Arc::new(Postgres::open(url.expose(), connections, clock).await?)),
             Database::Sqlite(path) => Store::Sqlite(Arc::new(Sqlite::open(path, connections).await?)),
         };
         let position = on!(&store, book => book.position().await)?;
@@ -176,6 +180,11 @@ impl Book {
             log,
             _follower: follower,
         })
+    }
+
+    /// The clock by which whoever works on this book goes.
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Wakes whenever this gateway may have moved the stock of an event. What another one sells, only the book tells.

@@ -1,5 +1,6 @@
 //! What survives a bad night: stores and gateways that are killed, hang, fill up and lose answers, while people go on working.
 
+mod clocks;
 mod copies;
 mod killed;
 mod night;

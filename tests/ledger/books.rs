@@ -108,7 +108,7 @@ fn organisation(stage: &Stage) -> OrganisationId {
 /// As a gateway opens it that has this one setting.
 async fn open(setting: &str, value: &str) -> Book {
     let config = Config::load([(setting.to_owned(), value.to_owned())]).unwrap();
-    Book::open(&config.database, config.database_connections, Clock).await.unwrap()
+    Book::open(&config.database, config.database_connections).await.unwrap()
 }
 
 /// An empty data base on the Postgres that `tests/run` has started, dropped with the test.

@@ -3,7 +3,6 @@
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
-use stagedoor::clock::Clock;
 use stagedoor::config::Config;
 use stagedoor::ledger::Book;
 use tempfile::TempDir;
@@ -31,7 +30,7 @@ async fn movements_from_before_they_could_be_taken_back_stay() {
 
     let url = format!("sqlite://{}", file.display());
     let config = Config::load([("STAGEDOOR_DATABASE_URL".to_owned(), url)]).unwrap();
-    let book = Book::open(&config.database, config.database_connections, Clock).await.unwrap();
+    let book = Book::open(&config.database, config.database_connections).await.unwrap();
     let rows = support::Book::sqlite(folder.path()).await;
     let as_written = "select count(*) from admissions where id = unhex('0' || seq) and used = seq and inside = seq and session_id = x'04'
         and device_id = x'05' and gate = 'North' and scanned_at is null and recorded_at = '2026-06-01T18:00:00+00:00'

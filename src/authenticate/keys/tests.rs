@@ -18,7 +18,7 @@ impl House {
     async fn open() -> Self {
         let home = tempfile::tempdir().unwrap();
         let config = Config::load([("STAGEDOOR_DATA_DIR".to_owned(), home.path().display().to_string())]).unwrap();
-        let book = Book::open(&config.database, 2, Clock).await.unwrap();
+        let book = Book::open(&config.database, 2).await.unwrap();
         let keys = Keys::open(book.clone(), Clock).await.unwrap();
         Self { home, book, keys }
     }

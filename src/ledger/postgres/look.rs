@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::{Connection, FromRow, PgConnection, query_as, query_scalar};
+use sqlx::{Connection, FromRow, PgConnection, query_as};
 use uuid::Uuid;
 
 use super::Postgres;
 use crate::{
+    clock::{Clock, Moment},
     ids::{DeviceId, EventId, MembershipId, Named, OrganisationId, ScanId, SessionId},
     ledger::{
         Connected,
@@ -22,15 +23,18 @@ impl Postgres {
     /// What each of these walks needs to see, in their order, all of one moment.
     pub async fn look(&self, looks: &[Look]) -> Result<Vec<Box<Seen>>, LedgerError> {
         let mut lease = self.looks.lease().await?;
-        let seen = within(limits::WALK, snapshot(&mut lease, looks)).await?;
+        let seen = within(limits::WALK, snapshot(&mut lease, looks, self.clock)).await?;
         lease.finish();
         Ok(seen)
     }
 }
 
-async fn snapshot(db: &mut PgConnection, looks: &[Look]) -> Result<Vec<Box<Seen>>, sqlx::Error> {
+async fn snapshot(db: &mut PgConnection, looks: &[Look], clock: Clock) -> Result<Vec<Box<Seen>>, sqlx::Error> {
     let mut tx = db.begin_with(Postgres::SNAPSHOT).await?;
-    let as_of: i64 = query_scalar("select change_seq from book").fetch_one(&mut *tx).await?;
+    let asked = clock.mark();
+    let (as_of, time): (i64, Moment) = query_as("select change_seq, clock_timestamp() from book").fetch_one(&mut *tx).await?;
+    // A refusal is confirmed by a fresh look: it then goes by the clock of the book as well.
+    clock.heard(asked, time);
     let authorities = authorities(&mut tx, looks).await?;
     let events = events(&mut tx, looks, &authorities).await?;
     let tickets = tickets(&mut tx, looks).await?;

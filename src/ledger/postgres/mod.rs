@@ -24,7 +24,7 @@ use super::{
     error::LedgerError,
     lease::{Connections, Lease, within},
 };
-use crate::limits;
+use crate::{clock::Clock, limits};
 
 /// The channel on which a change wakes the followers.
 const CHANGES: &str = "stagedoor_changes";
@@ -32,6 +32,7 @@ const CHANGES: &str = "stagedoor_changes";
 /// The book in Postgres.
 pub struct Postgres {
     options: PgConnectOptions,
+    clock: Clock,
     calls: Connections<Dial>,
     commits: Connections<Dial>,
     looks: Connections<Dial>,
@@ -60,7 +61,7 @@ impl Manager for Dial {
 
 impl Postgres {
     /// Connects, brings the book up to date, and refuses one whose commits would not be on disk.
-    pub async fn open(url: &str, connections: usize) -> anyhow::Result<Self> {
+    pub async fn open(url: &str, connections: usize, clock: Clock) -> anyhow::Result<Self> {
         let plain: PgConnectOptions = url.parse()?;
         let options = plain.clone().application_name("stagedoor").options([
             ("default_transaction_isolation", "read committed".to_owned()),
@@ -72,6 +73,7 @@ impl Postgres {
         let mut first = timeout(limits::CONNECT, plain.connect()).await??;
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;
         refuse_to_lose_commits(&mut first).await?;
+        hear_time(&mut first, clock).await?;
         first.close().await?;
         let connect = |most| Connections::new(Dial(options.clone()), most);
         Ok(Self {
@@ -80,7 +82,16 @@ impl Postgres {
             looks: connect(limits::LOOK_CONNECTIONS)?,
             logs: connect(limits::LOG_CONNECTIONS)?,
             options,
+            clock,
         })
+    }
+
+    /// Asks what time it is, and goes by that.
+    pub async fn hear_time(&self) -> Result<(), LedgerError> {
+        let mut lease = self.lease().await?;
+        within(lease.left(limits::LEDGER_CALL), hear_time(&mut lease, self.clock)).await?;
+        lease.finish();
+        Ok(())
     }
 
     pub(super) async fn lease(&self) -> Result<Lease<Dial>, LedgerError> {
@@ -99,6 +110,13 @@ impl Postgres {
         })
         .await
     }
+}
+
+async fn hear_time(connection: &mut PgConnection, clock: Clock) -> Result<(), sqlx::Error> {
+    let asked = clock.mark();
+    let time = sqlx::query_scalar("select clock_timestamp()").fetch_one(connection).await?;
+    clock.heard(asked, time);
+    Ok(())
 }
 
 /// Green is durable (law 4): a book that answers before its commits are on disk is no book.
