@@ -4,11 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use chrono::TimeDelta;
-use tokio::{
-    sync::{Semaphore, mpsc},
-    task::JoinHandle,
-    time::sleep,
-};
+use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -25,10 +21,12 @@ use crate::{
     handover::{Doorway, Heir, Offer},
     http::{
         accept::{self, Leave},
+        crowd::Crowd,
         examples::Given,
         metrics::Metrics,
         router,
         state::{House, Rooms},
+        uploads::Uploads,
     },
     ledger::{Book, InUse, Note},
     limits,
@@ -64,7 +62,8 @@ impl Gateway {
         let leave = house.leave.clone();
         let router = router(house.clone(), config, examples)?;
         let offer = Offer::make(Arc::clone(&doorway.socket), house.book.id().await?);
-        let serving = tokio::spawn(accept::serve(doorway.socket, doorway.inherited, router, leave.clone()));
+        let crowd = Crowd::new(config.connections, config.connections_per_address, &config.trusted_proxies);
+        let serving = tokio::spawn(accept::serve(doorway, router, crowd, leave.clone()));
         let housekeeping = tokio::spawn(keep_house(house.book.clone(), house.clock));
         let errands = errand::serve(config, house.book.clone(), house.clock);
         Ok(Self { address, house, leave, notice: config.stop_notice, offer, serving, housekeeping, errands })
@@ -147,6 +146,7 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
     let hot = Arc::new(Hot::new(redis, Arc::clone(book.log()), clock));
     let passwords = Passwords::new();
     let push = Push::open(book.clone(), Arc::clone(&used), clock).await.context("the log of changes cannot be read")?;
+    let (metrics, shed) = Metrics::new(push.figures(), book.refused_lost(), clock);
     let gate = Gate { book: book.clone(), tokens: Arc::clone(&tokens), used: Arc::clone(&used), clock };
     let rooms = Rooms {
         sources: Sources { gate: gate.clone(), book: book.clone(), hot: Arc::clone(&hot), warm: Warm::new(book.clone()) },
@@ -161,9 +161,10 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
             clock,
         },
         office: Office { book: book.clone(), passwords, clock },
-        metrics: Arc::new(Metrics::new(push.figures(), book.refused_lost())),
+        metrics: Arc::new(metrics),
         push,
-        uploads: Semaphore::new(limits::UPLOADS_AT_ONCE),
+        uploads: Uploads::default(),
+        shed,
         hold: config.hold,
         leave: Leave::default(),
         book,

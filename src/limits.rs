@@ -5,8 +5,12 @@
 use std::time::Duration;
 
 // --- connections and bytes -----------------------------------------------------------------------------------------
-/// Connections held open at once; further ones wait in the listen backlog.
-pub const CONNECTIONS: usize = 20_000;
+/// Connections that the gateway can be set to hold open at once.
+pub const CONNECTIONS: usize = 100_000;
+/// Connections that there is room for however few descriptors the process may have.
+pub const CONNECTIONS_LEAST: usize = 64;
+/// File descriptors that are kept free of clients: for the book, the hot store and temporary files.
+pub const DESCRIPTORS_KEPT: u64 = 256;
 /// Time for a request's head to arrive once its first byte has.
 pub const HEADER_READ: Duration = Duration::from_secs(5);
 /// Time for a request's body to arrive.
@@ -23,6 +27,14 @@ pub const TAKE_OVER_ASK: Duration = Duration::from_secs(2);
 pub const TAKE_OVER_RETRY: Duration = Duration::from_millis(20);
 /// Time that a gateway waits for the one before it to let go of the embedded book; room for its drain.
 pub const TAKE_OVER_WAIT: Duration = Duration::from_secs(15);
+/// Time for which what a refused client still sends is read and thrown away, so that the refusal arrives.
+pub const LINGER: Duration = Duration::from_secs(1);
+/// Bytes of it that are read at the most.
+pub const LINGER_BYTES: usize = 1024 * 1024;
+/// Bytes of it that are read at once.
+pub const LINGER_READ: usize = 16 * 1024;
+/// Refused connections that are lingered for at once; further ones are closed as they are.
+pub const LINGERING: usize = 1_000;
 /// Bytes of a request's head.
 pub const HEADER_BYTES: usize = 64 * 1024;
 /// Bytes of a JSON body on the door path and everywhere else but uploads.
@@ -45,8 +57,14 @@ pub const CORS_AGE: Duration = Duration::from_secs(600);
 pub const UPLOAD_WAIT: Duration = Duration::from_secs(2);
 /// Uploads that are held in memory at once.
 pub const UPLOADS_AT_ONCE: usize = 4;
-/// Requests in work at once; further ones are refused with `busy`.
-pub const REQUESTS_AT_ONCE: usize = 10_000;
+/// Uploads that arrive at once, into files.
+pub const UPLOADS_ARRIVING: usize = 16;
+/// Uploads of one organisation that arrive at once.
+pub const UPLOADS_OF_ORGANISATION: usize = 4;
+/// Time after which an upload must have come at [`UPLOAD_LEAST_BYTES_PER_SECOND`] on average.
+pub const UPLOAD_GRACE: Duration = Duration::from_secs(10);
+/// Bytes of an upload that must come in a second, on average: a slow line, and nobody who only wants to hold a seat.
+pub const UPLOAD_LEAST_BYTES_PER_SECOND: u64 = 4 * 1024;
 /// Bytes of a bearer token; longer ones are not looked at.
 pub const TOKEN_BYTES: usize = 2_048;
 
@@ -126,6 +144,26 @@ pub const HOUSEKEEPING: Duration = Duration::from_secs(60);
 pub const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
 /// Time for which last uses of sessions are gathered before they are written together.
 pub const USED_GATHER: Duration = Duration::from_millis(100);
+
+// --- load ----------------------------------------------------------------------------------------------------------
+/// Scans and sales that may be in work at once in the beginning.
+pub const DOOR_START: usize = 512;
+/// The same, however slow they are: so many terminals are always heard.
+pub const DOOR_LEAST: usize = 128;
+/// The same, however fast they are.
+pub const DOOR_MOST: usize = 8_192;
+/// Time that scans and sales may take on average before fewer are let in; more where a commit takes long by itself.
+pub const DOOR_TARGET: Duration = Duration::from_millis(15);
+/// Lists that are read at once.
+pub const LISTS_AT_ONCE: usize = 128;
+/// Time over which the average is taken.
+pub const SHED_WINDOW: Duration = Duration::from_millis(100);
+/// Answers that make an average.
+pub const SHED_SAMPLES: u32 = 16;
+/// Time for which the fastest commit is remembered, and as long again.
+pub const SHED_FLOOR: Duration = Duration::from_secs(60);
+/// Time for which lower ranks stay out after a higher one was turned away, in milliseconds.
+pub const SHED_HOLD_MILLIS: u64 = 500;
 
 // --- queues and batches --------------------------------------------------------------------------------------------
 /// Entries that may wait for one organisation's committer.

@@ -16,6 +16,7 @@
 mod support;
 
 mod book;
+mod broken;
 mod commands;
 mod devices;
 mod door;
@@ -27,6 +28,7 @@ mod guests;
 mod imports;
 mod ledger;
 mod operations;
+mod overload;
 mod pos;
 mod precedence;
 mod races;

@@ -32,6 +32,10 @@ pub struct Config {
     pub redis_url: Option<Redis>,
     /// Where the gateway keeps its files.
     pub data_dir: PathBuf,
+    /// How many connections of clients are held open at most.
+    pub connections: usize,
+    /// How many of them may come from one address.
+    pub connections_per_address: usize,
     /// Which web pages may call the gateway from a browser.
     pub cors_origins: Vec<HeaderValue>,
     /// Whose `X-Forwarded-For` counts.
@@ -163,6 +167,8 @@ impl Config {
             database: given.optional(&table::DATABASE_URL, parse::database)?.unwrap_or_else(embedded),
             database_connections: count(&given, &table::DATABASE_CONNECTIONS)?,
             redis_url: given.optional(&table::REDIS_URL, parse::redis_url)?,
+            connections: count(&given, &table::CONNECTIONS)?,
+            connections_per_address: count(&given, &table::CONNECTIONS_PER_ADDRESS)?,
             cors_origins: given.list(&table::CORS_ORIGINS, parse::origin)?,
             trusted_proxies: given.list(&table::TRUSTED_PROXIES, parse::network)?,
             sessions: SessionLifetimes::read(&given)?,

@@ -80,6 +80,12 @@ settings! {
     DATA_DIR = "data_dir", "path", Value("./stagedoor-data"),
         Form("the path of a directory"), OPEN,
         "Where the gateway keeps its files; made if it is missing.";
+    CONNECTIONS = "connections", "connections", Value("20000"),
+        Whole(16..=100_000), OPEN,
+        "How many connections of clients are held open at most; fewer if the process may have fewer descriptors. Further ones are answered 503.";
+    CONNECTIONS_PER_ADDRESS = "connections_per_address", "connections", Value("15000"),
+        Whole(1..=100_000), OPEN,
+        "How many of them may come from one address, or one IPv6 network of 64 bits. A venue is one address; trusted proxies are not counted.";
     CORS_ORIGINS = "cors_origins", "origins", Value(""),
         Form("at most 64 origins of the form scheme://host[:port], with commas between them"), OPEN,
         "Which web pages may call the gateway from a browser.";

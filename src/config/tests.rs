@@ -60,6 +60,8 @@ fn every_setting_can_be_given_in_the_file() {
         backstage_idle_seconds = 1
         hold_seconds = 90
         stop_notice_seconds = 5
+        connections = 500
+        connections_per_address = 100
         log = "stagedoor=debug,info"
         log_format = "json"
     "#;
@@ -75,6 +77,7 @@ fn every_setting_can_be_given_in_the_file() {
     assert_eq!(config.sessions.backstage_idle, Duration::from_secs(1));
     assert_eq!(config.hold, Duration::from_secs(90));
     assert_eq!(config.stop_notice, Duration::from_secs(5));
+    assert_eq!((config.connections, config.connections_per_address), (500, 100));
     assert_eq!(config.log, "stagedoor=debug,info");
     assert_eq!(config.log_format, LogFormat::Json);
     assert!(!format!("{config:?}").contains("hunter2"));

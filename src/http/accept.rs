@@ -11,13 +11,11 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::http::{HeaderValue, Request, header};
@@ -27,20 +25,28 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::{Builder, Connection};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{self, Sleep};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::crowd::{Crowd, Seat};
+use super::line::{Course, Line, Patience, linger};
+use super::problem::Problem;
+use crate::handover::Doorway;
 use crate::limits;
 
 /// Who is at the other end of the connection, in the extensions of every request. An IPv4 address
 /// is one even when it came in on an IPv6 socket, so that it can be compared with a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
+
+/// The request's head said twice how long its body is; in its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct TwoLengths;
 
 /// Closes the connection that a request came in on, in the extensions of every request: for an answer that has no end, when its reader
 /// does not keep up.
@@ -78,14 +84,14 @@ impl Leave {
     }
 }
 
-/// Serves `routes` to those who knock at `socket` and to the connections of the gateway before this one, until it is time to leave; then
+/// Serves `routes` to those who knock at the doorway, as many as the crowd may be, and to the connections of the gateway before this one, until it is time to leave; then
 /// lets open requests finish within `limits::DRAIN`.
 ///
 /// Dropped before its end, it closes all connections as well.
-pub async fn serve(socket: Arc<TcpListener>, inherited: Option<mpsc::Receiver<TcpStream>>, routes: Router, leave: Leave) {
+pub async fn serve(doorway: Doorway, routes: Router, crowd: Arc<Crowd>, leave: Leave) {
     let closing = leave.closing.clone();
-    let house = House::open(routes, leave);
-    let mut arrivals = Arrivals { socket, inherited };
+    let house = House::open(routes, crowd, leave);
+    let mut arrivals = Arrivals { socket: doorway.socket, inherited: doorway.inherited };
     closing.run_until_cancelled(house.accept_all(&mut arrivals)).await;
     house.accept_the_rest(arrivals);
     house.drain().await;
@@ -94,44 +100,64 @@ pub async fn serve(socket: Arc<TcpListener>, inherited: Option<mpsc::Receiver<Tc
 /// All open connections and what they share.
 struct House {
     routes: Router,
-    seats: Arc<Semaphore>,
+    crowd: Arc<Crowd>,
+    /// Who is turned away, and told so.
+    lingering: Arc<Semaphore>,
     leave: Leave,
     open: TaskTracker,
     cut: CancellationToken,
 }
 
 impl House {
-    fn open(routes: Router, leave: Leave) -> Self {
+    fn open(routes: Router, crowd: Arc<Crowd>, leave: Leave) -> Self {
         Self {
             // Given its (empty) state here, once, and not for each request anew.
             routes: routes.with_state(()),
-            seats: Arc::new(Semaphore::new(limits::CONNECTIONS)),
+            crowd,
+            lingering: Arc::new(Semaphore::new(limits::LINGERING)),
             leave,
             open: TaskTracker::new(),
             cut: CancellationToken::new(),
         }
     }
 
-    /// Lets people in, one seat each. With the house full it accepts nobody: they wait in the
-    /// kernel's backlog, which is bounded as well.
+    /// Lets people in, one seat each.
     async fn accept_all(&self, arrivals: &mut Arrivals) {
-        // A semaphore that nobody closes always has a permit in the end.
-        while let Ok(seat) = Arc::clone(&self.seats).acquire_owned().await {
-            self.seat(arrivals.next().await, seat);
+        loop {
+            self.receive(arrivals.next().await);
         }
     }
 
     /// Whoever stands at the door when it closes is still let in. With another gateway on the same socket, they are left to it.
     fn accept_the_rest(&self, mut arrivals: Arrivals) {
         let has_heir = self.leave.heir.get().is_some();
-        while let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() {
-            let next = if has_heir { arrivals.inherited().now_or_never() } else { arrivals.next().now_or_never() };
-            let Some(arrival) = next else { break };
-            self.seat(arrival, seat);
+        while let Some(arrival) = if has_heir { arrivals.inherited().now_or_never() } else { arrivals.next().now_or_never() } {
+            self.receive(arrival);
         }
     }
 
-    fn seat(&self, arrival: Arrival, seat: OwnedSemaphorePermit) {
+    fn receive(&self, arrival: Arrival) {
+        match self.crowd.seat(arrival.peer.ip().to_canonical()) {
+            Some(seat) => self.seat(arrival, seat),
+            None => self.turn_away(arrival.stream),
+        }
+    }
+
+    /// Past the limit: a word, and the door. The word fits into an empty socket; if there are too many even for that, only the door.
+    fn turn_away(&self, stream: TcpStream) {
+        let Ok(place) = Arc::clone(&self.lingering).try_acquire_owned() else { return };
+        let cut = self.cut.clone();
+        self.open.spawn(cut.run_until_cancelled_owned(async move {
+            let mut stream = stream;
+            let words = Problem::busy().as_last_words();
+            if time::timeout(limits::LINGER, stream.write_all(&words)).await.is_ok() && stream.shutdown().await.is_ok() {
+                linger(stream).await;
+            }
+            drop(place);
+        }));
+    }
+
+    fn seat(&self, arrival: Arrival, seat: Seat) {
         let Arrival { stream, peer, inherited } = arrival;
         // An answer is one small packet; waiting to fill it would only cost the phone time. If the
         // option cannot be set, the connection is gone already, and reading will say so.
@@ -247,6 +273,9 @@ async fn converse(line: Line, peer: Peer, hang_up: HangUp, routes: Router, leave
             None => close(connection, &course).await,
         },
     };
+    if let Some(stream) = course.left() {
+        linger(stream).await;
+    }
     // How a client leaves is its own business: it hangs up, dawdles or sends what is not HTTP.
     if let Err(error) = ended {
         tracing::debug!(peer = %peer.0, %error, "a connection ended before its time");
@@ -284,16 +313,17 @@ where
             return ended;
         }
         tried = true;
-        course.keep_open.store(true, Ordering::Relaxed);
+        course.keep_open(true);
         connection.as_mut().graceful_shutdown();
         let ended = connection.as_mut().poll(context);
         // An answer that goes on (a stream) ends by itself, and its connection with it.
-        course.keep_open.store(ended.is_ready(), Ordering::Relaxed);
+        course.keep_open(ended.is_ready());
         ended
     })
     .await;
-    let left = course.left.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(stream) = left
+    if course.is_kept_open()
+        && course.is_quiet()
+        && let Some(stream) = course.left()
         && let Ok(stream) = stream.into_std()
     {
         // There is room for every connection.
@@ -320,191 +350,18 @@ async fn answer(
     mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     course.asked();
+    let two_lengths = course.takes_two_lengths();
+    let in_chunks = request.headers().contains_key(header::TRANSFER_ENCODING);
+    if in_chunks && two_lengths {
+        request.extensions_mut().insert(TwoLengths);
+    }
     request.extensions_mut().insert(peer);
     request.extensions_mut().insert(hang_up);
     let mut response = routes.call(request).await?;
-    if leave.is_announced() {
+    // What follows a body in chunks is not believed to be a request: somebody in between may have counted otherwise.
+    if in_chunks || leave.is_announced() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    course.answered();
+    course.answered(response.status());
     Ok(response)
-}
-
-/// How far a connection has come, as its socket and its service see it. One task looks at it and changes it.
-#[derive(Default)]
-struct Course {
-    /// Reads that brought something.
-    reads: AtomicU64,
-    /// The same at the moment of the last answer.
-    reads_at_answer: AtomicU64,
-    in_work: AtomicBool,
-    /// Something is to be written and the other end does not take it.
-    stuck: AtomicBool,
-    /// When hyper shuts the socket down, it is left here instead.
-    keep_open: AtomicBool,
-    left: Mutex<Option<TcpStream>>,
-}
-
-impl Course {
-    fn asked(&self) {
-        self.in_work.store(true, Ordering::Relaxed);
-    }
-
-    fn answered(&self) {
-        self.reads_at_answer.store(self.reads(), Ordering::Relaxed);
-        self.in_work.store(false, Ordering::Relaxed);
-    }
-
-    fn reads(&self) -> u64 {
-        self.reads.load(Ordering::Relaxed)
-    }
-
-    fn was_answered(&self) -> bool {
-        self.reads_at_answer.load(Ordering::Relaxed) > 0
-    }
-
-    /// Everything that came has been answered, as far as the service and the socket know.
-    fn is_quiet(&self) -> bool {
-        let [in_work, stuck] = [&self.in_work, &self.stuck].map(|flag| flag.load(Ordering::Relaxed));
-        !in_work && !stuck && self.reads() == self.reads_at_answer.load(Ordering::Relaxed)
-    }
-}
-
-/// The timer that hyper asks how long it shall wait for a request's head.
-///
-/// hyper (1.12, `proto/h1/conn.rs`, `poll_read_head`) knows one limit for that: it starts as soon
-/// as the answer before is sent, and covers the idle time between two requests as well as the
-/// reading of the head. With 5 s it would close every phone that scans less often than that; with
-/// 60 s a head could be sent that slowly. It asks for this one timer in no other place. So it is
-/// given the long limit and waits on a [`Wait`], which knows from the socket when a head has begun
-/// and is short from then on.
-struct Patience {
-    course: Arc<Course>,
-}
-
-impl hyper::rt::Timer for Patience {
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn hyper::rt::Sleep>> {
-        Box::pin(Wait::new(time::sleep(duration), &self.course))
-    }
-
-    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn hyper::rt::Sleep>> {
-        Box::pin(Wait::new(time::sleep_until(deadline.into()), &self.course))
-    }
-}
-
-/// Ends when a head has taken too long: `limits::HEADER_READ` after its first byte, or the time
-/// that hyper asked for if that byte never comes.
-struct Wait {
-    end: Pin<Box<Sleep>>,
-    course: Arc<Course>,
-    /// How often something had come when the wait began; none once the head's own limit runs.
-    silent_at: Option<u64>,
-}
-
-impl Wait {
-    fn new(idle: Sleep, course: &Arc<Course>) -> Self {
-        // Who connects has something to say: the first head's limit runs from the start.
-        let (end, silent_at) = match course.reads() {
-            0 => (time::sleep(limits::HEADER_READ), None),
-            so_far => (idle, Some(so_far)),
-        };
-        Self { end: Box::pin(end), course: Arc::clone(course), silent_at }
-    }
-}
-
-impl Future for Wait {
-    type Output = ();
-
-    /// hyper reads from the socket before each poll, in the same task, so the count is up to date.
-    /// A byte of this head that came together with the request before it is not counted; that head
-    /// then has the idle limit until its next byte, which is what its sender had anyway.
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let reads = self.course.reads();
-        if self.silent_at.is_some_and(|silent_at| silent_at != reads) {
-            self.silent_at = None;
-            self.end.set(time::sleep(limits::HEADER_READ));
-        }
-        self.end.as_mut().poll(context)
-    }
-}
-
-impl hyper::rt::Sleep for Wait {}
-
-/// The socket. It counts what it reads, and fails when the other end takes nothing for
-/// `limits::IDLE`: a client that asks and never reads would stay for ever.
-struct Line {
-    /// None once it was left open for somebody else.
-    stream: Option<TcpStream>,
-    course: Arc<Course>,
-    stuck: Option<Pin<Box<Sleep>>>,
-}
-
-impl Line {
-    /// A connection that was handed over has been heard before: it may be idle.
-    fn new(stream: TcpStream, inherited: bool) -> Self {
-        let course = Course::default();
-        if inherited {
-            course.reads.store(1, Ordering::Relaxed);
-            course.answered();
-        }
-        Self { stream: Some(stream), course: Arc::new(course), stuck: None }
-    }
-
-    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
-        self.stream.as_mut().map(Pin::new).ok_or_else(|| ErrorKind::NotConnected.into())
-    }
-
-    /// Gives back what a write came to, unless nothing has gone out for too long.
-    fn limited(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
-            if self.stuck.take().is_some() {
-                self.course.stuck.store(false, Ordering::Relaxed);
-            }
-            return written;
-        }
-        self.course.stuck.store(true, Ordering::Relaxed);
-        let stuck = self.stuck.get_or_insert_with(|| Box::pin(time::sleep(limits::IDLE)));
-        ready!(stuck.as_mut().poll(context));
-        Poll::Ready(Err(ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncRead for Line {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = into.filled().len();
-        let read = self.stream()?.poll_read(context, into);
-        if into.filled().len() != before {
-            // Counted in reads, for all that is asked is whether there was one.
-            self.course.reads.fetch_add(1, Ordering::Relaxed);
-        }
-        read
-    }
-}
-
-impl AsyncWrite for Line {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = self.stream()?.poll_write(context, bytes);
-        self.limited(context, written)
-    }
-
-    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let written = self.stream()?.poll_write_vectored(context, slices);
-        self.limited(context, written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.as_ref().is_some_and(TcpStream::is_write_vectored)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.course.keep_open.load(Ordering::Relaxed) && self.course.is_quiet() {
-            *self.course.left.lock().unwrap_or_else(PoisonError::into_inner) = self.stream.take();
-            return Poll::Ready(Ok(()));
-        }
-        self.stream()?.poll_shutdown(context)
-    }
 }

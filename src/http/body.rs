@@ -11,10 +11,16 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{de::DeserializeOwned, de::IgnoredAny};
 use serde_path_to_error::Segment;
-use tokio::{io::AsyncWriteExt, time::timeout};
+use tokio::{
+    io::{AsyncSeekExt, AsyncWriteExt},
+    time::timeout,
+};
 
-use super::problem::{Code, Problem};
-use crate::{faults::Faults, limits};
+use super::{
+    layers::Work,
+    problem::{Code, Problem},
+};
+use crate::{clock::Clock, faults::Faults, limits};
 
 /// A JSON body as it was sent. What is wrong with it is told after all that is wrong with the caller, so it is looked at with
 /// [`Sent::read`] once the caller is known.
@@ -41,11 +47,19 @@ async fn receive<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
         return Err(unsupported());
     }
     let bytes = collect(body, limits::BODY_BYTES, limits::BODY_READ).await?;
+    // A slow sender has taken nobody's place until now.
+    if let Some(work) = parts.extensions.get::<Work>() {
+        work.begin()?;
+    }
     parse(&bytes)
 }
 
-/// The media type of a body, without its parameters.
+/// The media type of a body, without its parameters. A body that is packed on its way has none that is taken here: a few bytes could
+/// unpack to any number.
 pub fn media_type(headers: &HeaderMap) -> Option<String> {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return None;
+    }
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let essence = value.split(';').next().unwrap_or_default().trim();
     Some(essence.to_ascii_lowercase())
@@ -65,9 +79,10 @@ pub async fn collect(body: Body, most: usize, within: Duration) -> Result<Bytes,
     }
 }
 
-/// A body as a file that nobody else sees and that is gone when it is closed: at most so many bytes.
-pub async fn to_file(body: Body, most: usize) -> Result<std::fs::File, Problem> {
-    match timeout(limits::IMPORT_READ, write_to_file(body, most)).await {
+/// A body as a file that nobody else sees and that is gone when it is closed, at its start: at most so many bytes and within so much time.
+/// Who sends less than [`limits::UPLOAD_LEAST_BYTES_PER_SECOND`] is given up before that.
+pub async fn to_file(body: Body, most: usize, within: Duration) -> Result<std::fs::File, Problem> {
+    match timeout(within, write_to_file(body, most)).await {
         Err(_) => Err(too_slow()),
         Ok(written) => written,
     }
@@ -75,25 +90,33 @@ pub async fn to_file(body: Body, most: usize) -> Result<std::fs::File, Problem> 
 
 async fn write_to_file(body: Body, most: usize) -> Result<std::fs::File, Problem> {
     let mut body = Limited::new(body, most);
-    let failed = |error: std::io::Error| {
-        tracing::error!(error = %error, "an upload could not be kept in a temporary file");
-        Problem::internal()
-    };
-    let mut file = tokio::fs::File::from_std(tempfile::tempfile().map_err(failed)?);
+    let mut file = tokio::fs::File::from_std(tempfile::tempfile().map_err(|error| not_kept(&error))?);
+    let grace = Clock.deadline(limits::UPLOAD_GRACE);
+    let (begun, mut came) = (Clock.mark(), 0_u64);
     loop {
         match timeout(limits::IMPORT_PAUSE, body.frame()).await {
             Err(_) => return Err(too_slow()),
             Ok(Some(Err(error))) => return Err(not_whole(&*error, most)),
             Ok(Some(Ok(frame))) => {
                 if let Some(bytes) = frame.data_ref() {
-                    file.write_all(bytes).await.map_err(failed)?;
+                    file.write_all(bytes).await.map_err(|error| not_kept(&error))?;
+                    came = came.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
                 }
             }
             Ok(None) => break,
         }
+        if Clock.is_past(grace) && came < Clock.since(begun).as_secs() * limits::UPLOAD_LEAST_BYTES_PER_SECOND {
+            return Err(too_slow());
+        }
     }
-    file.flush().await.map_err(failed)?;
+    file.rewind().await.map_err(|error| not_kept(&error))?;
     Ok(file.into_std().await)
+}
+
+/// A temporary file failed.
+pub fn not_kept(error: &std::io::Error) -> Problem {
+    tracing::error!(error = %error, "an upload could not be kept in a temporary file");
+    Problem::internal()
 }
 
 fn too_slow() -> Problem {

@@ -1,11 +1,17 @@
-//! What every request passes on its way in and out: a place among those in work, an id, and one line in the log.
+//! What every request passes on its way in and out: whether there is room for it, a place among those in work, an id, and one line in the log.
 //!
 //! The request is worked on in a task of its own. A phone that loses its Wi-Fi drops its connection, not the work: nothing that has
 //! begun on the book is ever cut off in the middle by a client.
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use axum::{
+    body::HttpBody,
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, Method},
     middleware::Next,
@@ -14,29 +20,29 @@ use axum::{
 use fail::fail_point;
 use futures::FutureExt;
 use ipnet::IpNet;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    accept::Peer,
+    accept::{Peer, TwoLengths},
     metrics::{Answered, Metrics},
     problem::Problem,
+    shed::{InWork, Rank, Shed},
 };
-use crate::{clock::Clock, limits, walk::Rooms};
+use crate::{clock::Clock, walk::Rooms};
 
 /// What the layer needs.
 #[derive(Clone)]
 pub struct Desk {
     metrics: Arc<Metrics>,
-    places: Arc<Semaphore>,
+    shed: Arc<Shed>,
     proxies: Arc<[IpNet]>,
     clock: Clock,
 }
 
 impl Desk {
     /// A desk that counts here and believes these proxies.
-    pub fn new(metrics: Arc<Metrics>, proxies: &[IpNet], clock: Clock) -> Self {
-        Self { metrics, places: Arc::new(Semaphore::new(limits::REQUESTS_AT_ONCE)), proxies: proxies.into(), clock }
+    pub fn new(metrics: Arc<Metrics>, shed: Arc<Shed>, proxies: &[IpNet], clock: Clock) -> Self {
+        Self { metrics, shed, proxies: proxies.into(), clock }
     }
 }
 
@@ -52,37 +58,79 @@ struct Asked {
     client: Option<IpAddr>,
 }
 
-/// Works on a request, in a task of its own.
-pub async fn attend(State(desk): State<Desk>, request: Request, next: Next) -> Response {
-    // The task catches what goes wrong in the handlers; should it fail all the same, there is nobody left to tell.
-    tokio::spawn(work(desk, request, next)).await.unwrap_or_else(|_| Problem::internal().into_body(""))
+/// A request's place among those in work, which is taken when its last byte has come.
+#[derive(Clone)]
+pub struct Work(Arc<Waiting>);
+
+struct Waiting {
+    shed: Arc<Shed>,
+    rank: Rank,
+    place: OnceLock<InWork>,
 }
 
-async fn work(desk: Desk, mut request: Request, next: Next) -> Response {
+impl Work {
+    fn new(shed: &Arc<Shed>, rank: Rank) -> Self {
+        Self(Arc::new(Waiting { shed: Arc::clone(shed), rank, place: OnceLock::new() }))
+    }
+
+    /// Takes the place, unless too many others have come while the body did.
+    pub fn begin(&self) -> Result<(), Problem> {
+        let Waiting { shed, rank, place } = &*self.0;
+        let begun = InWork::begin(shed, *rank).ok_or_else(Problem::busy)?;
+        // Nobody begins twice; who did would give the second place back at once.
+        let _ = place.set(begun);
+        Ok(())
+    }
+}
+
+/// Works on a request, in a task of its own; or turns it away, without a line in the log: there would be too many.
+pub async fn attend(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    let rank = Rank::of(request.method(), route(&request));
+    if !desk.shed.admits(rank) {
+        return Problem::busy().into_body(&uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string());
+    }
+    let arrived = desk.clock.mark();
+    // The task catches what goes wrong in the handlers; should it fail all the same, there is nobody left to tell.
+    tokio::spawn(work(desk, rank, arrived, request, next)).await.unwrap_or_else(|_| Problem::internal().into_body(""))
+}
+
+fn route(request: &Request) -> &str {
+    request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str)
+}
+
+async fn work(desk: Desk, rank: Rank, arrived: Instant, mut request: Request, next: Next) -> Response {
     let begun = desk.clock.mark();
     let asked = Asked {
         id: Uuid::new_v4().to_string(),
         method: request.method().clone(),
-        route: request.extensions().get::<MatchedPath>().map_or("(none)", |path| path.as_str()).to_owned(),
+        route: route(&request).to_owned(),
         client: client(&request, &desk.proxies),
     };
     if let Some(client) = asked.client {
         request.extensions_mut().insert(Client(client));
     }
-    let mut response = match desk.places.try_acquire() {
-        Err(_) => Problem::busy().into_response(),
-        Ok(_place) => {
-            desk.metrics.in_work(1);
-            let done = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-            desk.metrics.in_work(-1);
-            done.unwrap_or_else(|_| {
-                tracing::error!(request_id = asked.id, "a request ended in a fault of ours");
-                Problem::internal().into_response()
-            })
-        }
+    let place = Work::new(&desk.shed, rank);
+    let begins_at_once = request.body().is_end_stream();
+    request.extensions_mut().insert(place.clone());
+    let mut response = if request.extensions().get::<TwoLengths>().is_some() {
+        Problem::two_lengths().into_response()
+    } else if begins_at_once && place.begin().is_err() {
+        Problem::busy().into_response()
+    } else {
+        desk.metrics.in_work(1);
+        let done = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        desk.metrics.in_work(-1);
+        done.unwrap_or_else(|_| {
+            tracing::error!(request_id = asked.id, "a request ended in a fault of ours");
+            Problem::internal().into_response()
+        })
     };
+    drop(place);
     fail_point!("before-answer", |_| std::process::abort());
     let rooms = response.extensions_mut().remove::<Rooms>();
+    if let Some(rooms) = rooms.as_ref().filter(|_| !response.status().is_server_error()) {
+        desk.shed.answered(begun.saturating_duration_since(arrived), rooms);
+    }
     let code = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => {
             let code = problem.code.as_str();

@@ -1,6 +1,9 @@
 //! What is counted: requests, verdicts, and the time that each room took. A registry per gateway, in the OpenMetrics text format.
 
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -8,7 +11,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{push, walk::Rooms};
+use super::shed::Shed;
+use crate::{clock::Clock, push, walk::Rooms};
 
 /// A request by what was asked and what was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -72,8 +76,8 @@ fn seconds() -> Histogram {
 }
 
 impl Metrics {
-    /// Counters that stand at nothing, beside those of the streams and of the log of refused scans.
-    pub fn new(streams: &push::Figures, refused_lost: &Counter) -> Self {
+    /// Counters that stand at nothing, beside those of the streams and of the log of refused scans; and who counts whom it turns away.
+    pub fn new(streams: &push::Figures, refused_lost: &Counter, clock: Clock) -> (Self, Arc<Shed>) {
         let mut registry = Registry::with_prefix("stagedoor");
         let requests = Family::<Answered, Counter<u64, AtomicU64>>::default();
         let make: fn() -> Histogram = seconds;
@@ -104,7 +108,8 @@ impl Metrics {
             "Refused scans that were not written down: too many, or the book too slow",
             refused_lost.clone(),
         );
-        Self { registry, requests, seconds: durations, rooms, verdicts, sales, up, degraded, in_work }
+        let shed = Shed::new(clock, &mut registry);
+        (Self { registry, requests, seconds: durations, rooms, verdicts, sales, up, degraded, in_work }, shed)
     }
 
     /// A request was answered.

@@ -2,14 +2,18 @@
 
 pub mod accept;
 mod body;
+pub mod crowd;
 pub mod examples;
 mod layers;
+mod line;
 pub mod metrics;
 mod openapi;
 mod parts;
 mod problem;
 mod routes;
+pub mod shed;
 pub mod state;
+pub mod uploads;
 
 use axum::{
     Extension, Router,
@@ -89,7 +93,7 @@ fn calls() -> OpenApiRouter<House> {
 
 /// The calls with what every request passes, and the documents that are made from them.
 pub fn router(house: House, config: &Config, examples: &Given) -> anyhow::Result<Router> {
-    let desk = Desk::new(house.metrics.clone(), &config.trusted_proxies, house.clock);
+    let desk = Desk::new(house.metrics.clone(), house.shed.clone(), &config.trusted_proxies, house.clock);
     let (calls, document) = calls().split_for_parts();
     let document = operations::Document::new(&document, examples)?;
     let router = calls

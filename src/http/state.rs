@@ -2,12 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::timeout,
-};
-
-use super::{accept::Leave, metrics::Metrics, parts::Bearer, problem::Problem};
+use super::{accept::Leave, metrics::Metrics, parts::Bearer, problem::Problem, shed::Shed, uploads::Uploads};
 use crate::{
     authenticate::{Gate, GateError, token::Tokens},
     authorise::Clerk,
@@ -15,7 +10,6 @@ use crate::{
     event::catalogue::manageable,
     ids::EventId,
     ledger::{Book, words::Permission},
-    limits,
     push::Push,
     session::{hot::Hot, sign_in::Entrance},
     team::change::Office,
@@ -46,8 +40,10 @@ pub struct Rooms {
     pub push: Push,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Places for uploads, each of which is held in memory.
-    pub uploads: Semaphore,
+    /// Who is turned away when there is too much to do.
+    pub shed: Arc<Shed>,
+    /// Places for uploads.
+    pub uploads: Uploads,
     /// Whether the gateway is about to stop.
     pub leave: Leave,
     /// How long a hold keeps stock.
@@ -65,14 +61,6 @@ impl std::ops::Deref for House {
 }
 
 impl House {
-    /// A place for an upload; waits a moment for those before it.
-    pub async fn place_for_upload(&self) -> Result<SemaphorePermit<'_>, Problem> {
-        match timeout(limits::UPLOAD_WAIT, self.uploads.acquire()).await {
-            Ok(Ok(place)) => Ok(place),
-            Ok(Err(_)) | Err(_) => Err(Problem::busy()),
-        }
-    }
-
     /// The person behind a session token, for the back office.
     pub async fn clerk(&self, bearer: &Bearer) -> Result<Clerk<'_>, GateError> {
         Ok(Clerk::new(&self.gate, self.gate.claims(bearer.0.as_deref()).await?))

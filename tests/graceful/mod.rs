@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -9,7 +11,7 @@ use futures::future::join_all;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use crate::support::{Event, House, Phone, Plan, Raw, RawAnswer, Setup, on_both, request, scan_of, until};
+use crate::support::{Event, Gateway, House, Phone, Plan, Raw, RawAnswer, Setup, on_both, request, scan_of, until};
 
 /// Codes that each scanner has to let in, again and again when all are used.
 const CODES: usize = 200;
@@ -231,4 +233,34 @@ async fn a_stranger_on_the_port_is_no_gateway() {
     let mut command = house.command(&["serve"]);
     let command = command.env("STAGEDOOR_LISTEN", stranger.local_addr().unwrap().to_string());
     crate::support::Finished::run(command, "").expect_refusal("cannot be listened on");
+}
+
+on_both!(a_socket_that_somebody_else_has_bound_outlives_the_gateway);
+async fn a_socket_that_somebody_else_has_bound_outlives_the_gateway(mut house: House) {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    house.close();
+    // As systemd does: the socket is the third descriptor, and the process that it is meant for is named.
+    let start = || {
+        let serve = house.command(&["serve"]);
+        let mut shell = Command::new("bash");
+        shell.args(["-c", "exec 3<&0; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve"]).arg(serve.get_program());
+        for (name, value) in serve.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        shell.stdin(OwnedFd::from(socket.try_clone().unwrap())).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Gateway::spawn(&mut shell, "127.0.0.1:0")
+    };
+    let first = start();
+    assert_eq!(first.listens(), format!("http://{address}"));
+    assert!(first.stop().0.success());
+    // Nobody is there, and nobody is refused.
+    let mut early = Raw::connect(&address).await.unwrap();
+    early.send("GET /healthz HTTP/1.1\r\nhost: door\r\n\r\n").await.unwrap();
+    let second = start();
+    assert_eq!(early.answer().await.unwrap().status, 200);
+    assert!(second.stop().0.success());
 }

@@ -52,6 +52,13 @@ impl Gateway {
         self.log.lock().unwrap().clone()
     }
 
+    /// Bytes of memory that it holds.
+    pub fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    }
+
     /// Asks it to stop (SIGTERM), and does not wait.
     pub fn ask_to_stop(&self) {
         signal("TERM", self.child.id());

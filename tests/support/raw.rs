@@ -87,7 +87,6 @@ impl RawAnswer {
     }
 
     /// The problem that the answer must be.
-    #[expect(dead_code, reason = "filled by the tests of broken clients, which follow")]
     pub fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!((self.status, self.header("content-type")), (status, Some("application/problem+json")), "{self:?}");
         let problem: Value = serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{self:?}"));

@@ -9,8 +9,10 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::{
     faults::{Fault, Faults},
@@ -20,6 +22,10 @@ use crate::{
 words! {
     /// The stable code of a problem.
     pub enum Code {
+        /// Not HTTP, or not to be told from something else.
+        MalformedRequest = "malformed_request",
+        /// The address or the headers have too many bytes, or there are too many headers.
+        HeadTooLarge = "head_too_large",
         /// Not JSON, or not UTF-8.
         MalformedBody = "malformed_body",
         /// No token.
@@ -166,6 +172,33 @@ impl Problem {
     /// Too much is going on; nothing was recorded.
     pub fn busy() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, "Too much is going on right now. Please try again.")
+    }
+
+    /// What a client is told whose bytes are no request; for each status that hyper gives them.
+    pub fn of_the_wire(status: StatusCode) -> Option<Self> {
+        let (code, detail) = match status {
+            StatusCode::BAD_REQUEST => (Code::MalformedRequest, "This is no HTTP request."),
+            StatusCode::URI_TOO_LONG => (Code::HeadTooLarge, "The address is too long."),
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => (Code::HeadTooLarge, "The headers are too large or too many."),
+            _ => return None,
+        };
+        Some(Self::new(status, code, detail))
+    }
+
+    /// The head says twice how long the body is.
+    pub fn two_lengths() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, Code::MalformedRequest, "The length of the body is given twice.")
+    }
+
+    /// The whole answer as it stands on the wire, for a connection that ends with it.
+    pub fn as_last_words(&self) -> Bytes {
+        let mut body = self.members();
+        body.insert("request_id".to_owned(), json!(Uuid::new_v4()));
+        let (status, body) = (self.status, Value::from(body).to_string());
+        let retry =
+            if status == StatusCode::SERVICE_UNAVAILABLE { format!("retry-after: {}\r\n", self.retry_after) } else { String::new() };
+        let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\n{retry}connection: close");
+        format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into()
     }
 
     /// A fault of ours.

@@ -119,19 +119,17 @@ pub async fn patch_type(
 pub async fn upload(State(house): State<House>, bearer: Bearer, Id(event): Id, request: Request) -> Result<Json<Uploaded>, Problem> {
     let clerk = house.clerk(&bearer).await?;
     // Before so many bytes are taken in, it is known from whom and for what.
-    let _event = catalogue::manageable(&house.book, clerk, EventId(event)).await?;
+    let (_, facts) = catalogue::manageable(&house.book, clerk, EventId(event)).await?;
     let (parts, sent) = request.into_parts();
-    let media_type = body::media_type(&parts.headers);
-    let uploaded = match media_type.as_deref() {
+    let receive = async |most| house.uploads.receive(facts.event.organisation_id, sent, most, limits::UPLOAD_READ).await;
+    let uploaded = match body::media_type(&parts.headers).as_deref() {
         Some("application/json") => {
-            let _place = house.place_for_upload().await?;
-            let bytes = body::collect(sent, limits::UPLOAD_JSON_BYTES, limits::UPLOAD_READ).await?;
-            upload::json(&house.book, house.clock, clerk, EventId(event), body::parse(&bytes)?).await?
+            let arrived = receive(limits::UPLOAD_JSON_BYTES).await?;
+            upload::json(&house.book, house.clock, clerk, EventId(event), body::parse(&arrived.bytes().await?)?).await?
         }
         Some("text/csv") => {
-            let _place = house.place_for_upload().await?;
-            let bytes = body::collect(sent, limits::UPLOAD_BYTES, limits::UPLOAD_READ).await?;
-            upload::csv(&house.book, house.clock, clerk, EventId(event), &bytes).await?
+            let arrived = receive(limits::UPLOAD_BYTES).await?;
+            upload::csv(&house.book, house.clock, clerk, EventId(event), &arrived.bytes().await?).await?
         }
         _ => return Err(body::unsupported()),
     };

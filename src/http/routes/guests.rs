@@ -120,14 +120,13 @@ pub async fn strike_list(State(house): State<House>, bearer: Bearer, Id(id): Id)
 pub async fn add(State(house): State<House>, bearer: Bearer, Id(id): Id, request: HttpRequest) -> Result<Json<Added>, Problem> {
     let clerk = house.clerk(&bearer).await?;
     // Before so many bytes are taken in, it is known from whom and for what.
-    let _list = search::manager_of_list(&house.book, clerk, GuestListId(id)).await?;
+    let (_, listed) = search::manager_of_list(&house.book, clerk, GuestListId(id)).await?;
     let (parts, sent) = request.into_parts();
     if body::media_type(&parts.headers).as_deref() != Some("application/json") {
         return Err(body::unsupported());
     }
-    let _place = house.place_for_upload().await?;
-    let bytes = body::collect(sent, limits::UPLOAD_JSON_BYTES, limits::UPLOAD_READ).await?;
-    let guests: GuestsBody = body::parse(&bytes)?;
+    let arrived = house.uploads.receive(listed.list.organisation_id, sent, limits::UPLOAD_JSON_BYTES, limits::UPLOAD_READ).await?;
+    let guests: GuestsBody = body::parse(&arrived.bytes().await?)?;
     Ok(Json(manage::add(&house.book, house.clock, clerk, GuestListId(id), &guests).await?))
 }
 

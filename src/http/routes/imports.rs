@@ -65,13 +65,12 @@ pub async fn import(
     let event = EventId(event);
     let (clerk, query) = house.organiser_with(&bearer, event, asked.read()).await?;
     // Before so many bytes are taken in, it is known from whom and for what.
-    let _event = catalogue::manageable(&house.book, clerk, event).await?;
+    let (_, facts) = catalogue::manageable(&house.book, clerk, event).await?;
     let (parts, sent) = request.into_parts();
     if !body::media_type(&parts.headers).is_some_and(|media_type| MEDIA_TYPES.contains(&media_type.as_str())) {
         return Err(body::unsupported());
     }
-    let _place = house.place_for_upload().await?;
-    let file = body::to_file(sent, limits::IMPORT_BYTES).await?;
+    let arrived = house.uploads.receive(facts.event.organisation_id, sent, limits::IMPORT_BYTES, limits::IMPORT_READ).await?;
     let import = Import::by_clerk(&house.book, house.clock, event, clerk, query.dry_run.unwrap_or(false));
-    Ok(Json(import.make(file).await?))
+    Ok(Json(import.make(arrived.file()?).await?))
 }

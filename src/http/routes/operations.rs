@@ -33,6 +33,8 @@ pub struct Readiness {
     ledger: &'static str,
     /// `ok` or `unavailable`; `local` where there is no Redis.
     hot_store: &'static str,
+    /// `normal`, or `shedding` while there is too much to do and some are answered `busy`.
+    load: &'static str,
 }
 
 /// Ready?
@@ -65,6 +67,7 @@ async fn standing(house: &House) -> Readiness {
             Some(true) => "ok",
             Some(false) => "unavailable",
         },
+        load: if house.shed.is_shedding() { "shedding" } else { "normal" },
     }
 }
 

@@ -1,0 +1,37 @@
+//! Clients that are slow, broken or up to no good: they are told what is wrong or cut off, and nobody else notices.
+
+mod bodies;
+mod heads;
+mod slow;
+mod uploads;
+
+use crate::support::{House, Raw, RawAnswer, on_both, request, scan_of};
+
+on_both!(a_request_cut_off_at_any_byte_has_no_effect);
+async fn a_request_cut_off_at_any_byte_has_no_effect(house: House) {
+    let event = house.admin.event("Gala").await;
+    let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
+    house.admin.tickets(&event, &seat, &["A-1"]).await;
+    let phone = house.admin.phone(&house.admin.hire("scanner").await).await;
+    let whole = request(&phone.line, "POST", "/v1/scans", Some(&scan_of(&event, "A-1")));
+    for cut in 0..whole.len() {
+        let mut connection = Raw::to(&phone.line).await.unwrap();
+        connection.send(&whole[..cut]).await.unwrap();
+        // Half of them hang up, half of them only stop talking; those that said nothing wrong are answered nothing.
+        if cut % 2 == 0 {
+            tokio::io::AsyncWriteExt::shutdown(&mut connection.stream).await.unwrap();
+            let said = String::from_utf8(connection.rest().await.unwrap()).unwrap();
+            assert!(said.is_empty() || said.starts_with("HTTP/1.1 400"), "{cut}: {said}");
+        }
+    }
+    assert_eq!(house.book.admissions(&event.id).await, 0);
+    assert_eq!(said(&phone.line, &whole).await.status, 200);
+    assert_eq!(house.book.admissions(&event.id).await, 1);
+}
+
+/// What is answered to these bytes.
+async fn said(line: &crate::support::Line, bytes: &[u8]) -> RawAnswer {
+    let mut connection = Raw::to(line).await.unwrap();
+    connection.send(bytes).await.unwrap();
+    connection.answer().await.unwrap_or_else(|error| panic!("{}: {error}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)])))
+}
