@@ -24,7 +24,11 @@ async fn main() -> ExitCode {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let ended = match cli.command {
         cli::Command::Play(play) => evening::play(play).await,
-        cli::Command::Bench(options) => bench::bench(&options).await,
+        cli::Command::Bench(options) => tokio::select! {
+            measured = bench::bench(&options) => measured,
+            // Dropped on the way, the bench ends its servers and takes its books away.
+            () = told_to_stop() => Err(anyhow::anyhow!("stopped before the end")),
+        },
         cli::Command::Bare(sizes) => bench::bare::serve(sizes).await.map(|()| true),
     };
     match ended {
@@ -34,5 +38,20 @@ async fn main() -> ExitCode {
             eprintln!("loadtest: {error:#}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// Somebody wants this to end: on the keyboard, or from outside.
+async fn told_to_stop() {
+    let mut outside = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+    let ended = async {
+        match &mut outside {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = ended => {}
+        _ = tokio::signal::ctrl_c() => {}
     }
 }

@@ -35,7 +35,7 @@ const GRID: RGBColor = RGBColor(226, 232, 240);
 /// A chart whose height is linear.
 pub fn linear(curves: &[Curve], axes: &Axes<'_>) -> anyhow::Result<String> {
     let (right, top) = bounds(curves);
-    draw(curves, axes, 0.0..right, 0.0..top * 1.1, &|x| format!("{x:.0}"), &|y| format!("{y:.0}"))
+    draw(curves, axes, 0.0..right, 0.0..top * 1.1, &seconds, &|y| format!("{y:.0}"))
 }
 
 /// A chart whose height is logarithmic: a stall is a hundred times as long as what is usual.
@@ -44,6 +44,11 @@ pub fn logarithmic(curves: &[Curve], axes: &Axes<'_>, x_word: &dyn Fn(&f64) -> S
     let low = curves.iter().flat_map(|curve| &curve.points).map(|(_, y)| *y).filter(|y| *y > 0.0).fold(top, f64::min);
     let (low, top) = (low.clamp(0.01, 1.0), (top * 1.5).max(2.0));
     draw(curves, axes, 0.0..right, (low..top).log_scale(), x_word, &|y| if *y < 1.0 { format!("{y:.2}") } else { format!("{y:.0}") })
+}
+
+/// A moment on an axis.
+pub fn seconds(at: &f64) -> String {
+    if at.fract().abs() < 0.001 { format!("{at:.0}") } else { format!("{at:.1}") }
 }
 
 fn bounds(curves: &[Curve]) -> (f64, f64) {

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Report;
-use super::chart::{Axes, COLOURS, Curve, linear, logarithmic};
+use super::chart::{Axes, COLOURS, Curve, linear, logarithmic, seconds};
 use super::table::{QUANTILES, millis, per_second};
 use crate::run::record::{Call, Latencies};
 
@@ -97,7 +97,7 @@ fn latency(report: &Report<'_>) -> anyhow::Result<Markup> {
             line("p99", 1, |some| some.value_at_quantile(0.99)),
             line("p50", 0, |some| some.value_at_quantile(0.5)),
         ];
-        charts.push(logarithmic(&curves, &Axes { x: "seconds", y: "ms" }, &|x| format!("{x:.0}"))?);
+        charts.push(logarithmic(&curves, &Axes { x: "seconds", y: "ms" }, &seconds)?);
     }
     Ok(html! { @for chart in charts { (PreEscaped(chart)) } })
 }
@@ -121,7 +121,9 @@ fn percentiles(report: &Report<'_>) -> anyhow::Result<Markup> {
         Curve { name: call.name().to_owned(), colour: *colour, points: points.collect(), filled: false }
     };
     let curves: Vec<Curve> = report.tally.by_call.iter().zip(COLOURS.iter().cycle()).map(curve).collect();
-    let word = |nines: &f64| format!("p{}", trimmed(100.0 - 100.0 * 10_f64.powf(-nines)));
+    let whole = |nines: &f64| (nines - nines.round()).abs() < 0.01;
+    let word =
+        |nines: &f64| if whole(nines) { format!("p{}", trimmed(100.0 - 100.0 * 10_f64.powf(-nines.round()))) } else { String::new() };
     Ok(PreEscaped(logarithmic(&curves, &Axes { x: "part of all answers", y: "ms" }, &word)?))
 }
 
