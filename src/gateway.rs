@@ -146,7 +146,7 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
     let hot = Arc::new(Hot::new(redis, Arc::clone(book.log()), clock));
     let passwords = Passwords::new();
     let push = Push::open(book.clone(), Arc::clone(&used), clock).await.context("the log of changes cannot be read")?;
-    let (metrics, shed) = Metrics::new(push.figures(), book.refused_lost(), clock);
+    let (metrics, shed) = Metrics::new(push.figures(), book.refused_lost(), passwords.checks(), clock);
     let gate = Gate { book: book.clone(), tokens: Arc::clone(&tokens), used: Arc::clone(&used), clock };
     let rooms = Rooms {
         sources: Sources { gate: gate.clone(), book: book.clone(), hot: Arc::clone(&hot), warm: Warm::new(book.clone()) },

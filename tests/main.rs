@@ -25,6 +25,7 @@ mod events;
 mod faults;
 mod graceful;
 mod guests;
+mod hostile;
 mod imports;
 mod ledger;
 mod operations;

@@ -76,8 +76,8 @@ fn seconds() -> Histogram {
 }
 
 impl Metrics {
-    /// Counters that stand at nothing, beside those of the streams and of the log of refused scans; and who counts whom it turns away.
-    pub fn new(streams: &push::Figures, refused_lost: &Counter, clock: Clock) -> (Self, Arc<Shed>) {
+    /// Counters that stand at nothing, beside those of the streams, of the log of refused scans and of the passwords; and who counts whom it turns away.
+    pub fn new(streams: &push::Figures, refused_lost: &Counter, password_checks: &Counter, clock: Clock) -> (Self, Arc<Shed>) {
         let mut registry = Registry::with_prefix("stagedoor");
         let requests = Family::<Answered, Counter<u64, AtomicU64>>::default();
         let make: fn() -> Histogram = seconds;
@@ -108,6 +108,7 @@ impl Metrics {
             "Refused scans that were not written down: too many, or the book too slow",
             refused_lost.clone(),
         );
+        registry.register("password_checks", "Passwords checked, right or wrong", password_checks.clone());
         let shed = Shed::new(clock, &mut registry);
         (Self { registry, requests, seconds: durations, rooms, verdicts, sales, up, degraded, in_work }, shed)
     }

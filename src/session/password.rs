@@ -9,6 +9,7 @@ use std::{
 };
 
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
+use prometheus_client::metrics::counter::Counter;
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
 use crate::limits;
@@ -18,6 +19,7 @@ use crate::limits;
 pub struct Passwords {
     threads: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    checks: Counter,
     /// Checked when there is no such user, so that the answer costs the same.
     nobody: Arc<str>,
 }
@@ -32,7 +34,7 @@ impl Passwords {
     pub fn new() -> Self {
         let threads = available_parallelism().map_or(1, |cores| cores.get() / 2).clamp(1, limits::PASSWORD_THREADS);
         let nobody = hash(&uuid::Uuid::new_v4().to_string()).unwrap_or_default();
-        Self { threads: Arc::new(Semaphore::new(threads)), waiting: Arc::default(), nobody: nobody.into() }
+        Self { threads: Arc::new(Semaphore::new(threads)), waiting: Arc::default(), checks: Counter::default(), nobody: nobody.into() }
     }
 
     /// Hashes a new password.
@@ -43,13 +45,20 @@ impl Passwords {
     /// Whether this is the password behind the hash. Without a hash the answer is no, at the same cost.
     pub async fn check(&self, password: String, stored: Option<String>) -> Result<bool, PoolFull> {
         let nobody = Arc::clone(&self.nobody);
+        let checks = self.checks.clone();
         self.run(move || {
+            checks.inc();
             let known = stored.is_some();
             let against = stored.as_deref().unwrap_or(&nobody);
             let right = PasswordHash::new(against).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
             known && right
         })
         .await
+    }
+
+    /// How many passwords were checked, right or wrong.
+    pub fn checks(&self) -> &Counter {
+        &self.checks
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PoolFull> {

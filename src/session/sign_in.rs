@@ -169,10 +169,10 @@ async fn prove(entrance: &Entrance, device: Option<&EnrolledDevice>, request: Si
     let found = find(&entrance.book, device, &attempt).await?;
     let hash = found.as_ref().map(|proven| proven.user.password_hash.clone());
     if let (true, Some(proven)) = (entrance.passwords.check(request.password, hash).await?, found) {
-        entrance.throttle.succeeded(&attempt);
+        entrance.throttle.succeeded(&attempt, entrance.clock.now()).map_err(SignInError::Throttled)?;
         return Ok(proven);
     }
-    entrance.throttle.failed(attempt, entrance.clock.now());
+    entrance.throttle.failed(attempt, entrance.clock.now()).map_err(SignInError::Throttled)?;
     Err(SignInError::CredentialsInvalid)
 }
 

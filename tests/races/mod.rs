@@ -4,6 +4,7 @@
 
 mod crew;
 mod full_tilt;
+mod storm;
 
 use futures::future::{join, join_all};
 use serde_json::{Value, json};

@@ -52,6 +52,15 @@ impl Book {
         rows.into_iter().collect()
     }
 
+    /// The text that a query answers.
+    pub async fn text(&self, query: &str) -> String {
+        let query = AssertSqlSafe(query.to_owned());
+        match self {
+            Self::Postgres(pool) => sqlx::query_scalar(query).fetch_one(pool).await.unwrap(),
+            Self::Sqlite(pool) => sqlx::query_scalar(query).fetch_one(pool).await.unwrap(),
+        }
+    }
+
     /// Movements of an event.
     pub async fn admissions(&self, event: &str) -> i64 {
         self.count("select count(*) from admissions where event_id = $1", &[event]).await

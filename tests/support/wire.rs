@@ -27,6 +27,11 @@ impl Line {
         Self { client, base: base.to_owned(), token: None }
     }
 
+    /// The same line, over another client.
+    pub fn with_client(line: &Line, client: Client) -> Self {
+        Self { client, ..line.clone() }
+    }
+
     /// The same gateway, as nobody.
     pub fn anonymous(&self) -> Self {
         Self { token: None, ..self.clone() }
