@@ -65,6 +65,8 @@ pub const UPLOADS_OF_ORGANISATION: usize = 4;
 pub const UPLOAD_GRACE: Duration = Duration::from_secs(10);
 /// Bytes of an upload that must come in a second, on average: a slow line, and nobody who only wants to hold a seat.
 pub const UPLOAD_LEAST_BYTES_PER_SECOND: u64 = 4 * 1024;
+/// Time from which on a request is told in the log although it went well.
+pub const SLOW: Duration = Duration::from_millis(250);
 /// Bytes of a bearer token; longer ones are not looked at.
 pub const TOKEN_BYTES: usize = 2_048;
 
@@ -128,6 +130,8 @@ pub const VERIFIED_TOKENS: usize = 100_000;
 pub const WARM_EVENTS: usize = 10_000;
 /// Tickets of one event that are kept in memory.
 pub const WARM_TICKETS_PER_EVENT: usize = 2_000_000;
+/// Gates and devices at which the last movements of one event's tickets were made, as far as they are remembered.
+pub const WARM_SPOTS_PER_EVENT: usize = 100_000;
 /// Tickets that are read at once while an event is warmed.
 pub const WARM_PAGE: i64 = 5_000;
 /// Time between two writes of a session's last use, in seconds; a quarter of its idle time if that is shorter.
@@ -168,8 +172,14 @@ pub const SHED_HOLD_MILLIS: u64 = 500;
 // --- queues and batches --------------------------------------------------------------------------------------------
 /// Entries that may wait for one organisation's committer.
 pub const LANE_QUEUE: usize = 8_192;
+/// Pages of 4 KiB that the log beside the embedded book may hold before it is folded into the file.
+pub const CHECKPOINT_PAGES: u32 = 8_192;
+/// Memory that each connection to the embedded book may keep of its pages, in KiB.
+pub const CACHE_KIBIBYTES: u32 = 8_192;
 /// Entries that are written in one statement.
 pub const BATCH: usize = 512;
+/// Batches of scans of one organisation that are written at once in Postgres.
+pub const SCAN_BATCHES_AT_ONCE: usize = 2;
 /// Sales that are written in one statement.
 pub const SALES_BATCH: usize = 128;
 /// Check-ins of guests that are written together at most.

@@ -28,7 +28,7 @@ use super::{
     problem::Problem,
     shed::{InWork, Rank, Shed},
 };
-use crate::{clock::Clock, walk::Rooms};
+use crate::{clock::Clock, limits, walk::Rooms};
 
 /// What the layer needs.
 #[derive(Clone)]
@@ -156,27 +156,37 @@ fn keep(before: &HeaderMap, response: &mut Response) {
     }
 }
 
+/// A line for what was refused or took long; what went well has its line at `debug`, for a line costs as much as the request it tells of.
 fn tell(desk: &Desk, asked: Asked, response: &Response, code: &str, time: Duration, rooms: Option<&Rooms>) {
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let room = |of: fn(&Rooms) -> Duration| rooms.map(|rooms| micros(of(rooms)));
-    tracing::info!(
-        target: "stagedoor::request",
-        request_id = asked.id,
-        method = %asked.method,
-        route = asked.route,
-        status = response.status().as_u16(),
-        code,
-        client = asked.client.map(tracing::field::display),
-        total_us = micros(time),
-        facts_us = room(|r| r.facts),
-        authenticate_us = room(|r| r.authenticate),
-        authorise_us = room(|r| r.authorise),
-        decide_us = room(|r| r.decide),
-        commit_us = room(|r| r.commit),
-        "request"
-    );
-    let answered =
-        Answered { method: asked.method.to_string(), route: asked.route, status: response.status().as_u16(), code: code.to_owned() };
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                target: "stagedoor::request",
+                request_id = asked.id,
+                method = %asked.method,
+                route = asked.route,
+                status = response.status().as_u16(),
+                code,
+                client = asked.client.map(tracing::field::display),
+                total_us = micros(time),
+                facts_us = room(|r| r.facts),
+                authenticate_us = room(|r| r.authenticate),
+                authorise_us = room(|r| r.authorise),
+                decide_us = room(|r| r.decide),
+                commit_us = room(|r| r.commit),
+                "request"
+            )
+        };
+    }
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() || time >= limits::SLOW {
+        line!(info);
+    } else {
+        line!(debug);
+    }
+    let answered = Answered { method: asked.method.to_string(), route: asked.route, status: status.as_u16(), code: code.to_owned() };
     desk.metrics.answered(answered, time, rooms);
 }
 
