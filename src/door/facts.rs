@@ -28,9 +28,9 @@ pub struct Facts {
     /// The one event in the caller's list.
     pub pinned: Option<Named>,
     /// The ticket.
-    pub ticket: Option<Arc<Ticket>>,
+    pub ticket: Option<Ticket>,
     /// Its last movement.
-    pub last: Option<Arc<Movement>>,
+    pub last: Option<Movement>,
     /// A live event that has a ticket with this code.
     pub elsewhere: Option<Named>,
     /// What the book has under the scan's id.
@@ -56,7 +56,7 @@ pub async fn gather(
 /// All from copies, or nothing.
 async fn nearest(sources: &Sources, claims: SessionClaims, request: &Request) -> Option<Facts> {
     let event = sources.warm.nearest(request.event)?;
-    let ticket = event.ticket(request.code()?)?;
+    let (ticket, last) = event.ticket(request.code()?)?;
     let authority = sources.hot.nearest(claims.session).await?;
     let facts = event.facts();
     let event = (facts.event.organisation_id == authority.membership.organisation_id).then(|| Arc::clone(facts));
@@ -65,8 +65,8 @@ async fn nearest(sources: &Sources, claims: SessionClaims, request: &Request) ->
         authority: Some(authority),
         event,
         pinned: None,
-        ticket: Some(ticket.ticket),
-        last: ticket.last,
+        ticket: Some(ticket),
+        last,
         elsewhere: None,
         recorded: None,
     })
@@ -82,8 +82,7 @@ async fn fresh(sources: &Sources, claims: SessionClaims, request: &Request, dead
         hold: None,
     };
     let seen = sources.book.look(look, deadline).await?;
-    let authority = seen.authority.map(Arc::new);
-    if let Some(authority) = &authority {
+    if let Some(authority) = &seen.authority {
         sources.hot.remember(seen.as_of, authority);
     }
     if let Some(event) = &seen.event {
@@ -92,11 +91,11 @@ async fn fresh(sources: &Sources, claims: SessionClaims, request: &Request, dead
     let (ticket, last) = seen.ticket.unzip();
     Ok(Facts {
         sight: Sight::Fresh,
-        authority,
-        event: seen.event.map(Arc::new),
+        authority: seen.authority,
+        event: seen.event,
         pinned: seen.pinned,
-        ticket: ticket.map(Arc::new),
-        last: last.flatten().map(Arc::new),
+        ticket,
+        last: last.flatten(),
         elsewhere: seen.elsewhere,
         recorded: seen.scan,
     })

@@ -1,6 +1,9 @@
 //! What is written on the door path: entries for the committer, the ground that they stand on, and what became of them.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     change::Guard,
@@ -292,9 +295,9 @@ pub struct Seen {
     /// The position of the log of changes in this snapshot.
     pub as_of: i64,
     /// Who asks.
-    pub authority: Option<Authority>,
+    pub authority: Option<Arc<Authority>>,
     /// The event, if it is of the caller's organisation.
-    pub event: Option<EventFacts>,
+    pub event: Option<Arc<EventFacts>>,
     /// The event that the caller's member is pinned to, should there be exactly one in the list.
     pub pinned: Option<Named>,
     /// The ticket of this event with this code, and its last movement.

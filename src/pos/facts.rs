@@ -82,12 +82,18 @@ async fn nearest(sources: &Sources, claims: SessionClaims, event: EventId) -> Op
 async fn fresh(sources: &Sources, claims: SessionClaims, event: EventId, sought: Sought, deadline: Instant) -> Result<Facts, LedgerError> {
     let look = Look { session: claims.session, event, code: None, scan: None, sale: sought.sale, hold: sought.hold };
     let seen = sources.book.look(look, deadline).await?;
-    let authority = seen.authority.map(Arc::new);
-    if let Some(authority) = &authority {
+    if let Some(authority) = &seen.authority {
         sources.hot.remember(seen.as_of, authority);
     }
     if let Some(event) = &seen.event {
         sources.warm.remember(seen.as_of, event, None);
     }
-    Ok(Facts { sight: Sight::Fresh, authority, event: seen.event.map(Arc::new), pinned: seen.pinned, recorded: seen.sale, hold: seen.hold })
+    Ok(Facts {
+        sight: Sight::Fresh,
+        authority: seen.authority,
+        event: seen.event,
+        pinned: seen.pinned,
+        recorded: seen.sale,
+        hold: seen.hold,
+    })
 }

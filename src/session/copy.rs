@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ledger::rows::Authority;
+use crate::ledger::rows::{Authority, Version};
 
 /// What the book said of a session, and at which position of the log of changes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -17,6 +17,12 @@ pub struct Copy {
 }
 
 impl Copy {
+    /// The versions of the session, the member and the device.
+    pub fn versions(&self) -> (Version, Version, Option<Version>) {
+        let authority = &self.authority;
+        (authority.session.version, authority.membership.version, authority.device.as_ref().map(|device| device.version))
+    }
+
     /// The things that it tells of.
     pub fn things(&self) -> [Uuid; 3] {
         let authority = &self.authority;

@@ -36,10 +36,13 @@ impl Hot {
         Some(copy.authority)
     }
 
-    /// Keeps what a fresh look has seen, here and in Redis. Nobody waits for Redis.
+    /// Keeps what a fresh look has seen, here and in Redis, unless that is known. Nobody waits for Redis.
     pub fn remember(&self, as_of: i64, authority: &Arc<Authority>) {
         let session = authority.session.id;
         let copy = Copy { as_of, authority: Arc::clone(authority) };
+        if self.memory.get(&session).is_some_and(|known| known.versions() == copy.versions() && self.trusts(&known)) {
+            return;
+        }
         self.memory.insert(session, copy.clone());
         if let Some(redis) = self.redis.as_ref().filter(|redis| redis.is_up()) {
             let (redis, clock) = (Arc::clone(redis), self.clock);

@@ -16,7 +16,7 @@ async fn a_look_tells_who_asks_and_for_what(books: Books) {
     let mut stage = Stage::open(&books).await;
     let ticket = stage.ticket(&books, "A-1", 2).await;
     let seen = look(&books.b, stage.look_for("A-1")).await;
-    assert_eq!(seen.authority, books.a.authority(stage.session.id).await.unwrap());
+    assert_eq!(seen.authority.as_deref(), books.a.authority(stage.session.id).await.unwrap().as_ref());
     assert_eq!(seen.authority.unwrap().session, stage.session);
     let facts = seen.event.unwrap();
     assert_eq!((&facts.event, facts.types.len()), (&stage.event, 2));

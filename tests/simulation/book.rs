@@ -214,8 +214,8 @@ impl Book {
         let ticket = look.code.as_ref().and_then(|code| rows.tickets.get(code)).cloned();
         let seen = Seen {
             as_of: rows.position(),
-            authority: rows.authority(look.session),
-            event: Some(rows.event.clone()),
+            authority: rows.authority(look.session).map(Arc::new),
+            event: Some(Arc::new(rows.event.clone())),
             ticket: ticket.map(|ticket| {
                 let last = rows.last(ticket.id).map(movement);
                 (ticket, last)

@@ -101,10 +101,10 @@ async fn follow(gateway: Arc<Gateway>) {
 
 /// A batch is tried again while its fate is unknown, as the book's own lanes do.
 macro_rules! lanes {
-    ($name:ident, $entry:ty, $batch:expr, $ask:path, $told:path) => {
+    ($name:ident, $entry:ty, $batch:expr, $at_once:expr, $ask:path, $told:path) => {
         fn $name(house: &Arc<House>, post: &Arc<Post>) -> Lanes<OrganisationId, $entry> {
             let (house, post) = (Arc::clone(house), Arc::clone(post));
-            Lanes::new($batch, move |_, batch: Arc<Vec<$entry>>| {
+            Lanes::new($batch, $at_once, move |_, batch: Arc<Vec<$entry>>| {
                 let (house, post) = (Arc::clone(&house), Arc::clone(&post));
                 async move {
                     let until = Instant::now() + limits::WALK;
@@ -123,8 +123,8 @@ macro_rules! lanes {
     };
 }
 // Small batches, so that an evening of few people has full ones too.
-lanes!(scan_lanes, ScanEntry, 4, Letter::Scans, Letter::ScansDone);
-lanes!(sale_lanes, SaleEntry, 3, Letter::Sales, Letter::SalesDone);
+lanes!(scan_lanes, ScanEntry, 4, limits::SCAN_BATCHES_AT_ONCE, Letter::Scans, Letter::ScansDone);
+lanes!(sale_lanes, SaleEntry, 3, 1, Letter::Sales, Letter::SalesDone);
 
 impl Gateway {
     async fn ask(&self, letter: Letter) -> Option<Letter> {
@@ -192,7 +192,7 @@ impl Gateway {
             let same = scan.device == device.id && scan.fingerprint == request.fingerprint(&device);
             return if same { Ok(Step::Replay(scan.seq)) } else { Err("id_reused".to_owned()) };
         }
-        let event = facts.seen.event.as_ref();
+        let event = facts.seen.event.as_deref();
         let permit = authorise::permit(&caller, Act::Scan, event, None).map_err(|no| no.to_string())?;
         let (ticket, last) = facts.seen.ticket.as_ref().map(|(ticket, last)| (ticket, last.as_ref())).unzip();
         let verdict = decide(&Question {
@@ -256,7 +256,7 @@ impl Gateway {
             let same = Some(sale.device) == caller.authority().session.device_id && sale.fingerprint == request.fingerprint();
             return if same { Ok(Step::Replay(sale.receipt)) } else { Err("id_reused".to_owned()) };
         }
-        let event = facts.seen.event.as_ref();
+        let event = facts.seen.event.as_deref();
         let act = Act::Sell { cash: request.is_cash(), admit: request.admit };
         let permit = authorise::permit(&caller, act, event, None).map_err(|no| no.to_string())?;
         let here = Here { device: permit.device().id, now: self.house.now(), hold: None };
@@ -287,7 +287,7 @@ impl Gateway {
     }
 
     fn caller(&self, facts: &Facts) -> Result<Caller, String> {
-        authenticate::judge(facts.seen.authority.clone().map(Arc::new), None, self.house.now()).map_err(|no| no.to_string())
+        authenticate::judge(facts.seen.authority.clone(), None, self.house.now()).map_err(|no| no.to_string())
     }
 
     /// The nearest copies that the log trusts, or a fresh look.
@@ -315,17 +315,16 @@ impl Gateway {
                 Some((ticket, last))
             }
         };
-        let authority = Some(session.authority.as_ref().clone());
-        Some(Seen { authority, event: Some(event.as_ref().clone()), ticket, ..Seen::default() })
+        Some(Seen { authority: Some(session.authority), event: Some(event), ticket, ..Seen::default() })
     }
 
     fn remember(&self, seen: &Seen) {
         if let Some(authority) = &seen.authority {
-            let copy = Copy { as_of: seen.as_of, authority: Arc::new(authority.clone()) };
+            let copy = Copy { as_of: seen.as_of, authority: Arc::clone(authority) };
             self.sessions.lock().unwrap().insert(authority.session.id, copy);
         }
         if let Some(event) = &seen.event {
-            *self.event.lock().unwrap() = Some((seen.as_of, Arc::new(event.clone())));
+            *self.event.lock().unwrap() = Some((seen.as_of, Arc::clone(event)));
         }
         if let Some((ticket, last)) = &seen.ticket {
             self.tickets.lock().unwrap().insert(ticket.code.clone(), (seen.as_of, ticket.clone(), last.clone()));

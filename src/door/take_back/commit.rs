@@ -63,6 +63,6 @@ pub async fn commit(
         device_id: Some(device.id),
         device_name: Some(device.name.clone()),
     };
-    sources.warm.moved(permit.ground().event.0, &facts.code, movement);
+    sources.warm.moved(permit.ground().event.0, &facts.code, &movement);
     Ok(Some(Receipt { reversal: Reversal { seq, direction: back.direction, used, recorded_at } }))
 }

@@ -22,7 +22,7 @@ pub struct Facts {
     /// Who asks.
     pub authority: Option<Arc<Authority>>,
     /// The event that the scan was made at, if the caller's organisation has such a scan.
-    pub event: Option<EventFacts>,
+    pub event: Option<Arc<EventFacts>>,
     /// The one event in the caller's list.
     pub pinned: Option<Named>,
     /// The ticket's code.
@@ -42,7 +42,7 @@ pub async fn gather(sources: &Sources, claims: SessionClaims, scan: ScanId, dead
         Look { session: claims.session, event, code: known.then(|| code.clone()), scan: known.then_some(scan), sale: None, hold: None };
     let seen = sources.book.look(look, deadline).await?;
     Ok(Facts {
-        authority: seen.authority.map(Arc::new),
+        authority: seen.authority,
         event: seen.event,
         pinned: seen.pinned,
         code,

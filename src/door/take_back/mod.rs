@@ -64,7 +64,7 @@ fn consider<'f>(sources: &Sources, claims: SessionClaims, facts: &'f Facts, room
     {
         return Ok(Step::Replay(recorded, reversal));
     }
-    let permit = rooms.measure(Room::Authorise, || authorise::permit(&caller, Act::Scan, facts.event.as_ref(), facts.pinned.as_ref()))?;
+    let permit = rooms.measure(Room::Authorise, || authorise::permit(&caller, Act::Scan, facts.event.as_deref(), facts.pinned.as_ref()))?;
     let recorded = facts.recorded.as_ref().ok_or(Refused::NotFound)?;
     let question = Question { recorded, last: facts.last.as_ref(), device: permit.device().id, now: sources.gate.clock.now() };
     let back = rooms.measure(Room::Decide, || decide::decide(&question))?;

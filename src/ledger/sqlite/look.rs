@@ -1,112 +1,98 @@
-//! Fresh looks in SQLite: what many walks need to see, read in one transaction and so of one moment.
+//! Fresh looks in SQLite: what is asked for goes in as JSON.
 
-use sqlx::{Connection, SqliteConnection, query_as, query_scalar};
+use std::collections::HashSet;
 
-use super::Sqlite;
+use sqlx::{SqliteConnection, query_as, query_scalar, types::Json};
+use uuid::Uuid;
+
+use super::{Open, Sqlite};
 use crate::{
-    ids::{EventId, Named, OrganisationId, ScanId},
+    ids::{EventId, OrganisationId, ScanId},
     ledger::{
-        entry::{Look, Seen},
+        entry::Look,
         error::LedgerError,
-        rows::{Movement, RecordedScan, Ticket},
-        words::EventStatus,
+        lease::Lease,
+        look::{Elsewhere, FoundElsewhere, FoundScan, FoundTicket, Scans, Tickets},
     },
 };
 
 impl Sqlite {
-    /// What each of these walks needs to see, in their order, all of one moment.
-    pub async fn look(&self, looks: &[Look]) -> Result<Vec<Box<Seen>>, LedgerError> {
-        let mut lease = self.lease().await?;
-        let mut tx = lease.begin().await?;
-        let mut all = Vec::with_capacity(looks.len());
-        for look in looks {
-            all.push(Box::new(one(&mut tx, look).await?));
+    /// After a column: whether it is among `$1`, which are [`Sqlite::ids`].
+    pub(in crate::ledger) const AMONG: &str = "in (select unhex(value, '-') from json_each($1))";
+
+    /// Ids as a statement takes them.
+    pub(in crate::ledger) fn ids(ids: &[Uuid]) -> Json<Vec<Uuid>> {
+        Json(ids.to_vec())
+    }
+
+    pub(in crate::ledger) async fn lease_for_looks(&self) -> Result<Lease<Open>, LedgerError> {
+        self.lease().await
+    }
+
+    /// The position of the log of changes in this snapshot.
+    pub(in crate::ledger) async fn position_on(&self, db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+        query_scalar("select change_seq from book").fetch_one(db).await
+    }
+
+    /// Live events of the same organisations that have these tickets.
+    pub(in crate::ledger) async fn elsewhere_on(
+        db: &mut SqliteConnection,
+        missing: &HashSet<(OrganisationId, EventId, &str)>,
+    ) -> Result<Elsewhere, sqlx::Error> {
+        if missing.is_empty() {
+            return Ok(Elsewhere::new());
         }
-        tx.commit().await?;
-        lease.finish();
-        Ok(all)
+        let found: Vec<FoundElsewhere> = query_as(
+            "select w.organisation_id, w.event_id, w.code, e.id, e.name
+             from (select unhex(value ->> 0, '-') as organisation_id, unhex(value ->> 1, '-') as event_id, value ->> 2 as code
+                   from json_each($1)) w
+             cross join events e on e.organisation_id = w.organisation_id and e.id <> w.event_id and e.status = 'live'
+             cross join tickets t on t.event_id = e.id and t.code = w.code
+             order by e.id desc",
+        )
+        .bind(Json(missing))
+        .fetch_all(db)
+        .await?;
+        Ok(FoundElsewhere::by_code(found))
     }
-}
 
-async fn one(db: &mut SqliteConnection, look: &Look) -> Result<Seen, sqlx::Error> {
-    let as_of = query_scalar("select change_seq from book").fetch_one(&mut *db).await?;
-    let mut seen = Seen { as_of, authority: Sqlite::authority_on(&mut *db, look.session).await?, ..Seen::default() };
-    let Some(membership) = seen.authority.as_ref().map(|a| a.membership.clone()) else { return Ok(seen) };
-    let organisation = membership.organisation_id;
-    seen.event = Sqlite::event_on(&mut *db, look.event, None).await?.filter(|facts| facts.event.organisation_id == organisation);
-    if let [only] = membership.events.as_slice() {
-        seen.pinned = Sqlite::event_named_on(&mut *db, *only).await?;
-    }
-    if let Some(id) = look.scan {
-        seen.scan = scan(&mut *db, organisation, id).await?;
-    }
-    if let Some(id) = look.sale {
-        seen.sale = Sqlite::sale_on(&mut *db, organisation, id).await?;
-    }
-    if let Some(id) = look.hold {
-        seen.hold = Sqlite::hold_on(&mut *db, organisation, id).await?;
-    }
-    if let (Some(code), true) = (&look.code, seen.event.is_some()) {
-        seen.ticket = ticket(&mut *db, look.event, code).await?;
-        if seen.ticket.is_none() {
-            seen.elsewhere = elsewhere(&mut *db, organisation, look.event, code).await?;
+    pub(in crate::ledger) async fn tickets_on(db: &mut SqliteConnection, looks: &[Look]) -> Result<Tickets, sqlx::Error> {
+        let wanted: HashSet<(EventId, &str)> = looks.iter().filter_map(|look| Some((look.event, look.code.as_deref()?))).collect();
+        if wanted.is_empty() {
+            return Ok(Tickets::new());
         }
+        let found: Vec<FoundTicket> = query_as(
+            "select t.event_id, t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until, t.version,
+                    l.seq as last_seq, l.direction as last_direction, l.used as last_used, l.inside as last_inside, l.gate as last_gate,
+                    l.recorded_at as last_recorded_at, l.device_id as last_device_id, d.name as last_device_name
+             from json_each($1) w
+             cross join tickets t on t.event_id = unhex(w.value ->> 0, '-') and t.code = w.value ->> 1
+             left join admissions l on l.ticket_id = t.id and l.seq = (select max(seq) from admissions where ticket_id = t.id)
+             left join devices d on d.id = l.device_id",
+        )
+        .bind(Json(wanted))
+        .fetch_all(db)
+        .await?;
+        Ok(FoundTicket::by_code(found))
     }
-    Ok(seen)
-}
 
-async fn ticket(db: &mut SqliteConnection, event: EventId, code: &str) -> Result<Option<(Ticket, Option<Movement>)>, sqlx::Error> {
-    let found: Option<Ticket> = query_as(
-        "select id, ticket_type_id, code, holder, status, entries_allowed, valid_from, valid_until, version from tickets where event_id = $1 and code = $2",
-    )
-    .bind(event)
-    .bind(code)
-    .fetch_optional(&mut *db)
-    .await?;
-    let Some(ticket) = found else { return Ok(None) };
-    let last = query_as(
-        "select a.seq, a.direction, a.used, a.inside, a.gate, a.recorded_at, a.device_id, d.name as device_name
-         from admissions a left join devices d on d.id = a.device_id where a.ticket_id = $1 order by a.seq desc limit 1",
-    )
-    .bind(ticket.id)
-    .fetch_optional(&mut *db)
-    .await?;
-    Ok(Some((ticket, last)))
-}
-
-async fn scan(db: &mut SqliteConnection, organisation: OrganisationId, id: ScanId) -> Result<Option<RecordedScan>, sqlx::Error> {
-    query_as(
-        "select a.id, a.device_id, a.fingerprint, a.seq, a.direction, a.used - coalesce(p.used, 0) as uses, a.used, a.gate,
-                a.recorded_at, b.seq as back_seq, b.used as back_used, b.recorded_at as back_recorded_at, a.ticket_id,
-                t.holder, t.entries_allowed, t.ticket_type_id, y.name as ticket_type_name
-         from admissions a
-         left join admissions p on p.ticket_id = a.ticket_id and p.seq = a.seq - 1
-         left join admissions b on b.organisation_id = a.organisation_id and b.undoes = a.id
-         join tickets t on t.id = a.ticket_id join ticket_types y on y.id = t.ticket_type_id
-         where a.organisation_id = $1 and a.id = $2",
-    )
-    .bind(organisation)
-    .bind(id)
-    .fetch_optional(db)
-    .await
-}
-
-/// The live event of the organisation, other than this one, that has a ticket with this code.
-async fn elsewhere(
-    db: &mut SqliteConnection,
-    organisation: OrganisationId,
-    event: EventId,
-    code: &str,
-) -> Result<Option<Named>, sqlx::Error> {
-    let found: Option<(EventId, String)> = query_as(
-        "select e.id, e.name from events e join tickets t on t.event_id = e.id and t.code = $3
-         where e.organisation_id = $1 and e.id <> $2 and e.status = $4 order by e.id limit 1",
-    )
-    .bind(organisation)
-    .bind(event)
-    .bind(code)
-    .bind(EventStatus::Live)
-    .fetch_optional(&mut *db)
-    .await?;
-    Ok(found.map(|(id, name)| Named::new(id, name)))
+    pub(in crate::ledger) async fn scans_on(db: &mut SqliteConnection, named: &[(OrganisationId, ScanId)]) -> Result<Scans, sqlx::Error> {
+        if named.is_empty() {
+            return Ok(Scans::new());
+        }
+        let found: Vec<FoundScan> = query_as(
+            "select a.organisation_id, a.id, a.device_id, a.fingerprint, a.seq, a.direction, a.used - coalesce(p.used, 0) as uses, a.used, a.gate,
+                    a.recorded_at, b.seq as back_seq, b.used as back_used, b.recorded_at as back_recorded_at, a.ticket_id,
+                    t.holder, t.entries_allowed, t.ticket_type_id, y.name as ticket_type_name
+             from json_each($1) w
+             cross join admissions a on a.organisation_id = unhex(w.value ->> 0, '-') and a.id = unhex(w.value ->> 1, '-')
+             left join admissions p on p.ticket_id = a.ticket_id and p.seq = a.seq - 1
+             left join admissions b on b.organisation_id = a.organisation_id and b.undoes = a.id
+             join tickets t on t.id = a.ticket_id join ticket_types y on y.id = t.ticket_type_id",
+        )
+        .bind(Json(named))
+        .fetch_all(db)
+        .await?;
+        Ok(FoundScan::by_id(found))
+    }
 }
