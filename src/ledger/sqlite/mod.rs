@@ -31,7 +31,7 @@ use super::{
     error::LedgerError,
     lease::{Connections, Lease},
 };
-use crate::{clock::Moment, ids::OrganisationId, private};
+use crate::{clock::Moment, ids::OrganisationId, limits, private};
 
 /// Begins a transaction that holds the book alone.
 macro_rules! begin {
@@ -85,7 +85,11 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .pragma("recursive_triggers", "on");
+            .pragma("recursive_triggers", "on")
+            // Pages of the log are written into the file while nobody is let in: seldom, for keys are spread over many pages, and each of
+            // them is written once however often it changed.
+            .pragma("wal_autocheckpoint", limits::CHECKPOINT_PAGES.to_string())
+            .pragma("cache_size", format!("-{}", limits::CACHE_KIBIBYTES));
         let mut writer = options.connect().await?;
         sqlx::migrate!("migrations/sqlite").run(&mut writer).await?;
         let reading = options.create_if_missing(false).pragma("query_only", "on");
