@@ -122,7 +122,7 @@ pub fn refused(request: &Request, facts: &Facts, reason: Reason) -> Answer {
     Answer {
         reason: Some(reason),
         ticket: ticket(facts, used(facts)),
-        previous: facts.last.as_deref().map(|last| previous(last, device)),
+        previous: facts.last.as_ref().map(|last| previous(last, device)),
         right_event: facts.elsewhere.clone().filter(|_| reason == Reason::WrongEvent),
         ..blank(request.id, VerdictWord::Refuse, no(reason, facts))
     }
@@ -143,7 +143,7 @@ fn blank(id: ScanId, verdict: VerdictWord, message: String) -> Answer {
 }
 
 fn ticket(facts: &Facts, entries_used: i32) -> Option<TicketView> {
-    let ticket = facts.ticket.as_deref()?;
+    let ticket = facts.ticket.as_ref()?;
     let ticket_type = facts.event.as_deref()?.ticket_type(ticket.ticket_type_id)?;
     Some(TicketView {
         id: ticket.id,

@@ -63,7 +63,7 @@ pub async fn commit(
                 device_id: Some(device.id),
                 device_name: Some(device.name.clone()),
             };
-            sources.warm.moved(request.event, &request.code, movement.clone());
+            sources.warm.moved(request.event, &request.code, &movement);
             Ok(Some(Receipt { movement }))
         }
     }

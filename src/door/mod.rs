@@ -123,7 +123,7 @@ fn consider<'f>(
         return Err(DoorError::Invalid(request.faults.clone()));
     }
     let verdict = rooms.measure(Room::Decide, || decide::decide(&question(request, facts, &permit, sources.gate.clock.now())));
-    Ok(match (verdict, facts.ticket.as_deref()) {
+    Ok(match (verdict, facts.ticket.as_ref()) {
         (Verdict::Admit { uses }, Some(ticket)) => Step::Admit(ticket, uses, permit),
         (Verdict::Admit { .. }, None) => Step::Refuse(Reason::UnknownTicket),
         (Verdict::Refuse(reason), _) => Step::Refuse(reason),
@@ -137,11 +137,11 @@ fn replay<'f>(recorded: &'f RecordedScan, request: &Request, caller: &Caller) ->
 }
 
 fn question<'q>(request: &'q Request, facts: &'q Facts, permit: &'q Permit, now: Moment) -> Question<'q> {
-    let ticket = facts.ticket.as_deref();
+    let ticket = facts.ticket.as_ref();
     Question {
         ticket,
         ticket_type: ticket.and_then(|t| facts.event.as_deref()?.ticket_type(t.ticket_type_id)),
-        last: facts.last.as_deref(),
+        last: facts.last.as_ref(),
         elsewhere: facts.elsewhere.as_ref(),
         direction: request.direction,
         gate: request.gate_at(permit.device()),

@@ -4,14 +4,17 @@
 //! version moves, what has changed since is read and put in place before the new version is shown: whoever decides on a version decides
 //! on that version's tickets. Tickets that were added since are simply not here; who does not find one takes a fresh look.
 
+mod shelf;
+
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicBool, Ordering},
 };
 
-use dashmap::{DashMap, DashSet, mapref::entry::Entry};
+use dashmap::DashSet;
 use quick_cache::sync::Cache;
 
+use self::shelf::Shelf;
 use crate::{
     ids::EventId,
     ledger::{
@@ -22,47 +25,12 @@ use crate::{
     limits,
 };
 
-/// A ticket, and its last movement as far as this gateway has heard.
-#[derive(Clone, Debug)]
-pub struct WarmTicket {
-    /// The ticket.
-    pub ticket: Arc<Ticket>,
-    /// Its last movement.
-    pub last: Option<Arc<Movement>>,
-}
-
-/// The tickets of one event, by code.
+/// The tickets of one event.
 #[derive(Default)]
 struct Tickets {
-    by_code: DashMap<Box<str>, WarmTicket>,
-    count: AtomicUsize,
+    shelf: Shelf,
     /// Whether all of them were read once.
     complete: AtomicBool,
-}
-
-impl Tickets {
-    /// Keeps the newer of what is known and what was read.
-    fn keep(&self, ticket: Ticket, last: Option<Movement>) {
-        let last = last.map(Arc::new);
-        match self.by_code.entry(ticket.code.as_str().into()) {
-            Entry::Vacant(place) => {
-                if self.count.load(Ordering::Relaxed) >= limits::WARM_TICKETS_PER_EVENT {
-                    return;
-                }
-                self.count.fetch_add(1, Ordering::Relaxed);
-                place.insert(WarmTicket { ticket: Arc::new(ticket), last });
-            }
-            Entry::Occupied(mut place) => {
-                let known = place.get_mut();
-                if ticket.version > known.ticket.version {
-                    known.ticket = Arc::new(ticket);
-                }
-                if last.as_ref().map(|l| l.seq) > known.last.as_ref().map(|l| l.seq) {
-                    known.last = last;
-                }
-            }
-        }
-    }
 }
 
 /// An event as it was at one version, with its tickets.
@@ -79,9 +47,9 @@ impl WarmEvent {
         &self.facts
     }
 
-    /// The ticket with this code, if it is here.
-    pub fn ticket(&self, code: &str) -> Option<WarmTicket> {
-        self.tickets.by_code.get(code).map(|ticket| ticket.clone())
+    /// The ticket with this code and its last movement as far as this gateway has heard, if it is here.
+    pub fn ticket(&self, code: &str) -> Option<(Ticket, Option<Movement>)> {
+        self.tickets.shelf.ticket(code)
     }
 }
 
@@ -112,7 +80,7 @@ impl Warm {
         match self.events.get(&facts.event.id) {
             Some(mut warm) if warm.facts.event.version == facts.event.version => {
                 if let Some((ticket, last)) = ticket {
-                    warm.tickets.keep(ticket, last);
+                    warm.tickets.shelf.keep(ticket, last.as_ref());
                 }
                 if as_of > warm.as_of {
                     warm.as_of = as_of;
@@ -135,12 +103,9 @@ impl Warm {
     }
 
     /// A movement was recorded.
-    pub fn moved(&self, event: EventId, code: &str, movement: Movement) {
-        let Some(warm) = self.events.get(&event) else { return };
-        if let Some(mut ticket) = warm.tickets.by_code.get_mut(code)
-            && ticket.last.as_ref().is_none_or(|last| last.seq < movement.seq)
-        {
-            ticket.last = Some(Arc::new(movement));
+    pub fn moved(&self, event: EventId, code: &str, movement: &Movement) {
+        if let Some(warm) = self.events.get(&event) {
+            warm.tickets.shelf.moved(code, movement);
         }
     }
 
@@ -154,7 +119,7 @@ impl Warm {
         let tickets = known.as_ref().map(|warm| Arc::clone(&warm.tickets)).unwrap_or_default();
         if let Some(warm) = &known {
             for ticket in self.book.tickets_changed(event, warm.facts.event.version).await? {
-                tickets.keep(ticket, None);
+                tickets.shelf.keep(ticket, None);
             }
         }
         self.events.insert(event, WarmEvent { as_of, facts: Arc::new(facts), tickets: Arc::clone(&tickets) });
@@ -172,9 +137,9 @@ impl Warm {
             let Some(last) = page.last() else { return Ok(()) };
             after.clone_from(&last.code);
             for ticket in page {
-                tickets.keep(ticket, None);
+                tickets.shelf.keep(ticket, None);
             }
-            if tickets.count.load(Ordering::Relaxed) >= limits::WARM_TICKETS_PER_EVENT {
+            if tickets.shelf.is_full() {
                 return Ok(());
             }
         }

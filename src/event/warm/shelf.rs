@@ -1,0 +1,352 @@
+//! The tickets of one event in little room: a hundred and some bytes each with their last movement, so that a house of a million fits
+//! beside everything else.
+//!
+//! Tickets lie in blocks of a fixed size, in shards by the hash of their code, and never move; a table of places finds them. What many
+//! share (a ticket type, a gate, a device) is kept once and named by a number.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, Hash, RandomState},
+    sync::{
+        PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use hashbrown::HashTable;
+
+use crate::{
+    clock::Moment,
+    ids::{DeviceId, TicketId, TicketTypeId},
+    ledger::{
+        rows::{Movement, Ticket, Version},
+        words::{Direction, TicketStatus},
+    },
+    limits,
+};
+
+/// Tickets in one block.
+const BLOCK: usize = 256;
+/// Parts of a shelf that are locked each by itself.
+const SHARDS: usize = 32;
+
+/// Where a movement was made.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Spot {
+    gate: Option<String>,
+    device: Option<(DeviceId, Option<String>)>,
+}
+
+/// Values that many share, each with a number.
+struct Shared<T>(RwLock<(Vec<T>, HashMap<T, u32>)>);
+
+impl<T: Clone + Eq + Hash> Shared<T> {
+    fn new() -> Self {
+        Self(RwLock::default())
+    }
+
+    /// The number of this value; none when there are too many.
+    fn number(&self, value: &T) -> Option<u32> {
+        if let Some(known) = read(&self.0).1.get(value) {
+            return Some(*known);
+        }
+        let mut shared = write(&self.0);
+        let (all, numbers) = &mut *shared;
+        if let Some(known) = numbers.get(value) {
+            return Some(*known);
+        }
+        let next = u32::try_from(all.len()).ok().filter(|next| usize::try_from(*next).is_ok_and(|n| n < limits::WARM_SPOTS_PER_EVENT))?;
+        all.push(value.clone());
+        numbers.insert(value.clone(), next);
+        Some(next)
+    }
+
+    fn value(&self, number: u32) -> Option<T> {
+        read(&self.0).0.get(usize::try_from(number).ok()?).cloned()
+    }
+}
+
+/// A movement, but for what it shares.
+#[derive(Clone, Copy)]
+struct Last {
+    seq: i32,
+    used: i32,
+    inside: i32,
+    spot: u32,
+    recorded_at: i64,
+    direction: Direction,
+}
+
+/// A ticket, but for what it shares.
+struct Kept {
+    id: TicketId,
+    code: Box<str>,
+    holder: Option<Box<str>>,
+    window: Option<Box<(Option<Moment>, Option<Moment>)>>,
+    version: Version,
+    last: Option<Last>,
+    entries_allowed: i32,
+    ticket_type: u32,
+    status: TicketStatus,
+}
+
+#[derive(Default)]
+struct Shard {
+    places: HashTable<u32>,
+    blocks: Vec<Vec<Kept>>,
+}
+
+impl Shard {
+    fn at(&self, place: u32) -> Option<&Kept> {
+        let place = usize::try_from(place).ok()?;
+        self.blocks.get(place / BLOCK)?.get(place % BLOCK)
+    }
+
+    fn at_mut(&mut self, place: u32) -> Option<&mut Kept> {
+        let place = usize::try_from(place).ok()?;
+        self.blocks.get_mut(place / BLOCK)?.get_mut(place % BLOCK)
+    }
+
+    fn find(&self, hash: u64, code: &str) -> Option<u32> {
+        self.places.find(hash, |place| self.at(*place).is_some_and(|kept| &*kept.code == code)).copied()
+    }
+
+    fn add(&mut self, hash: u64, kept: Kept, rehash: impl Fn(&str) -> u64) {
+        let full = self.blocks.len().saturating_sub(1) * BLOCK;
+        let last = self.blocks.last().map_or(BLOCK, Vec::len);
+        let Ok(place) = u32::try_from(if last == BLOCK { self.blocks.len() * BLOCK } else { full + last }) else { return };
+        match self.blocks.last_mut() {
+            Some(block) if last < BLOCK => block.push(kept),
+            _ => {
+                let mut block = Vec::with_capacity(BLOCK);
+                block.push(kept);
+                self.blocks.push(block);
+            }
+        }
+        let Self { places, blocks } = self;
+        let hash_at = |place: &u32| {
+            let place = usize::try_from(*place).unwrap_or_default();
+            blocks.get(place / BLOCK).and_then(|block| block.get(place % BLOCK)).map_or(0, |kept| rehash(&kept.code))
+        };
+        places.insert_unique(hash, place, hash_at);
+    }
+}
+
+/// The tickets of one event, by code.
+pub struct Shelf {
+    shards: Vec<RwLock<Shard>>,
+    hasher: RandomState,
+    count: AtomicUsize,
+    types: Shared<TicketTypeId>,
+    spots: Shared<Spot>,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            hasher: RandomState::new(),
+            count: AtomicUsize::new(0),
+            types: Shared::new(),
+            spots: Shared::new(),
+        }
+    }
+}
+
+impl Shelf {
+    /// Whether it holds as many tickets as it may.
+    pub fn is_full(&self) -> bool {
+        self.count.load(Ordering::Relaxed) >= limits::WARM_TICKETS_PER_EVENT
+    }
+
+    /// The ticket with this code and its last movement, if it is here.
+    pub fn ticket(&self, code: &str) -> Option<(Ticket, Option<Movement>)> {
+        let (hash, shard) = self.shard(code)?;
+        let shard = read(shard);
+        let kept = shard.at(shard.find(hash, code)?)?;
+        let ticket = Ticket {
+            id: kept.id,
+            ticket_type_id: self.types.value(kept.ticket_type)?,
+            code: code.to_owned(),
+            holder: kept.holder.as_deref().map(str::to_owned),
+            status: kept.status,
+            entries_allowed: kept.entries_allowed,
+            valid_from: kept.window.as_ref().and_then(|window| window.0),
+            valid_until: kept.window.as_ref().and_then(|window| window.1),
+            version: kept.version,
+        };
+        Some((ticket, kept.last.and_then(|last| self.movement(last))))
+    }
+
+    /// Keeps the newer of what is known and what was read.
+    pub fn keep(&self, ticket: Ticket, last: Option<&Movement>) {
+        let (Some((hash, shard)), Some(ticket_type)) = (self.shard(&ticket.code), self.types.number(&ticket.ticket_type_id)) else {
+            return;
+        };
+        let last = last.and_then(|movement| self.last(movement));
+        let mut shard = write(shard);
+        match shard.find(hash, &ticket.code).and_then(|place| shard.at_mut(place)) {
+            Some(known) => {
+                if last.map(|l| l.seq) > known.last.map(|l| l.seq) {
+                    known.last = last;
+                }
+                if ticket.version > known.version {
+                    *known = kept(ticket, ticket_type, known.last);
+                }
+            }
+            None if self.is_full() => {}
+            None => {
+                self.count.fetch_add(1, Ordering::Relaxed);
+                shard.add(hash, kept(ticket, ticket_type, last), |code| self.hasher.hash_one(code));
+            }
+        }
+    }
+
+    /// A movement of the ticket with this code was recorded.
+    pub fn moved(&self, code: &str, movement: &Movement) {
+        let (Some((hash, shard)), Some(last)) = (self.shard(code), self.last(movement)) else { return };
+        let mut shard = write(shard);
+        if let Some(known) = shard.find(hash, code).and_then(|place| shard.at_mut(place))
+            && known.last.is_none_or(|known| known.seq < last.seq)
+        {
+            known.last = Some(last);
+        }
+    }
+
+    fn shard(&self, code: &str) -> Option<(u64, &RwLock<Shard>)> {
+        let hash = self.hasher.hash_one(code);
+        // The table within a shard goes by the lowest and the highest bits.
+        let shard = usize::try_from(hash >> 32).ok()? % SHARDS;
+        Some((hash, self.shards.get(shard)?))
+    }
+
+    fn last(&self, movement: &Movement) -> Option<Last> {
+        let device = movement.device_id.map(|id| (id, movement.device_name.clone()));
+        let spot = self.spots.number(&Spot { gate: movement.gate.clone(), device })?;
+        Some(Last {
+            seq: movement.seq,
+            used: movement.used,
+            inside: movement.inside,
+            spot,
+            recorded_at: movement.recorded_at.timestamp_millis(),
+            direction: movement.direction,
+        })
+    }
+
+    fn movement(&self, last: Last) -> Option<Movement> {
+        let Spot { gate, device } = self.spots.value(last.spot)?;
+        let (device_id, device_name) = device.map_or((None, None), |(id, name)| (Some(id), name));
+        Some(Movement {
+            seq: last.seq,
+            direction: last.direction,
+            used: last.used,
+            inside: last.inside,
+            gate,
+            recorded_at: Moment::from_timestamp_millis(last.recorded_at)?,
+            device_id,
+            device_name,
+        })
+    }
+}
+
+fn kept(ticket: Ticket, ticket_type: u32, last: Option<Last>) -> Kept {
+    let window = (ticket.valid_from, ticket.valid_until);
+    Kept {
+        id: ticket.id,
+        code: ticket.code.into_boxed_str(),
+        holder: ticket.holder.map(String::into_boxed_str),
+        window: (window != (None, None)).then(|| Box::new(window)),
+        version: ticket.version,
+        last,
+        entries_allowed: ticket.entries_allowed,
+        ticket_type,
+        status: ticket.status,
+    }
+}
+
+// Nothing panics while it holds one of these locks; should it, what is kept is whole all the same.
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::clock::Clock;
+
+    fn ticket(code: &str, version: Version) -> Ticket {
+        Ticket {
+            id: TicketId(Uuid::from_u128(7)),
+            ticket_type_id: TicketTypeId(Uuid::from_u128(8)),
+            code: code.to_owned(),
+            holder: Some("Ada".to_owned()),
+            status: TicketStatus::Valid,
+            entries_allowed: 2,
+            valid_from: None,
+            valid_until: Some(Moment::from_timestamp_millis(5_000).unwrap()),
+            version,
+        }
+    }
+
+    fn movement(seq: i32) -> Movement {
+        Movement {
+            seq,
+            direction: Direction::In,
+            used: seq,
+            inside: seq,
+            gate: Some("North".to_owned()),
+            recorded_at: Clock.now(),
+            device_id: Some(DeviceId(Uuid::from_u128(9))),
+            device_name: Some("Phone".to_owned()),
+        }
+    }
+
+    #[test]
+    fn what_is_kept_comes_back_whole() {
+        let shelf = Shelf::default();
+        let (kept, last) = (ticket("A", 3), movement(1));
+        shelf.keep(kept.clone(), Some(&last));
+        assert_eq!(shelf.ticket("A"), Some((kept, Some(last))));
+        assert_eq!(shelf.ticket("B"), None);
+    }
+
+    #[test]
+    fn the_newer_of_two_is_kept_whichever_comes_last() {
+        let shelf = Shelf::default();
+        let void = Ticket { status: TicketStatus::Void, ..ticket("A", 4) };
+        for ticket in [ticket("A", 3), void.clone(), ticket("A", 2)] {
+            shelf.keep(ticket, None);
+        }
+        for seq in [2, 3, 1] {
+            shelf.moved("A", &movement(seq));
+        }
+        shelf.keep(ticket("A", 1), Some(&movement(1)));
+        let (kept, last) = shelf.ticket("A").unwrap();
+        assert_eq!((kept, last.unwrap().seq), (void, 3));
+    }
+
+    #[test]
+    fn every_ticket_of_many_is_found() {
+        let shelf = Shelf::default();
+        let code = |n: u32| format!("T{n:06}");
+        for n in 0..20_000 {
+            shelf.keep(Ticket { entries_allowed: i32::try_from(n).unwrap(), ..ticket(&code(n), 0) }, None);
+        }
+        for n in 0..20_000 {
+            assert_eq!(shelf.ticket(&code(n)).unwrap().0.entries_allowed, i32::try_from(n).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_ticket_takes_little_room() {
+        assert!(size_of::<Kept>() <= 112, "{}", size_of::<Kept>());
+    }
+}
