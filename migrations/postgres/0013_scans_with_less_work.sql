@@ -6,19 +6,19 @@ create or replace function commit_scans(
     session_id uuid[], device_id uuid[], gate text[], scanned_at timestamptz[], fingerprint text[], undoes uuid[]
 ) returns table (written uuid, seq integer, used integer, inside integer) language plpgsql as $$
 #variable_conflict use_column
+declare
+    standing integer[];
 begin
     perform pg_advisory_xact_lock_shared(organisation_lock(organisation));
+    standing := array(select g.place from grounds_that_stand(guards) g);
 
     return query
-    with standing as materialized (
-        select g.place from grounds_that_stand(guards) g
-    ),
-    wanted as (
+    with wanted as (
         select w.*, row_number() over (partition by w.ticket_id order by w.place)::integer as nth
         from unnest(ground, id, event_id, ticket_id, direction, use, move, allowed, session_id, device_id, gate, scanned_at, fingerprint, undoes)
             with ordinality as w (ground, id, event_id, ticket_id, direction, use, move, allowed, session_id, device_id, gate,
                                   scanned_at, fingerprint, undoes, place)
-        where w.ground in (select s.place from standing s)
+        where w.ground = any (standing)
           and not exists (select 1 from admissions a where a.organisation_id = organisation and a.id = w.id)
     ),
     numbered as (
