@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::{Judgement, Kind};
 use crate::cli::Options;
-use crate::report::millis;
-use crate::run::record::Tally;
+use crate::run::record::{Tally, millis};
 use crate::run::{Evidence, Outcome};
 
 /// Compares with what was allowed.

@@ -4,8 +4,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Report;
 use super::chart::{Axes, COLOURS, Curve, linear, logarithmic, seconds};
-use super::table::{QUANTILES, millis, per_second};
-use crate::run::record::{Call, Latencies};
+use super::table::{QUANTILES, per_second};
+use crate::run::record::{Call, Latencies, millis};
 
 const STYLE: &str = "
 :root{color-scheme:light;--ink:#0f172a;--soft:#475569;--line:#e2e8f0;--good:#047857;--bad:#b91c1c;--accent:#0072b2}

@@ -7,7 +7,6 @@ mod progress;
 mod table;
 
 pub use progress::Progress;
-pub use table::millis;
 
 use std::path::Path;
 use std::time::Duration;

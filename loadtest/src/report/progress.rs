@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::table::millis;
 use crate::cli;
+use crate::run::record::millis;
 use crate::run::record::{Latencies, Tally, latencies};
 
 /// How much of the past is shown as now.

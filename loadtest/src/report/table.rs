@@ -6,20 +6,10 @@ use std::time::Duration;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 
 use crate::judge::Seen;
-use crate::run::record::{Latencies, Tally};
+use crate::run::record::{Latencies, Tally, millis};
 
 /// Where the distribution is looked at.
 pub const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
-
-/// Microseconds, told in milliseconds.
-pub fn millis(micros: u64) -> String {
-    let millis = Duration::from_micros(micros).as_secs_f64() * 1000.0;
-    match millis {
-        ..10.0 => format!("{millis:.2}"),
-        ..100.0 => format!("{millis:.1}"),
-        _ => format!("{millis:.0}"),
-    }
-}
 
 /// Latencies by call and verdict.
 pub fn table(tally: &Tally, took: Duration) -> Table {
