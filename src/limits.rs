@@ -153,11 +153,11 @@ pub const USED_GATHER: Duration = Duration::from_millis(100);
 /// Scans and sales that may be in work at once in the beginning.
 pub const DOOR_START: usize = 512;
 /// The same, however slow they are: so many terminals are always heard.
-pub const DOOR_LEAST: usize = 128;
+pub const DOOR_LEAST: usize = 512;
 /// The same, however fast they are.
 pub const DOOR_MOST: usize = 8_192;
 /// Time that scans and sales may take on average before fewer are let in; more where a commit takes long by itself.
-pub const DOOR_TARGET: Duration = Duration::from_millis(15);
+pub const DOOR_TARGET: Duration = Duration::from_millis(25);
 /// Lists that are read at once.
 pub const LISTS_AT_ONCE: usize = 128;
 /// Time over which the average is taken.

@@ -330,9 +330,9 @@ mod tests {
             (window.answers, window.waited, window.most) = (100, Duration::from_millis(millis) * 100, most);
             window.judge(limit, Clock.mark())
         };
-        assert_eq!(judge(5, 10, 400), 400, "nobody needs more");
-        assert_eq!(judge(5, 400, 400), 450);
-        assert_eq!(judge(100, 400, 400), 360);
+        assert_eq!(judge(5, 10, 1_000), 1_000, "nobody needs more");
+        assert_eq!(judge(5, 1_000, 1_000), 1_125);
+        assert_eq!(judge(100, 1_000, 1_000), 900);
         assert_eq!(judge(100, 400, limits::DOOR_LEAST), limits::DOOR_LEAST);
         assert_eq!(judge(5, limits::DOOR_MOST, limits::DOOR_MOST), limits::DOOR_MOST);
     }
@@ -341,7 +341,7 @@ mod tests {
     fn a_slow_disk_is_no_load() {
         let mut window = Window::new(Clock.mark());
         window.floor.this = Duration::from_millis(40);
-        (window.answers, window.waited, window.most) = (100, Duration::from_secs(10), 400);
-        assert_eq!(window.judge(400, Clock.mark()), 450);
+        (window.answers, window.waited, window.most) = (100, Duration::from_secs(10), 1_000);
+        assert_eq!(window.judge(1_000, Clock.mark()), 1_125);
     }
 }
