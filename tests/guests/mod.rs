@@ -176,7 +176,7 @@ async fn the_record_of_check_ins_refuses_to_be_changed(house: House) {
     assert_eq!(house.book.count(sum, &[]).await, 101);
 }
 
-on_both!(a_guest_is_in_no_log);
+on_both!(a_guest_is_in_no_log, "STAGEDOOR_LOG" = "debug");
 async fn a_guest_is_in_no_log(mut house: House) {
     let door = Door::open(&house).await;
     let guest = door.guest(&house, "Ophelia Unheard", 2).await;
