@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use fail::fail_point;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
@@ -78,7 +78,7 @@ impl Clock {
 
 fn of_this_machine() -> Moment {
     let now = Utc::now();
-    fail_point!("wall-clock", |seconds| now + TimeDelta::seconds(seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(0)));
+    fail_point!("wall-clock", |seconds| now + chrono::TimeDelta::seconds(seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(0)));
     now
 }
 
@@ -138,6 +138,8 @@ impl From<Moment> for Stamp {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);

@@ -178,8 +178,6 @@ pub const CHECKPOINT_PAGES: u32 = 8_192;
 pub const CACHE_KIBIBYTES: u32 = 8_192;
 /// Entries that are written in one statement.
 pub const BATCH: usize = 512;
-/// Batches of scans of one organisation that are written at once in Postgres.
-pub const SCAN_BATCHES_AT_ONCE: usize = 2;
 /// Sales that are written in one statement.
 pub const SALES_BATCH: usize = 128;
 /// Check-ins of guests that are written together at most.

@@ -1,8 +1,7 @@
 //! Group commit: entries wait in a lane and are written together, in one statement, by a task that no request can cancel.
 //!
 //! One lane per key (an organisation, for the committers), so that an organisation whose lock is held by a change holds up nobody else.
-//! While as many batches are being written as may be at once, the next one gathers: under load the batches grow, at rest an entry is
-//! written at once.
+//! While a batch is being written the next one gathers: under load the batches grow, at rest an entry is written at once.
 
 use std::{collections::VecDeque, hash::Hash, sync::Arc};
 
@@ -10,7 +9,7 @@ use dashmap::DashMap;
 use fail::fail_point;
 use futures::future::BoxFuture;
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{mpsc, oneshot},
     time::{Instant, timeout, timeout_at},
 };
 
@@ -37,12 +36,11 @@ pub struct Lanes<K, J: Job> {
     open: Arc<DashMap<K, mpsc::Sender<Waiting<J>>>>,
     write: Arc<Write<K, J>>,
     batch: usize,
-    at_once: usize,
 }
 
 impl<K, J: Job> Clone for Lanes<K, J> {
     fn clone(&self) -> Self {
-        Self { open: Arc::clone(&self.open), write: Arc::clone(&self.write), batch: self.batch, at_once: self.at_once }
+        Self { open: Arc::clone(&self.open), write: Arc::clone(&self.write), batch: self.batch }
     }
 }
 
@@ -51,14 +49,12 @@ where
     K: Copy + Eq + Hash + Send + Sync + 'static,
     J: Job,
 {
-    /// Lanes whose batches of at most `batch` entries, `at_once` of each lane at a time, are written by `write`, which answers one result
-    /// per entry, in their order.
+    /// Lanes whose batches of at most `batch` entries are written by `write`, which answers one result per entry, in their order.
     pub fn new(
         batch: usize,
-        at_once: usize,
         write: impl Fn(K, Arc<Vec<J>>) -> BoxFuture<'static, Result<Vec<J::Done>, LedgerError>> + Send + Sync + 'static,
     ) -> Self {
-        Self { open: Arc::default(), write: Arc::new(write), batch, at_once }
+        Self { open: Arc::default(), write: Arc::new(write), batch }
     }
 
     /// Hands an entry over and waits for what becomes of it, until the deadline. After the deadline that is unknown.
@@ -100,7 +96,6 @@ where
     J: Job,
 {
     let mut held_back = VecDeque::new();
-    let places = Arc::new(Semaphore::new(lanes.at_once));
     loop {
         if held_back.is_empty() {
             match timeout(limits::IDLE, entries.recv()).await {
@@ -114,33 +109,23 @@ where
                 }
             }
         }
-        // Nobody closes these places. The batch is gathered once there is one, so that it is as large as can be.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let (jobs, replies) = gather(&mut held_back, &mut entries, lanes.batch);
         if jobs.is_empty() {
             continue;
         }
-        let write = Arc::clone(&lanes.write);
-        tokio::spawn(async move {
-            write_all(&*write, key, jobs, replies).await;
-            drop(place);
-        });
-    }
-}
-
-async fn write_all<K: Copy, J: Job>(write: &Write<K, J>, key: K, jobs: Vec<J>, replies: Vec<Reply<J>>) {
-    let jobs = Arc::new(jobs);
-    fail_point!("before-commit", |_| std::process::abort());
-    let done = write(key, Arc::clone(&jobs)).await;
-    fail_point!("after-commit", |_| std::process::abort());
-    match done {
-        // One of them cannot be written, and it is not the others' fault: each by itself.
-        Err(LedgerError::Broken) if jobs.len() > 1 => {
-            for (job, reply) in jobs.iter().zip(replies) {
-                answer::<J>(vec![reply], write(key, Arc::new(vec![job.clone()])).await);
+        let jobs = Arc::new(jobs);
+        fail_point!("before-commit", |_| std::process::abort());
+        let done = (lanes.write)(key, Arc::clone(&jobs)).await;
+        fail_point!("after-commit", |_| std::process::abort());
+        match done {
+            // One of them cannot be written, and it is not the others' fault: each by itself.
+            Err(LedgerError::Broken) if jobs.len() > 1 => {
+                for (job, reply) in jobs.iter().zip(replies) {
+                    answer::<J>(vec![reply], (lanes.write)(key, Arc::new(vec![job.clone()])).await);
+                }
             }
+            done => answer::<J>(replies, done),
         }
-        done => answer::<J>(replies, done),
     }
 }
 

@@ -111,15 +111,6 @@ macro_rules! on {
 }
 
 impl Store {
-    /// Batches of scans of one organisation that are written at once: where the book waits for the disk in one, it works on the next. In
-    /// SQLite there is one writer.
-    fn scans_at_once(&self) -> usize {
-        match self {
-            Self::Postgres(_) => limits::SCAN_BATCHES_AT_ONCE,
-            Self::Sqlite(_) => 1,
-        }
-    }
-
     /// Writes refused scans down.
     async fn log_refused(&self, batch: &[RefusedScan]) -> Result<(), LedgerError> {
         on!(self, book => book.log_refused(batch).await)
@@ -490,7 +481,7 @@ macro_rules! insist {
 
 fn scan_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, ScanEntry> {
     let store = store.clone();
-    Lanes::new(limits::BATCH, store.scans_at_once(), move |organisation, batch: Arc<Vec<ScanEntry>>| {
+    Lanes::new(limits::BATCH, move |organisation, batch: Arc<Vec<ScanEntry>>| {
         let store = store.clone();
         async move { insist!(clock, async { on!(&store, book => book.commit_scans(organisation, clock.now(), &batch).await) }) }.boxed()
     })
@@ -498,7 +489,7 @@ fn scan_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, ScanEntry> {
 
 fn sale_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, SaleEntry> {
     let store = store.clone();
-    Lanes::new(limits::SALES_BATCH, 1, move |organisation, batch: Arc<Vec<SaleEntry>>| {
+    Lanes::new(limits::SALES_BATCH, move |organisation, batch: Arc<Vec<SaleEntry>>| {
         let store = store.clone();
         async move { insist!(clock, async { on!(&store, book => book.commit_sales(organisation, clock.now(), &batch).await) }) }.boxed()
     })
@@ -506,7 +497,7 @@ fn sale_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, SaleEntry> {
 
 fn hold_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, HoldEntry> {
     let store = store.clone();
-    Lanes::new(limits::SALES_BATCH, 1, move |organisation, batch: Arc<Vec<HoldEntry>>| {
+    Lanes::new(limits::SALES_BATCH, move |organisation, batch: Arc<Vec<HoldEntry>>| {
         let store = store.clone();
         async move { insist!(clock, async { on!(&store, book => book.commit_holds(organisation, clock.now(), &batch).await) }) }.boxed()
     })
@@ -514,7 +505,7 @@ fn hold_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, HoldEntry> {
 
 fn check_in_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, CheckInEntry> {
     let store = store.clone();
-    Lanes::new(limits::CHECK_INS_BATCH, 1, move |organisation, batch: Arc<Vec<CheckInEntry>>| {
+    Lanes::new(limits::CHECK_INS_BATCH, move |organisation, batch: Arc<Vec<CheckInEntry>>| {
         let store = store.clone();
         async move { insist!(clock, async { on!(&store, book => book.commit_check_ins(organisation, clock.now(), &batch).await) }) }.boxed()
     })
@@ -522,7 +513,7 @@ fn check_in_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, CheckInE
 
 fn look_lanes(store: &Store, clock: Clock) -> Lanes<u8, Look> {
     let store = store.clone();
-    Lanes::new(limits::BATCH, 1, move |_, batch: Arc<Vec<Look>>| {
+    Lanes::new(limits::BATCH, move |_, batch: Arc<Vec<Look>>| {
         let store = store.clone();
         async move { insist!(clock, async { on!(&store, book => book.look(&batch).await) }) }.boxed()
     })
@@ -530,7 +521,7 @@ fn look_lanes(store: &Store, clock: Clock) -> Lanes<u8, Look> {
 
 fn count_lanes(store: &Store) -> Lanes<(OrganisationId, EventId), Count> {
     let store = store.clone();
-    Lanes::new(limits::BATCH, 1, move |(organisation, event), batch: Arc<Vec<Count>>| {
+    Lanes::new(limits::BATCH, move |(organisation, event), batch: Arc<Vec<Count>>| {
         let store = store.clone();
         async move { Ok(vec![on!(&store, book => book.attendance(organisation, event).await)?; batch.len()]) }.boxed()
     })

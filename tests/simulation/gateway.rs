@@ -101,10 +101,10 @@ async fn follow(gateway: Arc<Gateway>) {
 
 /// A batch is tried again while its fate is unknown, as the book's own lanes do.
 macro_rules! lanes {
-    ($name:ident, $entry:ty, $batch:expr, $at_once:expr, $ask:path, $told:path) => {
+    ($name:ident, $entry:ty, $batch:expr, $ask:path, $told:path) => {
         fn $name(house: &Arc<House>, post: &Arc<Post>) -> Lanes<OrganisationId, $entry> {
             let (house, post) = (Arc::clone(house), Arc::clone(post));
-            Lanes::new($batch, $at_once, move |_, batch: Arc<Vec<$entry>>| {
+            Lanes::new($batch, move |_, batch: Arc<Vec<$entry>>| {
                 let (house, post) = (Arc::clone(&house), Arc::clone(&post));
                 async move {
                     let until = Instant::now() + limits::WALK;
@@ -123,8 +123,8 @@ macro_rules! lanes {
     };
 }
 // Small batches, so that an evening of few people has full ones too.
-lanes!(scan_lanes, ScanEntry, 4, limits::SCAN_BATCHES_AT_ONCE, Letter::Scans, Letter::ScansDone);
-lanes!(sale_lanes, SaleEntry, 3, 1, Letter::Sales, Letter::SalesDone);
+lanes!(scan_lanes, ScanEntry, 4, Letter::Scans, Letter::ScansDone);
+lanes!(sale_lanes, SaleEntry, 3, Letter::Sales, Letter::SalesDone);
 
 impl Gateway {
     async fn ask(&self, letter: Letter) -> Option<Letter> {
