@@ -84,11 +84,22 @@ async fn who_may_count_no_longer_is_told_no_more(house: House) {
     phone.admits(&event, "A-1").await;
     hears_inside(&mut chief, 1).await;
     house.admin.line.patch(&format!("/v1/events/{}", event.id), &json!({"name": "Grand gala"})).await.ok(200);
-    stream.hears_next("event").await;
+    hears_but_no_count(&mut stream, "event").await;
 
     house.admin.change(&steward, json!({"grant": ["entry:scan"]})).await;
-    stream.hears_next("permissions").await;
+    hears_but_no_count(&mut stream, "permissions").await;
     hears_inside(&mut stream, 1).await;
     phone.admits(&event, "A-2").await;
     hears_inside(&mut stream, 2).await;
+}
+
+/// The stock of a renamed event may be told before the event or after it; how many are inside is not told at all.
+async fn hears_but_no_count(stream: &mut Listener, name: &str) {
+    loop {
+        let heard = stream.next().await.expect("the stream goes on");
+        if heard.name == name {
+            return;
+        }
+        assert_eq!(heard.name, "stock", "{heard:?}");
+    }
 }
