@@ -78,7 +78,9 @@ impl Postgres {
         let connect = |most| Connections::new(Dial(options.clone()), most);
         // What a batch needs is always found by its keys. A plan that was made while a table was nearly empty would read all of it, and
         // would still do so when the house is full: plans are kept, and the next ANALYZE may come after the doors have opened.
-        let by_keys = options.clone().options([("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")]);
+        // What is switched off counts as very costly, which must not bring the compiler of queries into each batch.
+        let keys_only = [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
+        let by_keys = options.clone().options(keys_only);
         let connect_by_keys = |most| Connections::new(Dial(by_keys.clone()), most);
         Ok(Self {
             calls: connect(connections)?,
