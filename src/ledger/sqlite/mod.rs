@@ -89,7 +89,9 @@ impl Sqlite {
             // Pages of the log are written into the file while nobody is let in: seldom, for keys are spread over many pages, and each of
             // them is written once however often it changed.
             .pragma("wal_autocheckpoint", limits::CHECKPOINT_PAGES.to_string())
-            .pragma("cache_size", format!("-{}", limits::CACHE_KIBIBYTES));
+            .pragma("cache_size", format!("-{}", limits::CACHE_KIBIBYTES))
+            // A whole batch is handed over at once, and not row by row with a change of threads at each.
+            .row_buffer_size(limits::BATCH);
         let mut writer = options.connect().await?;
         sqlx::migrate!("migrations/sqlite").run(&mut writer).await?;
         let reading = options.create_if_missing(false).pragma("query_only", "on");
