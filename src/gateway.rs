@@ -1,6 +1,11 @@
 //! A gateway: opens everything, hands it to the routes, and drains at the end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context;
 use chrono::TimeDelta;
@@ -43,7 +48,7 @@ pub struct Gateway {
     leave: Leave,
     notice: Duration,
     offer: Offer,
-    serving: JoinHandle<()>,
+    serving: JoinHandle<io::Result<()>>,
     housekeeping: JoinHandle<()>,
     errands: Option<Errands>,
 }
@@ -85,7 +90,7 @@ impl Gateway {
         if heir.is_none() {
             self.leave.close();
         }
-        if let Err(error) = self.serving.await {
+        if let Err(error) = self.serving.await.map_err(anyhow::Error::new).and_then(|served| Ok(served?)) {
             tracing::error!(error = %error, "the accept loop ended in a fault of ours");
         }
         if let Some((handing, done)) = heir {
@@ -167,6 +172,7 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
         shed,
         hold: config.hold,
         leave: Leave::default(),
+        document: OnceLock::new(),
         book,
         gate,
         tokens,

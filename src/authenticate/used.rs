@@ -58,10 +58,15 @@ impl Used {
     pub fn note(&self, authority: &Authority, now: Moment) {
         let session = &authority.session;
         let every = TimeDelta::milliseconds((session.idle_seconds * 250).min(limits::SEEN_SECONDS * 1_000));
-        if self.noted.len() >= limits::HOT_SESSIONS {
-            self.noted.clear();
-        }
-        let mut last = self.noted.entry(session.id).or_insert(LastUse { used: now, written: session.seen_at });
+        let mut last = match self.noted.get_mut(&session.id) {
+            Some(last) => last,
+            None => {
+                if self.noted.len() >= limits::HOT_SESSIONS {
+                    self.noted.clear();
+                }
+                self.noted.entry(session.id).or_insert(LastUse { used: now, written: session.seen_at })
+            }
+        };
         last.used = now;
         if now >= last.written.max(session.seen_at) + every {
             last.written = now;

@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Poll, Waker};
 
 use axum::Router;
 use axum::http::{HeaderValue, Request, header};
@@ -36,29 +37,58 @@ use tower::Service;
 use super::crowd::{Crowd, Seat};
 use super::line::{Course, Line, Patience, linger};
 use super::problem::Problem;
+use super::turnstiles::Turnstiles;
 use crate::handover::Doorway;
 use crate::limits;
 
-/// Who is at the other end of the connection, in the extensions of every request. An IPv4 address
-/// is one even when it came in on an IPv6 socket, so that it can be compared with a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
-
-/// The request's head said twice how long its body is; in its extensions.
-#[derive(Debug, Clone, Copy)]
-pub struct TwoLengths;
-
-/// Closes the connection that a request came in on, in the extensions of every request: for an answer that has no end, when its reader
-/// does not keep up.
-#[derive(Debug, Clone)]
-pub struct HangUp(pub CancellationToken);
+/// How a request has come, in its extensions.
+#[derive(Clone)]
+pub struct Visit {
+    /// Who is at the other end of the connection. An IPv4 address is one even when it came in on an IPv6 socket, so that it can be compared
+    /// with a setting.
+    pub peer: SocketAddr,
+    /// Closes the connection: for an answer that has no end, when its reader does not keep up.
+    pub hang_up: CancellationToken,
+    /// The request's head said twice how long its body is.
+    pub two_lengths: bool,
+}
 
 /// How a gateway leaves, step by step; its connections and its readiness look at it.
 #[derive(Clone, Default)]
 pub struct Leave {
     announced: Arc<AtomicBool>,
     heir: Arc<OnceLock<mpsc::Sender<std::net::TcpStream>>>,
-    closing: CancellationToken,
+    closing: Signal,
+}
+
+/// Something that happens once and that every connection waits for.
+#[derive(Clone, Default)]
+struct Signal {
+    given: Arc<AtomicBool>,
+    token: CancellationToken,
+}
+
+impl Signal {
+    fn give(&self) {
+        self.given.store(true, Ordering::Release);
+        self.token.cancel();
+    }
+
+    /// Waits for it. Whoever is asked again and again asks the token, and with it everybody's lock, only at first and at last; in between it
+    /// is enough to look.
+    async fn heard(&self) {
+        let mut heard = pin!(self.token.cancelled());
+        let mut listening: Option<Waker> = None;
+        poll_fn(|context| {
+            let waker = context.waker();
+            if listening.as_ref().is_some_and(|known| known.will_wake(waker)) && !self.given.load(Ordering::Acquire) {
+                return Poll::Pending;
+            }
+            listening = Some(waker.clone());
+            heard.as_mut().poll(context)
+        })
+        .await;
+    }
 }
 
 impl Leave {
@@ -74,13 +104,13 @@ impl Leave {
 
     /// Then: nothing more is accepted, what was begun is finished, and the connections are closed.
     pub fn close(&self) {
-        self.closing.cancel();
+        self.closing.give();
     }
 
     /// The same, but the connections go to another gateway.
     pub fn bequeath(&self, heir: mpsc::Sender<std::net::TcpStream>) {
         let _ = self.heir.set(heir);
-        self.closing.cancel();
+        self.closing.give();
     }
 }
 
@@ -88,18 +118,20 @@ impl Leave {
 /// lets open requests finish within `limits::DRAIN`.
 ///
 /// Dropped before its end, it closes all connections as well.
-pub async fn serve(doorway: Doorway, routes: Router, crowd: Arc<Crowd>, leave: Leave) {
+pub async fn serve(doorway: Doorway, routes: Router, crowd: Arc<Crowd>, leave: Leave) -> io::Result<()> {
     let closing = leave.closing.clone();
-    let house = House::open(routes, crowd, leave);
+    let house = House::open(routes, crowd, leave)?;
     let mut arrivals = Arrivals { socket: doorway.socket, inherited: doorway.inherited };
-    closing.run_until_cancelled(house.accept_all(&mut arrivals)).await;
+    closing.token.run_until_cancelled(house.accept_all(&mut arrivals)).await;
     house.accept_the_rest(arrivals);
     house.drain().await;
+    Ok(())
 }
 
 /// All open connections and what they share.
 struct House {
     routes: Router,
+    turnstiles: Turnstiles,
     crowd: Arc<Crowd>,
     /// Who is turned away, and told so.
     lingering: Arc<Semaphore>,
@@ -109,16 +141,17 @@ struct House {
 }
 
 impl House {
-    fn open(routes: Router, crowd: Arc<Crowd>, leave: Leave) -> Self {
-        Self {
+    fn open(routes: Router, crowd: Arc<Crowd>, leave: Leave) -> io::Result<Self> {
+        Ok(Self {
             // Given its (empty) state here, once, and not for each request anew.
             routes: routes.with_state(()),
+            turnstiles: Turnstiles::open()?,
             crowd,
             lingering: Arc::new(Semaphore::new(limits::LINGERING)),
             leave,
             open: TaskTracker::new(),
             cut: CancellationToken::new(),
-        }
+        })
     }
 
     /// Lets people in, one seat each.
@@ -163,14 +196,19 @@ impl House {
         // option cannot be set, the connection is gone already, and reading will say so.
         let _ = stream.set_nodelay(true);
         give_up_if_unacknowledged(&stream);
-        let peer = Peer(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
         let cut = self.cut.child_token();
-        let line = Line::new(stream, inherited);
-        let connection = converse(line, peer, HangUp(cut.clone()), self.routes.clone(), self.leave.clone());
-        self.open.spawn(async move {
-            cut.run_until_cancelled(connection).await;
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let visit = Visit { peer, hang_up: cut.clone(), two_lengths: false };
+        let (routes, leave) = (self.routes.clone(), self.leave.clone());
+        // Who has hung up meanwhile is let go.
+        let Ok(stream) = stream.into_std() else { return };
+        let served = async move {
+            if let Ok(stream) = TcpStream::from_std(stream) {
+                cut.run_until_cancelled(converse(Line::new(stream, inherited), visit, routes, leave)).await;
+            }
             drop(seat);
-        });
+        };
+        self.open.spawn_on(served, self.turnstiles.next());
     }
 
     /// Idle connections leave at once, the others after the answer that they wait for, and
@@ -253,10 +291,10 @@ fn is_of_one_client(error: &io::Error) -> bool {
 }
 
 /// One connection, from its first request to its last.
-async fn converse(line: Line, peer: Peer, hang_up: HangUp, routes: Router, leave: Leave) {
+async fn converse(line: Line, visit: Visit, routes: Router, leave: Leave) {
     let course = Arc::clone(&line.course);
-    let patience = Patience { course: Arc::clone(&course) };
-    let service = service_fn(|request| answer(routes.clone(), peer, hang_up.clone(), &course, &leave, request));
+    let patience = Patience::new(&course);
+    let service = service_fn(|request| answer(routes.clone(), visit.clone(), &course, &leave, request));
     let mut connection = pin!(
         Builder::new()
             .timer(patience)
@@ -264,11 +302,13 @@ async fn converse(line: Line, peer: Peer, hang_up: HangUp, routes: Router, leave
             // The buffer's limit alone lets a head pass that came faster than it was looked at.
             .max_header_size(limits::HEADER_BYTES)
             .max_buf_size(limits::HEADER_BYTES)
+            // Answers are small: put together they go out in one piece for less than what it costs to name the pieces.
+            .writev(false)
             .serve_connection(TokioIo::new(line), service)
     );
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = leave.closing.cancelled() => match leave.heir.get() {
+        () = leave.closing.heard() => match leave.heir.get() {
             Some(heir) => hand_over(connection, &course, heir).await,
             None => close(connection, &course).await,
         },
@@ -278,7 +318,7 @@ async fn converse(line: Line, peer: Peer, hang_up: HangUp, routes: Router, leave
     }
     // How a client leaves is its own business: it hangs up, dawdles or sends what is not HTTP.
     if let Err(error) = ended {
-        tracing::debug!(peer = %peer.0, %error, "a connection ended before its time");
+        tracing::debug!(peer = %visit.peer, %error, "a connection ended before its time");
     }
 }
 
@@ -343,20 +383,15 @@ fn give_up_if_unacknowledged(stream: &TcpStream) {
 
 async fn answer(
     mut routes: Router,
-    peer: Peer,
-    hang_up: HangUp,
+    visit: Visit,
     course: &Course,
     leave: &Leave,
     mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     course.asked();
-    let two_lengths = course.takes_two_lengths();
     let in_chunks = request.headers().contains_key(header::TRANSFER_ENCODING);
-    if in_chunks && two_lengths {
-        request.extensions_mut().insert(TwoLengths);
-    }
-    request.extensions_mut().insert(peer);
-    request.extensions_mut().insert(hang_up);
+    let two_lengths = course.takes_two_lengths() && in_chunks;
+    request.extensions_mut().insert(Visit { two_lengths, ..visit });
     let mut response = routes.call(request).await?;
     // What follows a body in chunks is not believed to be a request: somebody in between may have counted otherwise.
     if in_chunks || leave.is_announced() {

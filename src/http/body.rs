@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    layers::Work,
+    layers::Guest,
     problem::{Code, Problem},
 };
 use crate::{clock::Clock, faults::Faults, limits};
@@ -43,13 +43,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
 
 async fn receive<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
     let (parts, body) = request.into_parts();
-    if media_type(&parts.headers) != Some("application/json".to_owned()) {
+    if media_type(&parts.headers).is_none_or(|media_type| media_type != "application/json") {
         return Err(unsupported());
     }
     let bytes = collect(body, limits::BODY_BYTES, limits::BODY_READ).await?;
     // A slow sender has taken nobody's place until now.
-    if let Some(work) = parts.extensions.get::<Work>() {
-        work.begin()?;
+    if let Some(guest) = parts.extensions.get::<Guest>() {
+        guest.begin()?;
     }
     parse(&bytes)
 }

@@ -1,151 +1,247 @@
 //! What every request passes on its way in and out: whether there is room for it, a place among those in work, an id, and one line in the log.
 //!
-//! The request is worked on in a task of its own. A phone that loses its Wi-Fi drops its connection, not the work: nothing that has
-//! begun on the book is ever cut off in the middle by a client.
+//! A phone that loses its Wi-Fi drops its connection, not the work: what has to wait for anything goes on in a task of its own, and so
+//! nothing that has begun on the book is ever cut off in the middle by a client.
 
 use std::{
+    convert::Infallible,
+    mem,
     net::IpAddr,
     panic::AssertUnwindSafe,
+    pin::Pin,
     sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
 use axum::{
     body::HttpBody,
-    extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, Method},
-    middleware::Next,
+    extract::{MatchedPath, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, Method},
     response::{IntoResponse, Response},
 };
 use fail::fail_point;
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
 use ipnet::IpNet;
+use tokio::{runtime::Handle, task::JoinHandle};
+use tower::{Layer, Service};
 use uuid::Uuid;
 
 use super::{
-    accept::{Peer, TwoLengths},
-    metrics::{Answered, Metrics},
+    accept::Visit,
+    metrics::{CallFigures, Metrics},
     problem::Problem,
     shed::{InWork, Rank, Shed},
 };
 use crate::{clock::Clock, limits, walk::Rooms};
 
-/// What the layer needs.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What stands in front of every call.
 #[derive(Clone)]
-pub struct Desk {
+pub struct Desk(Arc<Fittings>);
+
+struct Fittings {
     metrics: Arc<Metrics>,
     shed: Arc<Shed>,
-    proxies: Arc<[IpNet]>,
+    proxies: Box<[IpNet]>,
     clock: Clock,
+    /// Where work is done that may take long.
+    background: Handle,
 }
 
 impl Desk {
     /// A desk that counts here and believes these proxies.
     pub fn new(metrics: Arc<Metrics>, shed: Arc<Shed>, proxies: &[IpNet], clock: Clock) -> Self {
-        Self { metrics, shed, proxies: proxies.into(), clock }
+        Self(Arc::new(Fittings { metrics, shed, proxies: proxies.into(), clock, background: Handle::current() }))
     }
 }
 
-/// Where a request comes from, as far as that can be believed.
-#[derive(Clone, Copy)]
-pub struct Client(pub IpAddr);
+impl<S> Layer<S> for Desk {
+    type Service = Attended<S>;
 
-/// What is told of a request in the log.
-struct Asked {
-    id: String,
-    method: Method,
-    route: String,
-    client: Option<IpAddr>,
+    fn layer(&self, handler: S) -> Attended<S> {
+        Attended { handler, desk: self.clone(), call: Arc::default() }
+    }
 }
 
-/// A request's place among those in work, which is taken when its last byte has come.
+/// A call with the desk in front of it.
 #[derive(Clone)]
-pub struct Work(Arc<Waiting>);
+pub struct Attended<S> {
+    handler: S,
+    desk: Desk,
+    /// Which call it is: the same at every request, so it is found out at the first.
+    call: Arc<OnceLock<Arc<Call>>>,
+}
+
+/// A call, and what is counted of it.
+struct Call {
+    method: Method,
+    /// The route as it is documented, never the path itself.
+    route: Box<str>,
+    rank: Rank,
+    figures: CallFigures,
+}
+
+impl<S> Attended<S> {
+    /// What stands behind this desk may be more than one call: what is nowhere else, and methods that a path does not know.
+    fn call(&self, request: &Request) -> Arc<Call> {
+        let method = request.method();
+        let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str);
+        let call = || {
+            let figures = self.desk.0.metrics.of_call(method, route);
+            Arc::new(Call { method: method.clone(), route: route.into(), rank: Rank::of(method, route), figures })
+        };
+        let known = self.call.get_or_init(call);
+        if known.method == *method && *known.route == *route { Arc::clone(known) } else { call() }
+    }
+}
+
+impl<S> Service<Request> for Attended<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Work;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.handler.poll_ready(context)
+    }
+
+    /// Works on a request; or turns it away, without a line in the log: there would be too many.
+    fn call(&mut self, request: Request) -> Work {
+        let Fittings { shed, clock, background, .. } = &*self.desk.0;
+        let call = Self::call(self, &request);
+        let rank = call.rank;
+        if !shed.admits(rank) {
+            return Work(Progress::Done(Problem::busy().into_body(&new_id().to_string())));
+        }
+        let work = work(self.desk.clone(), call, clock.mark(), request, self.handler.clone());
+        Work(match rank {
+            Rank::Lists | Rank::SignIns => Progress::Elsewhere(background.spawn(work)),
+            Rank::Scans | Rank::Sales | Rank::Health => Progress::AtHand(work.boxed()),
+        })
+    }
+}
+
+/// Work on a request. On the door path, what can be done at once is; what has to wait for anything goes on in a task of its own.
+pub struct Work(Progress);
+
+enum Progress {
+    AtHand(BoxFuture<'static, Response>),
+    Elsewhere(JoinHandle<Response>),
+    Done(Response),
+    Told,
+}
+
+impl Future for Work {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Progress::AtHand(work) = &mut self.0 {
+            let done = work.as_mut().poll(context);
+            self.0 = match (done, mem::replace(&mut self.0, Progress::Told)) {
+                (Poll::Ready(response), _) => Progress::Done(response),
+                (Poll::Pending, Progress::AtHand(work)) => Progress::Elsewhere(tokio::spawn(work)),
+                (Poll::Pending, other) => other,
+            };
+        }
+        if let Progress::Elsewhere(task) = &mut self.0 {
+            // The task catches what goes wrong in the handlers; should it fail all the same, there is nobody left to tell.
+            let done = ready!(Pin::new(task).poll(context));
+            self.0 = Progress::Done(done.unwrap_or_else(|_| Problem::internal().into_body("")));
+        }
+        match mem::replace(&mut self.0, Progress::Told) {
+            Progress::Done(response) => Poll::Ready(Ok(response)),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+/// Who asks, and their place among those in work, which is taken when the last byte of the request has come.
+#[derive(Clone)]
+pub struct Guest(Arc<Waiting>);
 
 struct Waiting {
-    shed: Arc<Shed>,
+    address: Option<IpAddr>,
+    desk: Desk,
     rank: Rank,
     place: OnceLock<InWork>,
 }
 
-impl Work {
-    fn new(shed: &Arc<Shed>, rank: Rank) -> Self {
-        Self(Arc::new(Waiting { shed: Arc::clone(shed), rank, place: OnceLock::new() }))
+impl Guest {
+    /// Where the request comes from, as far as that can be believed.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.0.address
     }
 
     /// Takes the place, unless too many others have come while the body did.
     pub fn begin(&self) -> Result<(), Problem> {
-        let Waiting { shed, rank, place } = &*self.0;
-        let begun = InWork::begin(shed, *rank).ok_or_else(Problem::busy)?;
+        let Waiting { desk, rank, place, .. } = &*self.0;
+        let begun = InWork::begin(&desk.0.shed, *rank).ok_or_else(Problem::busy)?;
         // Nobody begins twice; who did would give the second place back at once.
         let _ = place.set(begun);
         Ok(())
     }
 }
 
-/// Works on a request, in a task of its own; or turns it away, without a line in the log: there would be too many.
-pub async fn attend(State(desk): State<Desk>, request: Request, next: Next) -> Response {
-    let rank = Rank::of(request.method(), route(&request));
-    if !desk.shed.admits(rank) {
-        return Problem::busy().into_body(&uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string());
-    }
-    let arrived = desk.clock.mark();
-    // The task catches what goes wrong in the handlers; should it fail all the same, there is nobody left to tell.
-    tokio::spawn(work(desk, rank, arrived, request, next)).await.unwrap_or_else(|_| Problem::internal().into_body(""))
+fn new_id() -> Uuid {
+    Uuid::new_v4()
 }
 
-fn route(request: &Request) -> &str {
-    request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str)
-}
-
-async fn work(desk: Desk, rank: Rank, arrived: Instant, mut request: Request, next: Next) -> Response {
-    let begun = desk.clock.mark();
-    let asked = Asked {
-        id: Uuid::new_v4().to_string(),
-        method: request.method().clone(),
-        route: route(&request).to_owned(),
-        client: client(&request, &desk.proxies),
-    };
-    if let Some(client) = asked.client {
-        request.extensions_mut().insert(Client(client));
-    }
-    let place = Work::new(&desk.shed, rank);
+async fn work<S>(desk: Desk, call: Arc<Call>, arrived: Instant, mut request: Request, mut handler: S) -> Response
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    let Fittings { metrics, shed, proxies, clock, .. } = &*desk.0;
+    let begun = clock.mark();
+    let mut id = Uuid::encode_buffer();
+    let id: &str = new_id().hyphenated().encode_lower(&mut id);
+    let guest =
+        Guest(Arc::new(Waiting { address: client(&request, proxies), desk: desk.clone(), rank: call.rank, place: OnceLock::new() }));
     let begins_at_once = request.body().is_end_stream();
-    request.extensions_mut().insert(place.clone());
-    let mut response = if request.extensions().get::<TwoLengths>().is_some() {
+    request.extensions_mut().insert(guest.clone());
+    let mut response = if request.extensions().get::<Visit>().is_some_and(|visit| visit.two_lengths) {
         Problem::two_lengths().into_response()
-    } else if begins_at_once && place.begin().is_err() {
+    } else if begins_at_once && guest.begin().is_err() {
         Problem::busy().into_response()
     } else {
-        desk.metrics.in_work(1);
-        let done = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-        desk.metrics.in_work(-1);
-        done.unwrap_or_else(|_| {
-            tracing::error!(request_id = asked.id, "a request ended in a fault of ours");
-            Problem::internal().into_response()
-        })
+        metrics.in_work(1);
+        let done = AssertUnwindSafe(handler.call(request)).catch_unwind().await;
+        metrics.in_work(-1);
+        match done {
+            Ok(Ok(response)) => response,
+            Err(_) => {
+                tracing::error!(request_id = id, "a request ended in a fault of ours");
+                Problem::internal().into_response()
+            }
+        }
     };
-    drop(place);
+    let address = guest.address();
+    drop(guest);
     fail_point!("before-answer", |_| std::process::abort());
     let rooms = response.extensions_mut().remove::<Rooms>();
     if let Some(rooms) = rooms.as_ref().filter(|_| !response.status().is_server_error()) {
-        desk.shed.answered(begun.saturating_duration_since(arrived), rooms);
+        shed.answered(begun.saturating_duration_since(arrived), rooms);
     }
     let code = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => {
             let code = problem.code.as_str();
-            let headers = std::mem::take(response.headers_mut());
-            response = problem.into_body(&asked.id);
+            let headers = mem::take(response.headers_mut());
+            response = problem.into_body(id);
             keep(&headers, &mut response);
             code
         }
         None => "",
     };
-    if let Ok(id) = HeaderValue::from_str(&asked.id) {
-        response.headers_mut().insert("x-request-id", id);
+    if let Ok(id) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(X_REQUEST_ID, id);
     }
-    let time = desk.clock.since(begun);
-    tell(&desk, asked, &response, code, time, rooms.as_ref());
+    let time = clock.since(begun);
+    tell(&call, id, address, &response, code, time, rooms.as_ref());
+    metrics.answered(&call.figures, response.status().as_u16(), code, time, rooms.as_ref());
     response
 }
 
@@ -157,19 +253,19 @@ fn keep(before: &HeaderMap, response: &mut Response) {
 }
 
 /// A line for what was refused or took long; what went well has its line at `debug`, for a line costs as much as the request it tells of.
-fn tell(desk: &Desk, asked: Asked, response: &Response, code: &str, time: Duration, rooms: Option<&Rooms>) {
+fn tell(call: &Call, id: &str, client: Option<IpAddr>, response: &Response, code: &str, time: Duration, rooms: Option<&Rooms>) {
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let room = |of: fn(&Rooms) -> Duration| rooms.map(|rooms| micros(of(rooms)));
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
                 target: "stagedoor::request",
-                request_id = asked.id,
-                method = %asked.method,
-                route = asked.route,
+                request_id = id,
+                method = %call.method,
+                route = &*call.route,
                 status = response.status().as_u16(),
                 code,
-                client = asked.client.map(tracing::field::display),
+                client = client.map(tracing::field::display),
                 total_us = micros(time),
                 facts_us = room(|r| r.facts),
                 authenticate_us = room(|r| r.authenticate),
@@ -186,14 +282,12 @@ fn tell(desk: &Desk, asked: Asked, response: &Response, code: &str, time: Durati
     } else {
         line!(debug);
     }
-    let answered = Answered { method: asked.method.to_string(), route: asked.route, status: status.as_u16(), code: code.to_owned() };
-    desk.metrics.answered(answered, time, rooms);
 }
 
 /// Who is asking, for the log: the peer, or what the proxies in front of us say of it. Only the nearest address that is no proxy of
 /// ours is believed; whatever stands before it, the client may have written itself.
 fn client(request: &Request, proxies: &[IpNet]) -> Option<IpAddr> {
-    let peer = request.extensions().get::<Peer>()?.0.ip();
+    let peer = request.extensions().get::<Visit>()?.peer.ip();
     let ours = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(address));
     if !ours(&peer) {
         return Some(peer);

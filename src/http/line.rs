@@ -6,17 +6,17 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use bytes::{Buf, Bytes};
 use memchr::memchr_iter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{self, Sleep};
+use tokio::time::{self, Instant, Sleep};
 
 use super::problem::Problem;
-use crate::limits;
+use crate::{clock::Clock, limits};
 
 /// How far a connection has come, as its socket and its service see it. One task looks at it and changes it.
 #[derive(Default)]
@@ -105,36 +105,66 @@ impl Course {
 /// given the long limit and waits on a [`Wait`], which knows from the socket when a head has begun
 /// and is short from then on.
 pub(super) struct Patience {
-    pub course: Arc<Course>,
+    course: Arc<Course>,
+    alarm: Arc<Mutex<Alarm>>,
+}
+
+impl Patience {
+    pub(super) fn new(course: &Arc<Course>) -> Self {
+        let alarm = Alarm(Box::pin(time::sleep_until(Clock.deadline(limits::HEADER_READ))));
+        Self { course: Arc::clone(course), alarm: Arc::new(Mutex::new(alarm)) }
+    }
 }
 
 impl hyper::rt::Timer for Patience {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn hyper::rt::Sleep>> {
-        Box::pin(Wait::new(time::sleep(duration), &self.course))
+        Box::pin(Wait::new(Clock.deadline(duration), self))
     }
 
-    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn hyper::rt::Sleep>> {
-        Box::pin(Wait::new(time::sleep_until(deadline.into()), &self.course))
+    fn sleep_until(&self, deadline: std::time::Instant) -> Pin<Box<dyn hyper::rt::Sleep>> {
+        Box::pin(Wait::new(deadline.into(), self))
+    }
+}
+
+/// A connection's one timer. To set a timer costs a lock that all connections share, and every request brings a new limit: so it is set
+/// only to go off earlier than it would, and when it goes off too early it is set anew.
+struct Alarm(Pin<Box<Sleep>>);
+
+impl Alarm {
+    fn poll(&mut self, end: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let Self(timer) = self;
+        if end < timer.deadline() {
+            timer.as_mut().reset(end);
+        }
+        while timer.as_mut().poll(context).is_ready() {
+            if Clock.is_past(end) {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(end);
+        }
+        Poll::Pending
     }
 }
 
 /// Ends when a head has taken too long: `limits::HEADER_READ` after its first byte, or the time
 /// that hyper asked for if that byte never comes.
 struct Wait {
-    end: Pin<Box<Sleep>>,
+    end: Instant,
     course: Arc<Course>,
+    alarm: Arc<Mutex<Alarm>>,
     /// How often something had come when the wait began; none once the head's own limit runs.
     silent_at: Option<u64>,
 }
 
 impl Wait {
-    fn new(idle: Sleep, course: &Arc<Course>) -> Self {
+    fn new(idle: Instant, patience: &Patience) -> Self {
+        let Patience { course, alarm } = patience;
         // Who connects has something to say: the first head's limit runs from the start.
         let (end, silent_at) = match course.reads() {
-            0 => (time::sleep(limits::HEADER_READ), None),
+            0 => (Clock.deadline(limits::HEADER_READ), None),
             so_far => (idle, Some(so_far)),
         };
-        Self { end: Box::pin(end), course: Arc::clone(course), silent_at }
+        Self { end, course: Arc::clone(course), alarm: Arc::clone(alarm), silent_at }
     }
 }
 
@@ -148,9 +178,9 @@ impl Future for Wait {
         let reads = self.course.reads();
         if self.silent_at.is_some_and(|silent_at| silent_at != reads) {
             self.silent_at = None;
-            self.end.set(time::sleep(limits::HEADER_READ));
+            self.end = Clock.deadline(limits::HEADER_READ);
         }
-        self.end.as_mut().poll(context)
+        self.alarm.lock().unwrap_or_else(PoisonError::into_inner).poll(self.end, context)
     }
 }
 

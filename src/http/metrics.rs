@@ -1,10 +1,11 @@
 //! What is counted: requests, verdicts, and the time that each room took. A registry per gateway, in the OpenMetrics text format.
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
     time::Duration,
 };
 
+use axum::http::Method;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -16,22 +17,30 @@ use crate::{clock::Clock, push, walk::Rooms};
 
 /// A request by what was asked and what was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Answered {
+struct Answered {
     /// The method.
-    pub method: String,
+    method: &'static str,
     /// The route as it is documented, never the path itself.
-    pub route: String,
+    route: Arc<str>,
     /// The status.
-    pub status: u16,
+    status: u16,
     /// The problem's code, or nothing.
-    pub code: String,
+    code: &'static str,
 }
 
 /// A route.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Route {
+struct Route {
     /// The route as it is documented.
-    pub route: String,
+    route: Arc<str>,
+}
+
+/// The figures of one call. They are looked up once, and not at each request.
+pub struct CallFigures {
+    method: &'static str,
+    route: Arc<str>,
+    seconds: Histogram,
+    done: OnceLock<Counter>,
 }
 
 /// A room of the corridor.
@@ -115,10 +124,25 @@ impl Metrics {
         (Self { registry, requests, seconds: durations, rooms, verdicts, sales, up, degraded, in_work }, shed)
     }
 
+    /// The figures of a call.
+    pub fn of_call(&self, method: &Method, route: &str) -> CallFigures {
+        let (method, route) = (name(method), Arc::<str>::from(route));
+        let seconds = self.seconds.get_or_create(&Route { route: Arc::clone(&route) }).clone();
+        CallFigures { method, route, seconds, done: OnceLock::new() }
+    }
+
     /// A request was answered.
-    pub fn answered(&self, answered: Answered, time: Duration, rooms: Option<&Rooms>) {
-        self.seconds.get_or_create(&Route { route: answered.route.clone() }).observe(time.as_secs_f64());
-        self.requests.get_or_create(&answered).inc();
+    pub fn answered(&self, call: &CallFigures, status: u16, code: &'static str, time: Duration, rooms: Option<&Rooms>) {
+        call.seconds.observe(time.as_secs_f64());
+        let count = || {
+            let answered = Answered { method: call.method, route: Arc::clone(&call.route), status, code };
+            self.requests.get_or_create(&answered).clone()
+        };
+        if status == 200 {
+            call.done.get_or_init(count).inc()
+        } else {
+            count().inc()
+        };
         let Some(rooms) = rooms else { return };
         for (histogram, (_, time)) in self.rooms.iter().zip(rooms.each()) {
             histogram.observe(time.as_secs_f64());
@@ -152,5 +176,19 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+/// A method as a label. Clients may make methods up, and each would be a row of its own for ever.
+fn name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
     }
 }

@@ -13,19 +13,18 @@ mod problem;
 mod routes;
 pub mod shed;
 pub mod state;
+mod turnstiles;
 pub mod uploads;
 
 use axum::{
-    Extension, Router,
+    Router,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::from_fn_with_state,
 };
 use tower_http::cors::CorsLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
-pub use self::accept::Peer;
 use self::routes::{devices, door, events, guests, imports, may, operations, records, sales, scans, sessions, stream, team};
 use self::{
     examples::Given,
@@ -95,19 +94,18 @@ fn calls() -> OpenApiRouter<House> {
 pub fn router(house: House, config: &Config, examples: &Given) -> anyhow::Result<Router> {
     let desk = Desk::new(house.metrics.clone(), house.shed.clone(), &config.trusted_proxies, house.clock);
     let (calls, document) = calls().split_for_parts();
-    let document = operations::Document::new(&document, examples)?;
+    let written = operations::written(&document, examples)?;
+    house.document.get_or_init(|| written);
     let router = calls
         .merge(SwaggerUi::new(operations::VIEWER).config(utoipa_swagger_ui::Config::from("/openapi.json")))
-        .layer(Extension(document))
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "This cannot be done here.")
         })
-        .layer(from_fn_with_state(desk, layers::attend))
-        // Outermost: a till in a browser has to be able to read a refusal as well.
-        .layer(cors(&config.cors_origins))
-        .with_state(house);
-    Ok(router)
+        .layer(desk);
+    // Outermost: a till in a browser has to be able to read a refusal as well.
+    let router = if config.cors_origins.is_empty() { router } else { router.layer(cors(&config.cors_origins)) };
+    Ok(router.with_state(house))
 }
 
 fn cors(origins: &[HeaderValue]) -> CorsLayer {

@@ -1,6 +1,11 @@
 //! What the handlers share: the rooms, opened once by the gateway.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use bytes::Bytes;
 
 use super::{accept::Leave, metrics::Metrics, parts::Bearer, problem::Problem, shed::Shed, uploads::Uploads};
 use crate::{
@@ -46,6 +51,8 @@ pub struct Rooms {
     pub uploads: Uploads,
     /// Whether the gateway is about to stop.
     pub leave: Leave,
+    /// The OpenAPI document as it is sent, once the calls are known.
+    pub document: OnceLock<Bytes>,
     /// How long a hold keeps stock.
     pub hold: Duration,
     /// The time.

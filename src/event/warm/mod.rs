@@ -13,6 +13,7 @@ use std::sync::{
 
 use dashmap::DashSet;
 use quick_cache::sync::Cache;
+use tokio::runtime::Handle;
 
 use self::shelf::Shelf;
 use crate::{
@@ -60,13 +61,15 @@ pub struct Warm {
     events: Cache<EventId, WarmEvent>,
     /// Events that are being read: each by one task, however many ask.
     reading: DashSet<EventId>,
+    /// Where they are read: nobody at the door waits for that.
+    background: Handle,
 }
 
 impl Warm {
     /// Keeps events of this book warm.
     pub fn new(book: Book) -> Arc<Self> {
         let log = Arc::clone(book.log());
-        Arc::new(Self { book, log, events: Cache::new(limits::WARM_EVENTS), reading: DashSet::new() })
+        Arc::new(Self { book, log, events: Cache::new(limits::WARM_EVENTS), reading: DashSet::new(), background: Handle::current() })
     }
 
     /// The event, if it is here and nothing of it has changed.
@@ -92,7 +95,7 @@ impl Warm {
                 if !warm.reading.insert(event) {
                     return;
                 }
-                tokio::spawn(async move {
+                self.background.spawn(async move {
                     if let Err(error) = warm.refresh(event).await {
                         tracing::warn!(error = %error, %event, "an event was not warmed; its scans read the book");
                     }

@@ -1,7 +1,7 @@
 //! What operators and their tools ask: is it alive, is it ready, what has it done.
 
 use axum::{
-    Extension, Json,
+    Json,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Redirect},
@@ -84,25 +84,20 @@ pub async fn metrics(State(house): State<House>) -> Result<impl IntoResponse, Pr
 /// Where the viewer of the document stands; its assets are in the program.
 pub const VIEWER: &str = "/docs/ui";
 
-/// The OpenAPI document, written once.
-#[derive(Clone)]
-pub struct Document(Bytes);
-
-impl Document {
-    /// Writes it, with an example of every call.
-    pub fn new(document: &OpenApi, given: &Given) -> anyhow::Result<Self> {
-        let mut document = serde_json::to_value(document)?;
-        examples::write_into(&mut document, given)?;
-        Ok(Self(serde_json::to_vec(&document)?.into()))
-    }
+/// The OpenAPI document as it is sent, with an example of every call.
+pub fn written(document: &OpenApi, given: &Given) -> anyhow::Result<Bytes> {
+    let mut document = serde_json::to_value(document)?;
+    examples::write_into(&mut document, given)?;
+    Ok(serde_json::to_vec(&document)?.into())
 }
 
 /// This document.
 ///
 /// Generated from the code that answers.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations", security(()), responses((status = 200, description = "Done.", content_type = "application/json", body = Object)))]
-pub async fn openapi(Extension(Document(bytes)): Extension<Document>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], bytes)
+pub async fn openapi(State(house): State<House>) -> Result<impl IntoResponse, Problem> {
+    let document = house.document.get().ok_or_else(Problem::internal)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], document.clone()))
 }
 
 /// This document, to be read.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     http::{
         body::Sent,
-        layers::Client,
+        layers::Guest,
         parts::{Asked, Bearer, Id, List, PageQuery},
         problem::{Problem, ProblemView},
         state::House,
@@ -31,7 +31,7 @@ use crate::{
 )]
 pub async fn sign_in(
     State(house): State<House>,
-    client: Option<Extension<Client>>,
+    guest: Option<Extension<Guest>>,
     bearer: Bearer,
     sent: Sent<SignInRequest>,
 ) -> Result<(StatusCode, Json<SignedIn>), Problem> {
@@ -39,7 +39,7 @@ pub async fn sign_in(
         Some(token) => Some(house.gate.device(token).await?),
         None => None,
     };
-    let address = client.map_or_else(String::new, |Extension(Client(address))| address.to_string());
+    let address = guest.and_then(|Extension(guest)| guest.address()).map_or_else(String::new, |address| address.to_string());
     let signed_in = sign_in::sign_in(&house.entrance, device, sent.read()?, &address).await?;
     Ok((StatusCode::CREATED, Json(signed_in)))
 }

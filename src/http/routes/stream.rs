@@ -18,7 +18,7 @@ use crate::{
     event::{self, catalogue},
     faults::Faults,
     http::{
-        accept::HangUp,
+        accept::Visit,
         parts::{Asked, Bearer},
         problem::{Problem, ProblemView},
         state::House,
@@ -65,7 +65,7 @@ use crate::{
 pub async fn stream(
     State(house): State<House>,
     bearer: Bearer,
-    hang_up: Option<Extension<HangUp>>,
+    visit: Option<Extension<Visit>>,
     headers: HeaderMap,
     asked: Asked<Vec<(String, String)>>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -80,7 +80,7 @@ pub async fn stream(
         attendance::may_count(&house.book, &caller, *event).await?;
     }
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let hang_up = hang_up.map_or_else(CancellationToken::new, |Extension(HangUp(token))| token);
+    let hang_up = visit.map_or_else(CancellationToken::new, |Extension(visit)| visit.hang_up);
     let listening = house.push.listen(&caller, wishes, last, hang_up)?;
     let keep_alive = KeepAlive::new().interval(limits::STREAM_KEEP_ALIVE);
     // Some proxies gather what they pass on, unless they are asked not to.
