@@ -10,6 +10,7 @@ use fail::fail_point;
 use futures::future::BoxFuture;
 use tokio::{
     sync::{mpsc, oneshot},
+    task::yield_now,
     time::{Instant, timeout, timeout_at},
 };
 
@@ -109,6 +110,8 @@ where
                 }
             }
         }
+        // Whoever stands at the door already comes along: one turn of the thread costs an entry nothing, and a batch of one costs the next.
+        yield_now().await;
         let (jobs, replies) = gather(&mut held_back, &mut entries, lanes.batch);
         if jobs.is_empty() {
             continue;
