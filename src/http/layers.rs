@@ -30,7 +30,7 @@ use uuid::Uuid;
 use super::{
     accept::Visit,
     metrics::{CallFigures, Metrics},
-    problem::Problem,
+    problem::{Prepared, Problem},
     shed::{InWork, Rank, Shed},
 };
 use crate::{clock::Clock, limits, walk::Rooms};
@@ -46,6 +46,8 @@ struct Fittings {
     shed: Arc<Shed>,
     proxies: Box<[IpNet]>,
     clock: Clock,
+    /// For those who are turned away: when there is too much to do, they are the most.
+    busy: Prepared,
     /// Where work is done that may take long.
     background: Handle,
 }
@@ -53,7 +55,14 @@ struct Fittings {
 impl Desk {
     /// A desk that counts here and believes these proxies.
     pub fn new(metrics: Arc<Metrics>, shed: Arc<Shed>, proxies: &[IpNet], clock: Clock) -> Self {
-        Self(Arc::new(Fittings { metrics, shed, proxies: proxies.into(), clock, background: Handle::current() }))
+        Self(Arc::new(Fittings {
+            metrics,
+            shed,
+            proxies: proxies.into(),
+            clock,
+            busy: Prepared::new(Problem::busy()),
+            background: Handle::current(),
+        }))
     }
 }
 
@@ -112,11 +121,11 @@ where
 
     /// Works on a request; or turns it away, without a line in the log: there would be too many.
     fn call(&mut self, request: Request) -> Work {
-        let Fittings { shed, clock, background, .. } = &*self.desk.0;
+        let Fittings { shed, clock, busy, background, .. } = &*self.desk.0;
         let call = Self::call(self, &request);
         let rank = call.rank;
         if !shed.admits(rank) {
-            return Work(Progress::Done(Problem::busy().into_body(&new_id().to_string())));
+            return Work(Progress::Done(busy.body(&new_id().to_string())));
         }
         let work = work(self.desk.clone(), call, clock.mark(), request, self.handler.clone());
         Work(match rank {

@@ -5,7 +5,6 @@
 mod from;
 
 use axum::{
-    Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -192,9 +191,7 @@ impl Problem {
 
     /// The whole answer as it stands on the wire, for a connection that ends with it.
     pub fn as_last_words(&self) -> Bytes {
-        let mut body = self.members();
-        body.insert("request_id".to_owned(), json!(Uuid::new_v4()));
-        let (status, body) = (self.status, Value::from(body).to_string());
+        let (status, body) = (self.status, self.text(&Uuid::new_v4().to_string()));
         let retry =
             if status == StatusCode::SERVICE_UNAVAILABLE { format!("retry-after: {}\r\n", self.retry_after) } else { String::new() };
         let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\n{retry}connection: close");
@@ -220,19 +217,49 @@ impl Problem {
 
     /// The body, once the request's id is known.
     pub fn into_body(self, request_id: &str) -> Response {
+        self.around(self.text(request_id))
+    }
+
+    fn text(&self, request_id: &str) -> String {
         let mut body = self.members();
         body.insert("request_id".to_owned(), json!(request_id));
-        let Self { status, retry_after, .. } = self;
-        let mut response = (status, Json(body)).into_response();
+        Value::from(body).to_string()
+    }
+
+    /// The answer around this body.
+    fn around(&self, body: String) -> Response {
+        let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+        if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after));
         }
-        if status == StatusCode::UNAUTHORIZED {
+        if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+/// A problem that is written once, all but the request's id.
+pub struct Prepared {
+    problem: Problem,
+    before: String,
+    after: String,
+}
+
+impl Prepared {
+    /// Writes it.
+    pub fn new(problem: Problem) -> Self {
+        let place = Uuid::nil().to_string();
+        let text = problem.text(&place);
+        let (before, after) = text.split_once(&place).map_or((text.as_str(), ""), |(before, after)| (before, after));
+        Self { before: before.to_owned(), after: after.to_owned(), problem }
+    }
+
+    /// The answer to this request.
+    pub fn body(&self, request_id: &str) -> Response {
+        self.problem.around([&self.before, request_id, &self.after].concat())
     }
 }
 
