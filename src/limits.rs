@@ -158,6 +158,8 @@ pub const DOOR_LEAST: usize = 512;
 pub const DOOR_MOST: usize = 8_192;
 /// Time that scans and sales may take on average before fewer are let in; more where a commit takes long by itself.
 pub const DOOR_TARGET: Duration = Duration::from_millis(25);
+/// Time for which a connection is not read from after a request on it was turned away; less than the second that it is asked to wait.
+pub const TURNED_AWAY_REST: Duration = Duration::from_millis(250);
 /// Lists that are read at once.
 pub const LISTS_AT_ONCE: usize = 128;
 /// Time over which the average is taken.

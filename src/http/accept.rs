@@ -35,6 +35,7 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::crowd::{Crowd, Seat};
+use super::layers::TurnedAway;
 use super::line::{Course, Line, Patience, linger};
 use super::problem::Problem;
 use super::turnstiles::Turnstiles;
@@ -398,5 +399,8 @@ async fn answer(
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     course.answered(response.status());
+    if response.extensions().get::<TurnedAway>().is_some() {
+        course.turned_away();
+    }
     Ok(response)
 }

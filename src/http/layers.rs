@@ -30,10 +30,14 @@ use uuid::Uuid;
 use super::{
     accept::Visit,
     metrics::{CallFigures, Metrics},
-    problem::{Prepared, Problem},
+    problem::{Code, Prepared, Problem},
     shed::{InWork, Rank, Shed},
 };
 use crate::{clock::Clock, limits, walk::Rooms};
+
+/// In the extensions of an answer: there is too much to do, and the asker is asked to come again.
+#[derive(Clone, Copy)]
+pub struct TurnedAway;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -125,7 +129,9 @@ where
         let call = Self::call(self, &request);
         let rank = call.rank;
         if !shed.admits(rank) {
-            return Work(Progress::Done(busy.body(&new_id().to_string())));
+            let mut response = busy.body(&new_id().to_string());
+            response.extensions_mut().insert(TurnedAway);
+            return Work(Progress::Done(response));
         }
         let work = work(self.desk.clone(), call, clock.mark(), request, self.handler.clone());
         Work(match rank {
@@ -239,8 +245,12 @@ where
         Some(problem) => {
             let code = problem.code.as_str();
             let headers = mem::take(response.headers_mut());
+            let busy = problem.code == Code::Busy;
             response = problem.into_body(id);
             keep(&headers, &mut response);
+            if busy {
+                response.extensions_mut().insert(TurnedAway);
+            }
             code
         }
         None => "",

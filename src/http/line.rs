@@ -30,6 +30,8 @@ pub(super) struct Course {
     stuck: AtomicBool,
     /// An answer of ours is to be written next.
     due: AtomicBool,
+    /// The last answer turned its asker away: the next request is not heard at once.
+    turned_away: AtomicBool,
     /// The last answer was a refusal: the other end may still be sending what nobody will read.
     refused: AtomicBool,
     /// A head on its way named two lengths of its body.
@@ -50,6 +52,12 @@ impl Course {
         self.due.store(true, Ordering::Relaxed);
         self.refused.store(status.is_client_error() || status.is_server_error(), Ordering::Relaxed);
         self.caught_up();
+    }
+
+    /// That answer asks to come again later. Who comes again at once waits: a thousand callers that ask as fast as they are refused would
+    /// have the whole machine for themselves.
+    pub(super) fn turned_away(&self) {
+        self.turned_away.store(true, Ordering::Relaxed);
     }
 
     fn caught_up(&self) {
@@ -193,6 +201,8 @@ pub(super) struct Line {
     stream: Option<TcpStream>,
     pub(super) course: Arc<Course>,
     stuck: Option<Pin<Box<Sleep>>>,
+    /// Until then nothing more is read.
+    rest: Option<Pin<Box<Sleep>>>,
     /// What is written in the place of what hyper has said.
     instead: Bytes,
 }
@@ -205,7 +215,7 @@ impl Line {
             course.reads.store(1, Ordering::Relaxed);
             course.caught_up();
         }
-        Self { stream: Some(stream), course: Arc::new(course), stuck: None, instead: Bytes::new() }
+        Self { stream: Some(stream), course: Arc::new(course), stuck: None, rest: None, instead: Bytes::new() }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -252,6 +262,13 @@ impl Line {
 
 impl AsyncRead for Line {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.course.turned_away.swap(false, Ordering::Relaxed) {
+            self.rest = Some(Box::pin(time::sleep(limits::TURNED_AWAY_REST)));
+        }
+        if let Some(rest) = &mut self.rest {
+            ready!(rest.as_mut().poll(context));
+            self.rest = None;
+        }
         let before = into.filled().len();
         let read = self.stream()?.poll_read(context, into);
         if let Some(news) = into.filled().get(before..).filter(|news| !news.is_empty()) {

@@ -7,6 +7,9 @@
 //! Who is turned away first is a matter of rank ([`Rank`]), decided on the method and the route alone, before the body is read or the
 //! token looked at. Each rank may fill a smaller part of the limit than the one above it; and while scans are turned away, no list is
 //! read and nobody signs in, however few may be in work at that instant.
+//!
+//! A refusal is told at once and asks to come again in a second. Whoever asks again on the same connection before that is heard a while
+//! later ([`limits::TURNED_AWAY_REST`]): else those who are refused would take the machine from those who are served.
 
 use std::{
     sync::{
