@@ -43,6 +43,7 @@ impl Hot {
         if self.memory.get(&session).is_some_and(|known| known.versions() == copy.versions() && self.trusts(&known)) {
             return;
         }
+        let copy = without_hardware(copy);
         self.memory.insert(session, copy.clone());
         if let Some(redis) = self.redis.as_ref().filter(|redis| redis.is_up()) {
             let (redis, clock) = (Arc::clone(redis), self.clock);
@@ -58,4 +59,14 @@ impl Hot {
     fn trusts(&self, copy: &Copy) -> bool {
         self.log.trusts(copy.as_of, &copy.things())
     }
+}
+
+/// What the app said of the hardware is as long as everything else together, and no decision rests on it.
+fn without_hardware(mut copy: Copy) -> Copy {
+    if copy.authority.device.as_ref().is_some_and(|device| device.hardware.is_some())
+        && let Some(device) = &mut Arc::make_mut(&mut copy.authority).device
+    {
+        device.hardware = None;
+    }
+    copy
 }
