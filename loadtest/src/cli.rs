@@ -48,7 +48,7 @@ pub enum Play {
     OneTicketManyDoors(Options),
     /// Many sign in while scans go on.
     SignInStorm(Options),
-    /// Pins, roles, permissions, sessions and devices change under load.
+    /// Pins, roles, permissions, sessions, devices, prices and the event change under load.
     Revocation(Options),
     /// Forged and stale tokens, wrong bodies, the wrong device.
     BadCallers(Options),

@@ -53,7 +53,7 @@ async fn changes_hold_from_their_answer_on(setup: Setup) {
     let played = demo.play("revocation", &demo.urls, &SHORT).await;
     played.expect_clean();
     let changes = played.json["changes"].as_array().unwrap();
-    assert!(changes.len() >= 7, "{}", played.told);
+    assert!(changes.len() >= 9, "{}", played.told);
     for change in changes {
         assert_eq!(change["accepted_after"], 0, "{change}");
         assert!(change["first_refusal_micros"].is_u64() && change["refused_after"].as_u64() > Some(0), "{change}");

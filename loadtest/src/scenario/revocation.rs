@@ -1,4 +1,5 @@
-//! Rights change while they are used: pins, roles, permissions, sessions and devices, under load at the other doors.
+//! What decisions rest on changes while it is used: pins, roles, permissions, sessions and devices, prices and the event itself, under
+//! load at the other doors.
 //!
 //! Of each change, those whom it concerns try without pause over several connections, before and after. From the moment that the
 //! change is answered, nothing that they send may be accepted; what was on its way is nobody's fault.
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -69,10 +71,21 @@ enum Change {
     Cash,
     Pin,
     DeviceRevoked,
+    Price,
+    EventEnded,
 }
 
-const ALL: [Change; 7] =
-    [Change::Role, Change::Cash, Change::Displaced, Change::Pin, Change::SessionEnded, Change::Suspension, Change::DeviceRevoked];
+const ALL: [Change; 9] = [
+    Change::Role,
+    Change::Price,
+    Change::Cash,
+    Change::Displaced,
+    Change::Pin,
+    Change::EventEnded,
+    Change::SessionEnded,
+    Change::Suspension,
+    Change::DeviceRevoked,
+];
 
 impl Change {
     fn name(self) -> &'static str {
@@ -84,7 +97,14 @@ impl Change {
             Self::Cash => "cash is taken from a seller",
             Self::Pin => "a till is pinned elsewhere",
             Self::DeviceRevoked => "a device is revoked",
+            Self::Price => "a price is raised",
+            Self::EventEnded => "the event is ended",
         }
+    }
+
+    /// Whether those whom it concerns sell; the others scan.
+    fn concerns_sellers(self) -> bool {
+        matches!(self, Self::Cash | Self::Pin | Self::Price)
     }
 }
 
@@ -138,13 +158,13 @@ impl Cast {
     /// One change, from before it until it holds, and back.
     async fn make(&mut self, kind: Change, stage: &Arc<Stage>, world: &mut World) -> anyhow::Result<Evidence> {
         let (place, mut station) = match kind {
-            Change::Cash => self.seller.clone(),
+            Change::Cash | Change::Price => self.seller.clone(),
             Change::Pin => self.operator.clone(),
             Change::DeviceRevoked => self.mortal.pop().context("no device is left")?,
             _ => self.scanner.clone(),
         };
         station.sign_in(&world.organisation).await?;
-        let crew = Crew::start(stage, place, &station, (!matches!(kind, Change::Cash | Change::Pin)).then(|| Arc::clone(&self.codes)));
+        let crew = Crew::start(stage, place, &station, (!kind.concerns_sellers()).then(|| Arc::clone(&self.codes)));
         crew.until(|accepted, _| accepted >= BEFORE).await.with_context(|| format!("before {}", kind.name()))?;
         apply(kind, world, &station, true).await?;
         let answered = stage.begun.elapsed();
@@ -179,6 +199,18 @@ async fn apply(kind: Change, world: &mut World, station: &Station, forth: bool) 
             let elsewhere = world.elsewhere.as_ref().map(|event| event.id);
             let events = if forth { json!([elsewhere]) } else { json!([world.event.id]) };
             world.desk.put(&format!("{member}/events"), &json!({"events": events})).await?
+        }
+        // A till that expects the price from before is told, and has not sold.
+        Change::Price => {
+            let first = world.event.types.first().context("no ticket type")?;
+            let price = if forth { first.price + Decimal::ONE } else { first.price };
+            let path = format!("/v1/events/{}/ticket-types/{}", world.event.id, first.id);
+            world.desk.patch(&path, &json!({"price": format!("{price:.2}")})).await?
+        }
+        // Everybody at the other doors is refused with them, until it goes on.
+        Change::EventEnded => {
+            let path = format!("/v1/events/{}", world.event.id);
+            world.desk.patch(&path, &patch(json!({"status": "ended"}), json!({"status": "live"}))).await?
         }
         Change::SessionEnded if forth => world.desk.delete(&format!("/v1/sessions/{}", station.session)).await?,
         Change::DeviceRevoked if forth => world.desk.delete(&format!("/v1/devices/{}", station.device)).await?,
