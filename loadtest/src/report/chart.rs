@@ -42,7 +42,8 @@ pub fn linear(curves: &[Curve], axes: &Axes<'_>) -> anyhow::Result<String> {
 pub fn logarithmic(curves: &[Curve], axes: &Axes<'_>, x_word: &dyn Fn(&f64) -> String) -> anyhow::Result<String> {
     let (right, top) = bounds(curves);
     let low = curves.iter().flat_map(|curve| &curve.points).map(|(_, y)| *y).filter(|y| *y > 0.0).fold(top, f64::min);
-    let (low, top) = (low.clamp(0.01, 1.0), (top * 1.5).max(2.0));
+    // Whole powers of ten, so that there is a word at more than one height.
+    let (low, top) = (10_f64.powf(low.clamp(0.01, 1.0).log10().floor()), 10_f64.powf(top.max(2.0).log10().ceil()));
     draw(curves, axes, 0.0..right, (low..top).log_scale(), x_word, &|y| if *y < 1.0 { format!("{y:.2}") } else { format!("{y:.0}") })
 }
 
@@ -78,7 +79,7 @@ where
         let mut chart = builder.build_cartesian_2d(across, up).map_err(|error| wrong(&error))?;
         let small = ("sans-serif", 13).into_font().color(&INK);
         let mut mesh = chart.configure_mesh();
-        mesh.x_desc(axes.x).y_desc(axes.y).label_style(small.clone()).axis_desc_style(small.clone());
+        mesh.x_desc(axes.x).y_desc(axes.y).label_style(small.clone()).axis_desc_style(small);
         mesh.bold_line_style(GRID).light_line_style(TRANSPARENT).axis_style(INK).x_labels(10).y_labels(6);
         mesh.x_label_formatter(x_word).y_label_formatter(y_word).draw().map_err(|error| wrong(&error))?;
         for curve in curves {
@@ -87,13 +88,8 @@ where
                 let under = AreaSeries::new(curve.points.iter().copied(), 0.0, curve.colour.mix(0.15));
                 chart.draw_series(under).map_err(|error| wrong(&error))?;
             }
-            let line = chart.draw_series(LineSeries::new(curve.points.iter().copied(), style)).map_err(|error| wrong(&error))?;
-            let colour = curve.colour;
-            line.label(curve.name.as_str()).legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(3)));
+            chart.draw_series(LineSeries::new(curve.points.iter().copied(), style)).map_err(|error| wrong(&error))?;
         }
-        let mut labels = chart.configure_series_labels();
-        labels.position(SeriesLabelPosition::UpperLeft).background_style(WHITE.mix(0.8)).border_style(TRANSPARENT).label_font(small);
-        labels.draw().map_err(|error| wrong(&error))?;
         area.present().map_err(|error| wrong(&error))?;
     }
     Ok(svg)

@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Report;
 use super::chart::{Axes, COLOURS, Curve, linear, logarithmic, seconds};
-use super::table::{QUANTILES, per_second};
+use super::table::{QUANTILES, held, per_second, soon};
 use crate::run::record::{Call, Latencies, millis};
 
 const STYLE: &str = "
@@ -19,6 +19,8 @@ th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}tr
 .tile{background:#fff;border:1px solid var(--line);border-radius:12px;padding:14px 18px}.tile b{display:block;font-size:26px;line-height:1.2}
 .tile span{color:var(--soft)}.verdict{border-left:6px solid var(--good)}.verdict.bad{border-color:var(--bad)}.verdict.bad h2{color:var(--bad)}
 .verdict h2{color:var(--good)}.bar{display:block;height:10px;border-radius:5px;background:var(--accent);min-width:2px}
+.legend{display:flex;flex-wrap:wrap;gap:4px 18px;margin:12px 0 0 64px;color:var(--soft);font-size:13px}
+.legend i{display:inline-block;width:16px;height:3px;border-radius:2px;margin-right:6px;vertical-align:middle}
 code{font-size:13px;overflow-wrap:anywhere}li{margin:4px 0}@media print{body{background:#fff}section,.tile{break-inside:avoid}}";
 
 /// The page.
@@ -33,9 +35,9 @@ pub fn page(report: &Report<'_>) -> anyhow::Result<String> {
                 style { (PreEscaped(STYLE)) }
             }
             body { main {
-                h1 { "Load test: " (report.scenario) ", " (report.world.event.name) }
+                h1 { "Load test: " (report.scenario) }
                 p.lead {
-                    (report.world.phones.len()) " scanners and " (report.world.tills.len()) " tills at "
+                    (report.world.event.name) ": " (report.world.phones.len()) " scanners and " (report.world.tills.len()) " tills at "
                     (report.world.targets.iter().map(|target| target.url.as_str()).collect::<Vec<_>>().join(", "))
                     ", for " (format!("{:.1}", report.took.as_secs_f64())) " s. "
                     @if report.options.closed { "Closed loop: each device sends as soon as it has its answer." }
@@ -97,9 +99,20 @@ fn latency(report: &Report<'_>) -> anyhow::Result<Markup> {
             line("p99", 1, |some| some.value_at_quantile(0.99)),
             line("p50", 0, |some| some.value_at_quantile(0.5)),
         ];
-        charts.push(logarithmic(&curves, &Axes { x: "seconds", y: "ms" }, &seconds)?);
+        charts.push((legend(&curves), logarithmic(&curves, &Axes { x: "seconds", y: "ms" }, &seconds)?));
     }
-    Ok(html! { @for chart in charts { (PreEscaped(chart)) } })
+    Ok(html! { @for (legend, chart) in charts { (legend) (PreEscaped(chart)) } })
+}
+
+/// Which line is which, above the chart, where no line runs behind it.
+fn legend(curves: &[Curve]) -> Markup {
+    html! {
+        div.legend {
+            @for Curve { name, colour, .. } in curves {
+                span { i style=(format!("background:rgb({},{},{})", colour.0, colour.1, colour.2)) {} (name) }
+            }
+        }
+    }
 }
 
 fn over_time<'a>(report: &'a Report<'_>, call: Call) -> impl Iterator<Item = (f64, &'a Latencies)> {
@@ -124,7 +137,8 @@ fn percentiles(report: &Report<'_>) -> anyhow::Result<Markup> {
     let whole = |nines: &f64| (nines - nines.round()).abs() < 0.01;
     let word =
         |nines: &f64| if whole(nines) { format!("p{}", trimmed(100.0 - 100.0 * 10_f64.powf(-nines.round()))) } else { String::new() };
-    Ok(PreEscaped(logarithmic(&curves, &Axes { x: "part of all answers", y: "ms" }, &word)?))
+    let chart = logarithmic(&curves, &Axes { x: "part of all answers", y: "ms" }, &word)?;
+    Ok(html! { (legend(&curves)) (PreEscaped(chart)) })
 }
 
 fn trimmed(percent: f64) -> String {
@@ -141,7 +155,8 @@ fn throughput(report: &Report<'_>) -> anyhow::Result<Markup> {
         filled: true,
     };
     let curves: Vec<Curve> = report.tally.by_call.keys().zip(COLOURS.iter().cycle()).map(curve).collect();
-    Ok(PreEscaped(linear(&curves, &Axes { x: "seconds", y: "answers/s" })?))
+    let chart = linear(&curves, &Axes { x: "seconds", y: "answers/s" })?;
+    Ok(html! { (legend(&curves)) (PreEscaped(chart)) })
 }
 
 fn verdicts(report: &Report<'_>) -> Markup {
@@ -179,14 +194,13 @@ fn changes(report: &Report<'_>) -> Markup {
         @if !seen.is_empty() {
             section {
                 h2 { "Changes under load" }
-                p { "From a change's answer on, nothing that is sent under the old right may be accepted." }
+                p { "From a change's answer on, nothing that is sent under the old right may be accepted. Milliseconds until the first refusal." }
                 table {
-                    tr { th { "change" } th { "first refusal" } th { "refused after" } th { "accepted after" } }
-                    @for change in seen {
+                    tr { th { "change" } th { "times" } th { "median" } th { "longest" } th { "refused after" } th { "accepted after" } }
+                    @for held in held(seen) {
                         tr {
-                            td { (change.name) }
-                            td { @match change.first_refusal { Some(at) => (format!("{:.2} ms", at.as_secs_f64() * 1000.0)), None => "never" } }
-                            td { (change.refused) } td { (change.accepted) }
+                            td { (held.name) } td { (held.times) } td { (soon(held.median)) } td { (soon(held.longest)) }
+                            td { (held.refused) } td { (held.accepted) }
                         }
                     }
                 }

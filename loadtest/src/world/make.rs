@@ -132,7 +132,7 @@ impl Maker {
 
     async fn new_event(&mut self, name: &str, types: usize, quota: Option<u32>) -> anyhow::Result<Event> {
         let body = json!({
-            "name": format!("{name} {}", &self.run),
+            "name": format!("{name} {}", self.run.get(..8).unwrap_or_default()),
             "starts_at": "2026-06-01T18:00:00.000Z", "ends_at": "2026-06-01T23:00:00.000Z",
             "timezone": "Europe/Berlin", "currency": "EUR", "status": "live",
         });
