@@ -89,7 +89,7 @@ impl Filled {
         self.house.open().await?;
         follow(&self.house, &mut self.world).await?;
         self.warm().await?;
-        self.house.memory()
+        self.house.memory_at_rest().await
     }
 
     fn tokens(&self) -> Vec<String> {

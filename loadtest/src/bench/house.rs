@@ -11,6 +11,9 @@ use super::servers::{Listening, Postgres, Redis, run, stagedoor};
 use crate::wire::Target;
 use crate::world::{Admin, Desk, Source, Wishes, World};
 
+/// Time in which an allocator gives back what a burst has left.
+const REST: Duration = Duration::from_secs(20);
+
 /// On what a gateway stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setup {
@@ -88,9 +91,14 @@ impl House {
 
     /// Starts the gateway, and answers how long it took until it was ready.
     pub async fn open(&mut self) -> anyhow::Result<Duration> {
+        self.open_as("serve").await
+    }
+
+    /// The same with another of the program's commands.
+    pub async fn open_as(&mut self, command: &str) -> anyhow::Result<Duration> {
         ensure!(self.gateway.is_none(), "this house is open");
         let begun = Instant::now();
-        let gateway = Listening::start(stagedoor(&self.program, &["serve"], &self.settings))?;
+        let gateway = Listening::start(stagedoor(&self.program, &[command], &self.settings))?;
         let mut anybody = Desk::nobody(&Target::parse(&gateway.url).await?);
         while anybody.get("/readyz").await?.status != 200 {}
         let ready = begun.elapsed();
@@ -130,6 +138,12 @@ impl House {
             }
             last = now;
         }
+    }
+
+    /// What the gateway's process holds in memory when it has had time to give back what it does not use, in KiB.
+    pub async fn memory_at_rest(&self) -> anyhow::Result<u64> {
+        tokio::time::sleep(REST).await;
+        self.memory()
     }
 
     /// What the gateway's process holds in memory, in KiB.

@@ -27,7 +27,7 @@ const HANDS: usize = 8;
 pub async fn measure(options: &Options, stores: &Stores, program: &Path) -> anyhow::Result<Vec<Line>> {
     let mut lines = Vec::new();
     if options.wants(Row::Memory) {
-        lines.push(at_rest(options, stores, program).await?);
+        lines.extend(at_rest(options, stores, program).await?);
         lines.push(of_session(options, stores, program).await?);
         lines.push(of_ticket(options, stores, program).await?);
     }
@@ -47,16 +47,20 @@ fn real(count: u64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-async fn at_rest(options: &Options, stores: &Stores, program: &Path) -> anyhow::Result<Line> {
-    let mut figures = Vec::new();
-    for _ in 0..options.rounds {
-        let mut house = House::build(stores, program, Setup::Embedded, "").await?;
-        house.open().await?;
-        house.settle().await?;
-        figures.push(real(house.memory()?) / 1024.0);
+/// With an empty book, and as the demo that people look at first.
+async fn at_rest(options: &Options, stores: &Stores, program: &Path) -> anyhow::Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    for command in ["serve", "demo"] {
+        let mut figures = Vec::new();
+        for _ in 0..options.rounds {
+            let mut house = House::build(stores, program, Setup::Embedded, "").await?;
+            house.open_as(command).await?;
+            figures.push(real(house.memory_at_rest().await?) / 1024.0);
+        }
+        eprintln!("memory at rest, {command}: {figures:.1?} MiB");
+        lines.push(line(format!("memory at rest, embedded, {command}"), "MiB", figures, 40.0));
     }
-    eprintln!("memory at rest: {figures:.1?} MiB");
-    Ok(line("memory at rest, embedded".to_owned(), "MiB", figures, 40.0))
+    Ok(lines)
 }
 
 async fn of_session(options: &Options, stores: &Stores, program: &Path) -> anyhow::Result<Line> {
@@ -79,11 +83,10 @@ async fn of_session(options: &Options, stores: &Stores, program: &Path) -> anyho
         // What the calls themselves cost is paid before: the same sessions, few of them, many times.
         let few: Vec<String> = tokens.iter().take(50).cycle().take(tokens.len()).cloned().collect();
         ask(&world, few).await?;
-        house.settle().await?;
-        let before = house.memory()?;
+        let before = house.memory_at_rest().await?;
         ask(&world, tokens.clone()).await?;
-        house.settle().await?;
-        figures.push(real(house.memory()?.saturating_sub(before)) * 1024.0 / real(SESSIONS - 50));
+        let after = house.memory_at_rest().await?;
+        figures.push(real(after.saturating_sub(before)) * 1024.0 / real(SESSIONS - 50));
     }
     eprintln!("memory of a warm session: {figures:.0?} B");
     Ok(line(format!("memory of a warm session, {SESSIONS} of them"), "B", figures, 1_024.0))
