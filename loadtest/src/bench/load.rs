@@ -52,6 +52,10 @@ pub struct Wanted {
     pub words: &'static str,
 }
 
+/// Past this, an answer that has not come is believed never to.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Time between two looks at whether the time is over.
+const LOOK: Duration = Duration::from_millis(500);
 /// A prime that divides no count of tickets in use here: numbers times it, modulo the count, are all numbers, out of order.
 const STRIDE: u64 = 982_451_653;
 /// Digits of a code's number.
@@ -120,12 +124,25 @@ async fn all(load: Load, watch: Arc<Watch>) -> anyhow::Result<(Latencies, u64)> 
     }
     let mut all = latencies();
     let mut answers = 0;
-    while let Some(back) = set.join_next().await {
+    loop {
+        let back = tokio::select! {
+            back = set.join_next() => back,
+            () = given_up(&watch) => bail!("{} connections still wait for an answer", set.len()),
+        };
+        let Some(back) = back else { return Ok((all, answers)) };
         let (some, count) = back??;
         all.add(&some)?;
         answers += count;
     }
-    Ok((all, answers))
+}
+
+/// Waits until the time is long over. A clock for each request would cost more than what it guards.
+async fn given_up(watch: &Watch) {
+    let mut over = Duration::ZERO;
+    while over < PATIENCE {
+        tokio::time::sleep(LOOK).await;
+        over += if watch.over.load(Ordering::Relaxed) { LOOK } else { Duration::ZERO };
+    }
 }
 
 async fn one(load: Load, watch: Arc<Watch>, place: usize) -> anyhow::Result<(Latencies, u64)> {
