@@ -176,8 +176,10 @@ pub const SHED_HOLD_MILLIS: u64 = 500;
 pub const LANE_QUEUE: usize = 8_192;
 /// Pages of 4 KiB that the log beside the embedded book may hold before it is folded into the file.
 pub const CHECKPOINT_PAGES: u32 = 8_192;
-/// Memory that each connection to the embedded book may keep of its pages, in KiB.
+/// Memory that the connection which writes to the embedded book may keep of its pages, in KiB.
 pub const CACHE_KIBIBYTES: u32 = 8_192;
+/// The same for each that only reads: the upper floors of the trees; the system keeps the rest of the file once for all of them.
+pub const READER_CACHE_KIBIBYTES: u32 = 1_024;
 /// Entries that are written in one statement.
 pub const BATCH: usize = 512;
 /// Sales that are written in one statement.

@@ -95,6 +95,7 @@ impl Sqlite {
         let mut writer = options.connect().await?;
         sqlx::migrate!("migrations/sqlite").run(&mut writer).await?;
         let reading = options.create_if_missing(false).pragma("query_only", "on");
+        let reading = reading.pragma("cache_size", format!("-{}", limits::READER_CACHE_KIBIBYTES));
         Ok(Self { writer: Mutex::new(writer), readers: Connections::new(Open(reading), readers)?, _owned: Arc::new(owned) })
     }
 
