@@ -42,7 +42,7 @@ pub fn make_code(now: Moment, lifetime: TimeDelta) -> Code {
 
 /// What the book keeps of a code. The code is random enough that a plain digest gives nothing away. Case, spaces and dashes do not
 /// matter: people type it.
-fn hash(code: &str) -> String {
+pub fn hash(code: &str) -> String {
     let plain: String = code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
     HEXLOWER.encode(&Sha256::digest(plain.as_bytes()))
 }

@@ -25,6 +25,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
+pub use self::body::parse as parse_body;
 use self::routes::{devices, door, events, guests, imports, may, operations, records, sales, scans, sessions, stream, team};
 use self::{
     examples::Given,
