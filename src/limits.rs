@@ -199,10 +199,10 @@ pub const PASSWORD_QUEUE: usize = 512;
 /// Time that a sign-in may wait for its password check.
 pub const PASSWORD_WAIT: Duration = Duration::from_secs(30);
 
-/// Failed sign-ins of one user name at one source within [`FAILED_SIGN_INS_SECONDS`]; further ones are not tried.
+/// Failed sign-ins of one user name at one source that are remembered; further ones are not tried.
 pub const FAILED_SIGN_INS: u32 = 100;
-/// Time within which failed sign-ins are counted together, in seconds.
-pub const FAILED_SIGN_INS_SECONDS: i64 = 60;
+/// Time after which one of them is forgotten, and another may be tried.
+pub const FAILED_SIGN_IN_PACE: Duration = Duration::from_millis(600);
 /// User names and sources whose failures are remembered.
 pub const FAILED_SIGN_INS_REMEMBERED: usize = 100_000;
 

@@ -83,8 +83,8 @@ pub enum SignInError {
     /// A field is too long.
     #[error("the body is invalid")]
     Invalid(Faults),
-    /// Too many failures before this one.
-    #[error("There were too many failed sign-ins. Please wait {0} seconds.")]
+    /// Too many failures before this one; in so many seconds there is room for another.
+    #[error("There were too many failed sign-ins. Please try again in a moment.")]
     Throttled(i64),
     /// A token could not be signed.
     #[error(transparent)]
@@ -164,15 +164,15 @@ async fn prove(entrance: &Entrance, device: Option<&EnrolledDevice>, request: Si
     faults.none_or(()).map_err(SignInError::Invalid)?;
     let source = device.map_or_else(|| address.to_owned(), |device| device.id().to_string());
     let attempt = Attempt { organisation: slug, username_key: username.to_lowercase(), source };
-    entrance.throttle.allows(&attempt, entrance.clock.now()).map_err(SignInError::Throttled)?;
+    entrance.throttle.allows(&attempt, entrance.clock.mark()).map_err(SignInError::Throttled)?;
 
     let found = find(&entrance.book, device, &attempt).await?;
     let hash = found.as_ref().map(|proven| proven.user.password_hash.clone());
     if let (true, Some(proven)) = (entrance.passwords.check(request.password, hash).await?, found) {
-        entrance.throttle.succeeded(&attempt, entrance.clock.now()).map_err(SignInError::Throttled)?;
+        entrance.throttle.succeeded(&attempt, entrance.clock.mark()).map_err(SignInError::Throttled)?;
         return Ok(proven);
     }
-    entrance.throttle.failed(attempt, entrance.clock.now()).map_err(SignInError::Throttled)?;
+    entrance.throttle.failed(attempt, entrance.clock.mark()).map_err(SignInError::Throttled)?;
     Err(SignInError::CredentialsInvalid)
 }
 

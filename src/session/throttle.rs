@@ -3,15 +3,20 @@
 //! Only failures count, and they count for one user name at one source: the device that asks, or without a device the address. So a
 //! stranger who guesses somebody's password keeps only themselves out, and a venue behind one address is not one guesser.
 //!
+//! Failures are forgotten one by one, at an even pace (the generic cell rate algorithm). So guesses become few, and a name is never locked:
+//! where a stranger and whose name it is share an address, the latter waits for less than a second once the stranger has stopped.
+//!
 //! A guess is asked about twice: before its password is checked, and once it was. So of guesses that are made all at once no more are told
 //! than of guesses that are made one after the other.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
-use chrono::TimeDelta;
 use quick_cache::sync::Cache;
 
-use crate::{clock::Moment, limits};
+use crate::limits;
 
 /// Who tries to sign in as whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,16 +29,10 @@ pub struct Attempt {
     pub source: String,
 }
 
-/// Failures of one attempt, and since when they are counted.
-#[derive(Clone, Copy, Debug)]
-struct Failures {
-    count: u32,
-    since: Moment,
-}
-
 /// The failures that are remembered.
 pub struct Throttle {
-    failures: Cache<Attempt, Failures>,
+    /// When the last failure of an attempt is forgotten, on the clock that never steps: no step of another keeps anybody out.
+    forgotten: Cache<Attempt, Instant>,
     /// Held while a failure is counted: of two at once, none is lost.
     counting: Mutex<()>,
 }
@@ -41,46 +40,48 @@ pub struct Throttle {
 impl Throttle {
     /// None yet.
     pub fn new() -> Self {
-        Self { failures: Cache::new(limits::FAILED_SIGN_INS_REMEMBERED), counting: Mutex::default() }
+        Self { forgotten: Cache::new(limits::FAILED_SIGN_INS_REMEMBERED), counting: Mutex::default() }
     }
 
     /// Whether this may be tried now; otherwise in how many seconds.
-    pub fn allows(&self, attempt: &Attempt, now: Moment) -> Result<(), i64> {
-        match self.failures.get(attempt) {
-            Some(failures) if failures.count >= limits::FAILED_SIGN_INS && now < end(failures) => {
-                Err((end(failures) - now).num_seconds() + 1)
-            }
-            _ => Ok(()),
-        }
+    pub fn allows(&self, attempt: &Attempt, now: Instant) -> Result<(), i64> {
+        self.with_one_more(attempt, now).map(drop)
     }
 
     /// It failed. If others have failed meanwhile, so many that it would not be tried now, it is not told even that.
-    pub fn failed(&self, attempt: Attempt, now: Moment) -> Result<(), i64> {
+    pub fn failed(&self, attempt: Attempt, now: Instant) -> Result<(), i64> {
         let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
-        self.allows(&attempt, now)?;
-        let before = self.failures.get(&attempt).filter(|failures| now < end(*failures));
-        let failures = before.map_or(Failures { count: 1, since: now }, |f| Failures { count: f.count + 1, since: f.since });
-        self.failures.insert(attempt, failures);
+        let forgotten = self.with_one_more(&attempt, now)?;
+        self.forgotten.insert(attempt, forgotten);
         Ok(())
     }
 
     /// It succeeded: whoever it was knows the password. Unless it was one of so many guesses at once that it would not be tried now.
-    pub fn succeeded(&self, attempt: &Attempt, now: Moment) -> Result<(), i64> {
+    pub fn succeeded(&self, attempt: &Attempt, now: Instant) -> Result<(), i64> {
         let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         self.allows(attempt, now)?;
-        self.failures.remove(attempt);
+        self.forgotten.remove(attempt);
         Ok(())
     }
+
+    /// When all is forgotten if it fails once more. Failures that are not forgotten fill a bucket: if it has no room, in how many seconds.
+    fn with_one_more(&self, attempt: &Attempt, now: Instant) -> Result<Instant, i64> {
+        let forgotten = self.forgotten.get(attempt).map_or(now, |forgotten| forgotten.max(now)) + limits::FAILED_SIGN_IN_PACE;
+        match (forgotten - now).checked_sub(BUCKET) {
+            None | Some(Duration::ZERO) => Ok(forgotten),
+            // A second more than there is, so that nobody is asked to come back at once.
+            Some(early) => Err(i64::try_from(early.as_secs()).unwrap_or(i64::MAX).saturating_add(1)),
+        }
+    }
 }
+
+/// Time in which a full bucket is empty.
+const BUCKET: Duration = limits::FAILED_SIGN_IN_PACE.saturating_mul(limits::FAILED_SIGN_INS);
 
 impl Default for Throttle {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn end(failures: Failures) -> Moment {
-    failures.since + TimeDelta::seconds(limits::FAILED_SIGN_INS_SECONDS)
 }
 
 #[cfg(test)]
@@ -94,23 +95,68 @@ mod tests {
 
     #[test]
     fn failures_hold_up_the_guesser_and_nobody_else() {
-        let (throttle, now) = (Throttle::new(), Clock.now());
+        let (throttle, now) = (Throttle::new(), Clock.mark());
         for _ in 0..limits::FAILED_SIGN_INS {
             assert!(throttle.allows(&attempt("ada", "192.0.2.7"), now).is_ok());
             assert!(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
         }
-        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), now).is_err());
+        assert_eq!(throttle.allows(&attempt("ada", "192.0.2.7"), now), Err(1));
         assert!(throttle.allows(&attempt("ada", "device 1"), now).is_ok(), "Ada herself, elsewhere");
         assert!(throttle.allows(&attempt("bob", "192.0.2.7"), now).is_ok(), "her neighbour");
-        let later = now + TimeDelta::seconds(limits::FAILED_SIGN_INS_SECONDS);
-        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), later).is_ok());
-        assert!(throttle.failed(attempt("ada", "192.0.2.7"), later).is_ok());
-        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), later).is_ok(), "counted anew");
+    }
+
+    #[test]
+    fn nobody_is_asked_to_come_back_in_no_time() {
+        let (throttle, now) = (Throttle::new(), Clock.mark());
+        for _ in 0..limits::FAILED_SIGN_INS {
+            assert!(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
+        }
+        let in_time = now + limits::FAILED_SIGN_IN_PACE;
+        assert_eq!(throttle.allows(&attempt("ada", "192.0.2.7"), in_time - Duration::from_nanos(1)), Err(1));
+        assert_eq!(throttle.allows(&attempt("ada", "192.0.2.7"), in_time), Ok(()));
+    }
+
+    #[test]
+    fn guesses_beyond_the_hundredth_go_at_an_even_pace() {
+        let (throttle, mut now) = (Throttle::new(), Clock.mark());
+        let mut told = 0;
+        // A minute of a guess every ten milliseconds.
+        for _ in 0..6_000 {
+            told += u32::from(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
+            now += Duration::from_millis(10);
+        }
+        assert_eq!(told, limits::FAILED_SIGN_INS + 99);
+    }
+
+    #[test]
+    fn a_stranger_behind_the_same_address_locks_nobody_out() {
+        let (throttle, mut now) = (Throttle::new(), Clock.mark());
+        // However long it went on.
+        for _ in 0..60_000 {
+            let _ = throttle.failed(attempt("ada", "192.0.2.7"), now);
+            now += Duration::from_millis(10);
+        }
+        now += limits::FAILED_SIGN_IN_PACE;
+        assert!(throttle.allows(&attempt("ada", "192.0.2.7"), now).is_ok());
+        assert!(throttle.succeeded(&attempt("ada", "192.0.2.7"), now).is_ok());
+    }
+
+    #[test]
+    fn what_was_long_ago_is_forgotten() {
+        let (throttle, now) = (Throttle::new(), Clock.mark());
+        for _ in 0..limits::FAILED_SIGN_INS {
+            assert!(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
+        }
+        let later = now + 2 * BUCKET;
+        for _ in 0..limits::FAILED_SIGN_INS {
+            assert!(throttle.failed(attempt("ada", "192.0.2.7"), later).is_ok());
+        }
+        assert!(throttle.failed(attempt("ada", "192.0.2.7"), later).is_err(), "no more than if nothing had been");
     }
 
     #[test]
     fn a_success_forgets_the_failures_before() {
-        let (throttle, now) = (Throttle::new(), Clock.now());
+        let (throttle, now) = (Throttle::new(), Clock.mark());
         for _ in 1..limits::FAILED_SIGN_INS {
             assert!(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
         }
@@ -122,7 +168,7 @@ mod tests {
 
     #[test]
     fn of_guesses_at_once_no_more_are_told_than_of_guesses_in_turn() {
-        let (throttle, now) = (Throttle::new(), Clock.now());
+        let (throttle, now) = (Throttle::new(), Clock.mark());
         // They all began before one of them had failed.
         let told = std::sync::atomic::AtomicU32::new(0);
         std::thread::scope(|threads| {
