@@ -71,22 +71,24 @@ pub const SLOW: Duration = Duration::from_millis(250);
 pub const TOKEN_BYTES: usize = 2_048;
 
 // --- waits ---------------------------------------------------------------------------------------------------------
-/// Time for a scan or a sale, from its last byte to its answer.
-pub const WALK: Duration = Duration::from_millis(900);
+/// Time for a scan or a sale, from its last byte to its answer: within a second where it is asked, with the way there and back.
+pub const WALK: Duration = Duration::from_millis(800);
 /// Times that a walk is begun anew because what it rested on had moved.
 pub const WALKS: usize = 64;
 /// Time for one call on the book that is not on the door path.
-pub const LEDGER_CALL: Duration = Duration::from_millis(900);
+pub const LEDGER_CALL: Duration = Duration::from_millis(800);
 /// Time for a call on the book that moves many rows: a chunk of an upload, a list.
 pub const LEDGER_BULK: Duration = Duration::from_secs(10);
 /// Time for a statement to wait for an organisation's lock, in milliseconds (Postgres `lock_timeout`).
-pub const LOCK_MILLIS: u64 = 800;
+pub const LOCK_MILLIS: u64 = 700;
 /// Time for a statement on the door path, in milliseconds (Postgres `statement_timeout`).
 pub const STATEMENT_MILLIS: u64 = 10_000;
 /// Time that a transaction may sit idle before the book ends it, in milliseconds.
 pub const IDLE_IN_TRANSACTION_MILLIS: u64 = 2_000;
 /// Time to open a connection to the book.
-pub const CONNECT: Duration = Duration::from_millis(800);
+pub const CONNECT: Duration = Duration::from_millis(700);
+/// The same for the first ones of a gateway that starts.
+pub const CONNECT_FIRST: Duration = Duration::from_secs(10);
 /// Time for a call on Redis; past it the book is asked.
 pub const REDIS_CALL: Duration = Duration::from_millis(50);
 /// Time to open a connection to Redis, its Sentinels included; nobody waits for it.

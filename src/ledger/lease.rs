@@ -31,6 +31,12 @@ impl<M: Manager> Connections<M> {
         pool.map(Self).map_err(|_| LedgerError::Broken)
     }
 
+    /// Opens a first connection: nobody waits for an answer yet.
+    pub async fn open_first(&self) -> Result<(), LedgerError> {
+        let first = Timeouts { create: Some(limits::CONNECT_FIRST), ..self.0.timeouts() };
+        self.0.timeout_get(&first).await.map(drop).map_err(|_| LedgerError::Unavailable)
+    }
+
     /// Lends a connection.
     pub async fn lease(&self) -> Result<Lease<M>, LedgerError> {
         let asked = Clock.mark();

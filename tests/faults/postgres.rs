@@ -7,11 +7,11 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
-use super::night::Night;
+use super::night::{Crew, Night};
 use crate::support::{A_SECOND, Answer, House, Line, Plan, PostgresServer, new_id, until};
 
-/// Time after which the gateways serve again once Postgres does, and what a machine that does much else takes for the asking.
-const BACK_WITHIN: Duration = Duration::from_millis(2_250);
+/// Time after which the gateways serve again once Postgres does.
+const BACK_WITHIN: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_postgres_loses_and_doubles_nothing() {
@@ -53,9 +53,14 @@ async fn outages(times: usize, breaks: impl Fn(&mut PostgresServer), mends: impl
         is_back(&night).await;
     }
     crew.settles(50).await;
-    assert!(crew.slowest() < A_SECOND, "an answer took {:?}", crew.slowest());
+    answered_in_time(&crew);
     night.is_over(crew).await;
     nothing_leaks(&night.house).await;
+}
+
+fn answered_in_time(crew: &Crew) {
+    eprintln!("the slowest answer took {:?}", crew.slowest());
+    assert!(crew.slowest() < A_SECOND, "an answer took {:?}", crew.slowest());
 }
 
 /// While the book is away: no yes, and no wait, at either gateway.
@@ -84,6 +89,7 @@ async fn is_back(night: &Night) {
             .await;
         }
     }
+    eprintln!("the service was back after {:?}", begun.elapsed());
     assert!(begun.elapsed() < BACK_WITHIN, "the service came back after {:?}", begun.elapsed());
 }
 
@@ -170,9 +176,19 @@ async fn a_slow_postgres_makes_no_answer_late_or_wrong() {
         night.house.proxy().delay(Duration::ZERO);
     }
     crew.settles(20).await;
-    assert!(crew.slowest() < A_SECOND, "an answer took {:?}", crew.slowest());
+    answered_in_time(&crew);
     night.is_over(crew).await;
     nothing_leaks(&night.house).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_starts_on_a_postgres_that_takes_its_time() {
+    let mut house = Plan::shared_by_proxy().open().await;
+    // A connection takes two questions: more time than it is given by a request.
+    house.proxy().delay(Duration::from_millis(500));
+    house.open_anew(0, &[]);
+    house.proxy().delay(Duration::ZERO);
+    until("the gateway is ready", || async { house.a().get("/readyz").await.status == 200 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -191,7 +207,7 @@ async fn a_full_disk_loses_and_doubles_nothing() {
     until("the disk has room again", || async { night.house.book.execute(&empty).await.is_ok() }).await;
     is_back(&night).await;
     crew.settles(50).await;
-    assert!(crew.slowest() < A_SECOND, "an answer took {:?}", crew.slowest());
+    answered_in_time(&crew);
     night.is_over(crew).await;
     nothing_leaks(&night.house).await;
 }

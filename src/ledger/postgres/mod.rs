@@ -70,7 +70,7 @@ impl Postgres {
             ("idle_in_transaction_session_timeout", limits::IDLE_IN_TRANSACTION_MILLIS.to_string()),
         ]);
         // A migration may take longer than a statement on the door path, so it runs without their timeouts.
-        let mut first = timeout(limits::CONNECT, plain.connect()).await??;
+        let mut first = timeout(limits::CONNECT_FIRST, plain.connect()).await??;
         sqlx::migrate!("migrations/postgres").run(&mut first).await?;
         refuse_to_lose_commits(&mut first).await?;
         hear_time(&mut first, clock).await?;
@@ -82,8 +82,11 @@ impl Postgres {
         let keys_only = [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
         let by_keys = options.clone().options(keys_only);
         let connect_by_keys = |most| Connections::new(Dial(by_keys.clone()), most);
+        let calls = connect(connections)?;
+        // One for whoever opens the gateway, one for the follower of the log, who begins meanwhile.
+        tokio::try_join!(calls.open_first(), calls.open_first())?;
         Ok(Self {
-            calls: connect(connections)?,
+            calls,
             commits: connect_by_keys(limits::COMMIT_CONNECTIONS)?,
             looks: connect_by_keys(limits::LOOK_CONNECTIONS)?,
             logs: connect(limits::LOG_CONNECTIONS)?,
