@@ -7,7 +7,7 @@ use futures::future::join_all;
 use serde_json::json;
 
 use super::{Evening, redis};
-use crate::support::{Answer, Cable, CableDirection, Member, Phone, Plan, RedisServer, Sentinels, new_id, until};
+use crate::support::{Answer, Direction, Member, Phone, Plan, Proxy, RedisServer, Sentinels, new_id, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failover_stops_nobody_and_the_new_primary_is_taken() {
@@ -79,26 +79,26 @@ async fn an_old_dump_that_is_restored_brings_nothing_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_that_carries_only_questions_stops_nobody() {
-    half_a_line(CableDirection::Back).await;
+    half_a_line(Direction::Back).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_that_carries_only_answers_stops_nobody() {
-    half_a_line(CableDirection::There).await;
+    half_a_line(Direction::There).await;
 }
 
-async fn half_a_line(swallowed: CableDirection) {
+async fn half_a_line(swallowed: Direction) {
     let server = RedisServer::start();
-    let cable = Cable::to(server.port()).await;
-    let evening = Evening::at(Plan::shared().redis_at(&cable.url())).await;
+    let way = Proxy::to(format!("127.0.0.1:{}", server.port())).await;
+    let evening = Evening::at(Plan::shared().redis_at(&format!("redis://{}", way.address()))).await;
     let gone = Gone::prepare(&evening).await;
     evening
         .while_scanning(async {
-            cable.swallow(Some(swallowed));
+            way.swallow(Some(swallowed));
             evening.says("degraded").await;
             gone.revoke(&evening).await;
             gone.stay(&evening).await;
-            cable.swallow(None);
+            way.swallow(None);
             evening.says("ready").await;
         })
         .await;
@@ -109,25 +109,27 @@ async fn half_a_line(swallowed: CableDirection) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_redis_is_asked_no_more_than_once() {
     let server = RedisServer::start();
-    let cable = Cable::to(server.port()).await;
-    let evening = Evening::at(Plan::shared().redis_at(&cable.url())).await;
+    let way = Proxy::to(format!("127.0.0.1:{}", server.port())).await;
+    let evening = Evening::at(Plan::shared().redis_at(&format!("redis://{}", way.address()))).await;
     let gone = Gone::prepare(&evening).await;
-    let asked = new_faces(&evening, &cable).await;
+    // What a gateway asks Redis for when it wants a copy.
+    way.count(b"$3\r\nGET\r\n");
+    let asked = new_faces(&evening, &way).await;
     assert!(asked >= FACES, "whom a gateway has not seen, it looks up in Redis: {asked} of {FACES}");
-    cable.delay(Duration::from_millis(20));
-    new_faces(&evening, &cable).await;
+    way.delay(Duration::from_millis(20));
+    new_faces(&evening, &way).await;
     evening.says("ready").await;
     gone.revoke(&evening).await;
     for millis in [100, 500] {
-        cable.delay(Duration::from_millis(millis));
+        way.delay(Duration::from_millis(millis));
         evening.says("degraded").await;
         // Too slow is away: it is asked whether it is there, and nobody waits for the answer.
-        let asked = new_faces(&evening, &cable).await;
+        let asked = new_faces(&evening, &way).await;
         assert_eq!(asked, 0, "scans waited for a Redis that takes {millis} ms");
         gone.stay(&evening).await;
     }
     evening.goes_on().await;
-    cable.delay(Duration::ZERO);
+    way.delay(Duration::ZERO);
     evening.says("ready").await;
     gone.stay(&evening).await;
 }
@@ -135,7 +137,7 @@ async fn a_slow_redis_is_asked_no_more_than_once() {
 const FACES: usize = 6;
 
 /// People who signed in at one gateway scan for the first time at the other. Answers how often Redis was asked for a copy meanwhile.
-async fn new_faces(evening: &Evening, cable: &Cable) -> usize {
+async fn new_faces(evening: &Evening, way: &Proxy) -> usize {
     let house = &evening.house;
     let code = new_id();
     house.admin.tickets(&evening.event, &evening.seat, &[&code]).await;
@@ -144,12 +146,12 @@ async fn new_faces(evening: &Evening, cable: &Cable) -> usize {
     until("the other gateway knows the ticket", || async { there.scan(&evening.event, &code).await["reason"] == "already_admitted" }).await;
     let scanner = house.admin.hire("scanner").await;
     let phones = join_all((0..FACES).map(|_| house.admin.phone(&scanner))).await;
-    let (before, begun) = (cable.reads(), Instant::now());
+    let (before, begun) = (way.counted(), Instant::now());
     for phone in &phones {
         phone.at(house.b()).refuses(&evening.event, &code, "already_admitted").await;
     }
     eprintln!("{FACES} new faces, one after the other: {:?}", begun.elapsed());
-    cable.reads() - before
+    way.counted() - before
 }
 
 /// People whom an administrator turns out in every way there is.

@@ -1,4 +1,5 @@
-//! The way between gateways and Postgres, of one test's own: it can be made long, and it can lose what is sent on it.
+//! The way between gateways and a store, of one test's own: it can be made long, it can carry in one direction only, and it can lose what is
+//! sent on it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -10,6 +11,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use uuid::Uuid;
+
+/// A direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the gateways to the store.
+    There,
+    /// From the store to the gateways.
+    Back,
+}
 
 /// What becomes of a statement that names something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +35,15 @@ pub enum Fate {
 #[derive(Default)]
 struct Rules {
     delay: Duration,
+    /// Where nothing comes through.
+    swallowed: Option<Direction>,
+    /// What is counted, and how often it was sent.
+    counted: Option<(&'static [u8], usize)>,
     /// The statement that has a fate: what it names, and how often that strikes.
     fate: Option<(Uuid, Fate, u32)>,
 }
 
-/// A proxy in front of Postgres.
+/// A proxy in front of Postgres or Redis.
 pub struct Proxy {
     address: SocketAddr,
     rules: Arc<Mutex<Rules>>,
@@ -62,9 +76,24 @@ impl Proxy {
         self.address
     }
 
-    /// From now on, whatever Postgres says takes so much longer to arrive.
+    /// From now on, whatever the store says takes so much longer to arrive.
     pub fn delay(&self, delay: Duration) {
         self.rules.lock().unwrap().delay = delay;
+    }
+
+    /// From now on nothing comes through in this direction, and connections stay open; None: all does.
+    pub fn swallow(&self, direction: Option<Direction>) {
+        self.rules.lock().unwrap().swallowed = direction;
+    }
+
+    /// Counts from now on how often this is sent to the store.
+    pub fn count(&self, words: &'static [u8]) {
+        self.rules.lock().unwrap().counted = Some((words, 0));
+    }
+
+    /// How often it was sent.
+    pub fn counted(&self) -> usize {
+        self.rules.lock().unwrap().counted.map_or(0, |(_, times)| times)
     }
 
     /// The next statements that name this id share this fate.
@@ -83,13 +112,22 @@ impl Rules {
     fn fate_of(&mut self, bytes: &[u8]) -> Option<Fate> {
         let (id, fate, times) = self.fate.as_mut().filter(|(_, _, times)| *times > 0)?;
         let text = id.to_string();
-        let names = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
-        if !names(id.as_bytes()) && !names(text.as_bytes()) {
+        if occurs(bytes, id.as_bytes()) == 0 && occurs(bytes, text.as_bytes()) == 0 {
             return None;
         }
         *times -= 1;
         Some(*fate)
     }
+
+    fn note(&mut self, bytes: &[u8]) {
+        if let Some((words, times)) = &mut self.counted {
+            *times += occurs(bytes, words);
+        }
+    }
+}
+
+fn occurs(bytes: &[u8], words: &[u8]) -> usize {
+    bytes.windows(words.len()).filter(|window| *window == words).count()
 }
 
 /// What has struck one connection.
@@ -109,7 +147,14 @@ async fn carry(client: TcpStream, server: String, rules: Arc<Mutex<Rules>>) {
 async fn ask(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, rules: &Mutex<Rules>, struck: &Struck) {
     let mut bytes = vec![0; 256 * 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        let fate = rules.lock().unwrap().fate_of(&bytes[..count]);
+        let (fate, swallowed) = {
+            let mut rules = rules.lock().unwrap();
+            rules.note(&bytes[..count]);
+            (rules.fate_of(&bytes[..count]), rules.swallowed)
+        };
+        if swallowed == Some(Direction::There) {
+            continue;
+        }
         if fate == Some(Fate::Lost) {
             return;
         }
@@ -127,12 +172,18 @@ async fn answer(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, rules: &Mutex<R
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         let fate = *struck.lock().unwrap();
         match fate {
-            // What Postgres answers is sent when it is committed, not before.
+            // What the store answers is sent when it is committed, not before.
             Some(Fate::AnswerLost | Fate::Lost) => return,
             Some(Fate::AnswerKept) => continue,
             None => {}
         }
-        let delay = rules.lock().unwrap().delay;
+        let (delay, swallowed) = {
+            let rules = rules.lock().unwrap();
+            (rules.delay, rules.swallowed)
+        };
+        if swallowed == Some(Direction::Back) {
+            continue;
+        }
         if !delay.is_zero() {
             sleep(delay).await;
         }
