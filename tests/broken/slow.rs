@@ -3,8 +3,11 @@
 use std::time::{Duration, Instant};
 
 use futures::future::{join_all, try_join_all};
+use stagedoor::limits;
+use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
 
-use crate::support::{Event, House, Phone, Plan, Raw, on_both, request, scan_of};
+use crate::support::{Event, House, Phone, Plan, Raw, on_both, request, scan_of, until};
 
 on_both!(slow_clients_are_cut_off_and_nobody_else_notices);
 async fn slow_clients_are_cut_off_and_nobody_else_notices(house: House) {
@@ -71,25 +74,14 @@ impl Slow {
     async fn begin(house: &House, phone: &Phone, event: &Event, of_each: usize) -> Self {
         let scan = request(&phone.line, "POST", "/v1/scans", Some(&scan_of(event, "A-1")));
         let body_begins = scan.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
-        let say = async |bytes: &[u8]| {
-            try_join_all((0..of_each).map(async |_| {
-                let mut connection = Raw::to(house.a()).await?;
-                connection.send(bytes).await?;
-                std::io::Result::Ok(connection)
-            }))
-            .await
-            .unwrap()
-        };
-        let page = request(&house.a().anonymous(), "GET", "/openapi.json", None);
         Self {
-            heads: say(&scan[..body_begins - 10]).await,
-            bodies: say(&scan[..body_begins + 10]).await,
-            // More than the sockets in between can hold, and not one byte is read of it.
-            readers: say(&page.repeat(4)).await,
+            heads: say(house, of_each, &scan[..body_begins - 10]).await,
+            bodies: say(house, of_each, &scan[..body_begins + 10]).await,
+            readers: say(house, of_each, &more_than_sockets_hold(house)).await,
         }
     }
 
-    /// A head has 5 seconds and so has a body; who reads nothing has a minute, which nobody waits for here.
+    /// A head has 5 seconds and so has a body; who reads nothing has a minute, which only the long version waits for.
     async fn end(self) {
         let begun = Instant::now();
         let heads = join_all(self.heads.into_iter().map(Raw::rest)).await;
@@ -101,4 +93,54 @@ impl Slow {
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
         drop(self.readers);
     }
+}
+
+/// So many connections on which this is said.
+async fn say(house: &House, count: usize, bytes: &[u8]) -> Vec<Raw> {
+    let connections = (0..count).map(async |_| {
+        let mut connection = Raw::to(house.a()).await?;
+        connection.send(bytes).await?;
+        std::io::Result::Ok(connection)
+    });
+    try_join_all(connections).await.unwrap()
+}
+
+/// Asks for an answer that the sockets in between cannot hold while not one byte is read of it.
+fn more_than_sockets_hold(house: &House) -> Vec<u8> {
+    request(&house.a().anonymous(), "GET", "/openapi.json", None).repeat(4)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long"]
+async fn whoever_says_or_takes_nothing_for_a_minute_is_cut_off() {
+    let house = Plan::embedded().open().await;
+    let (event, phone) = evening(&house).await;
+    phone.refuses(&event, "N-1", "unknown_ticket").await;
+    let (before, begun) = (house.gateway().open_files(), Instant::now());
+    let readers = say(&house, 50, &more_than_sockets_hold(&house)).await;
+    let silent = say(&house, 50, b"").await;
+    let mut answered = say(&house, 50, &request(&house.a().anonymous(), "GET", "/healthz", None)).await;
+    for connection in &mut answered {
+        assert_eq!(connection.answer().await.unwrap().status, 200);
+    }
+    assert!(house.gateway().open_files() >= before + 150);
+    // Who connects has something to say, and as little time for its first head as for any.
+    let (silent, answered) = tokio::join!(ends(silent, begun), ends(answered, begun));
+    let after = |limit: Duration| limit..limit + Duration::from_secs(5);
+    assert!(silent.iter().all(|end| after(limits::HEADER_READ).contains(end)), "{silent:?}");
+    assert!(answered.iter().all(|end| after(limits::IDLE).contains(end)), "{answered:?}");
+    // What lies in the sockets of those who read nothing is theirs; the gateway has let them go.
+    until("nobody is left", || async { house.gateway().open_files() < before + 10 }).await;
+    assert!(after(limits::IDLE).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    drop(readers);
+    phone.refuses(&event, "N-1", "unknown_ticket").await;
+}
+
+/// When each of them was closed.
+async fn ends(connections: Vec<Raw>, begun: Instant) -> Vec<Duration> {
+    let ends = connections.into_iter().map(async |mut connection| {
+        timeout(2 * limits::IDLE, connection.stream.read_to_end(&mut Vec::new())).await.unwrap().unwrap();
+        begun.elapsed()
+    });
+    join_all(ends).await
 }

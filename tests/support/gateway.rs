@@ -59,6 +59,11 @@ impl Gateway {
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
     }
 
+    /// Files and sockets that it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     /// Asks it to stop (SIGTERM), and does not wait.
     pub fn ask_to_stop(&self) {
         signal("TERM", self.child.id());
