@@ -23,7 +23,10 @@ async fn a_copy_of_the_embedded_book_is_sound() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long"]
 async fn hundreds_of_copies_of_the_embedded_book_are_sound() {
-    copied(300).await;
+    // Every copy is read from end to end, and a book grows all night.
+    for _ in 0..6 {
+        copied(50).await;
+    }
 }
 
 async fn copied(times: usize) {

@@ -78,6 +78,8 @@ impl Auditor {
         findings.extend(book_against_itself(book).await);
         let shown: String = findings.iter().take(20).map(|finding| format!("\n  {finding}")).collect();
         assert!(findings.is_empty(), "the auditor finds {} faults:{shown}", findings.len());
+        let asked = self.asked.lock().unwrap().len();
+        eprintln!("{asked} ids were asked for, {} are in the book: nothing lost, nothing doubled", movements.len() + sales.len());
     }
 
     /// What clients were told that the book has not, and what it has that nobody was told.
