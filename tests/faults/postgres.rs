@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::night::{Crew, Night};
-use crate::support::{A_SECOND, Answer, House, Line, Plan, PostgresServer, new_id, until};
+use crate::support::{A_SECOND, Answer, Gateway, House, Line, Plan, PostgresServer, new_id, until};
 
 /// Time after which the gateways serve again once Postgres does.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
@@ -183,12 +183,19 @@ async fn a_slow_postgres_makes_no_answer_late_or_wrong() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_starts_on_a_postgres_that_takes_its_time() {
-    let mut house = Plan::shared_by_proxy().open().await;
-    // A connection takes two questions: more time than it is given by a request.
-    house.proxy().delay(Duration::from_millis(500));
-    house.open_anew(0, &[]);
+    let house = Plan::shared_by_proxy().open().await;
+    // More time than a request has for all that it does.
+    house.proxy().delay(Duration::from_millis(1_500));
+    house.proxy().count(b"pg_advisory_lock");
+    let gateway = Gateway::spawn(&mut house.command(&["serve"]), "127.0.0.1:0");
+    until("it has its first connection, and asks", || async {
+        tokio::task::yield_now().await;
+        house.proxy().counted() > 0
+    })
+    .await;
     house.proxy().delay(Duration::ZERO);
-    until("the gateway is ready", || async { house.a().get("/readyz").await.status == 200 }).await;
+    let line = Line::to(&gateway.listens());
+    until("it is ready", || async { line.get("/readyz").await.status == 200 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
