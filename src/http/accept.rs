@@ -35,9 +35,9 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::crowd::{Crowd, Seat};
-use super::layers::TurnedAway;
 use super::line::{Course, Line, Patience, linger};
 use super::problem::Problem;
+use super::shed::TurnedAway;
 use super::turnstiles::Turnstiles;
 use crate::handover::Doorway;
 use crate::limits;

@@ -31,13 +31,9 @@ use super::{
     accept::Visit,
     metrics::{CallFigures, Metrics},
     problem::{Code, Prepared, Problem},
-    shed::{InWork, Rank, Shed},
+    shed::{InWork, Rank, Shed, TurnedAway},
 };
 use crate::{clock::Clock, limits, walk::Rooms};
-
-/// In the extensions of an answer: there is too much to do, and the asker is asked to come again.
-#[derive(Clone, Copy)]
-pub struct TurnedAway;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -92,6 +92,10 @@ impl Rank {
     }
 }
 
+/// In the extensions of an answer: there is too much to do, and the asker is asked to come again.
+#[derive(Clone, Copy)]
+pub struct TurnedAway;
+
 /// A rank, as a label.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RankLabel {
