@@ -75,6 +75,11 @@ async fn figures_are_kept_for_prometheus(house: House) {
         assert!(value.parse::<f64>().is_ok(), "{sample}");
     }
     assert!(!figures.text.contains(&event.id) && !figures.text.contains(&scanner.username), "figures name nobody");
+    // Every method that somebody makes up would be a row of its own for ever.
+    let brewed = Answer::to(house.a().request(reqwest::Method::from_bytes(b"BREW").unwrap(), "/v1/scans")).await;
+    brewed.problem(405, "method_not_allowed");
+    let figures = house.a().get("/metrics").await.text;
+    assert!(figures.contains("method=\"other\"") && !figures.contains("BREW"), "{figures}");
 }
 
 on_both!(the_document_lists_every_route);

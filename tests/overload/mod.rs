@@ -85,17 +85,22 @@ impl Crowd {
             let (line, stop, turned_away) = (phone.line.clone(), Arc::clone(&stop), Arc::clone(&turned_away));
             tokio::spawn(async move {
                 let mut connection = Raw::to(&line).await.unwrap();
+                let mut turned_away_after: Option<Instant> = None;
                 while !stop.load(Ordering::Relaxed) {
+                    let sent = Instant::now();
                     connection.send(&scan).await.unwrap();
                     let answer = connection.answer().await.unwrap();
+                    if let Some(before) = turned_away_after.take() {
+                        assert!(before.elapsed() >= Duration::from_millis(250), "heard again after {:?}", before.elapsed());
+                    }
                     match (answer.status, answer.body.contains("\"busy\"")) {
                         (200, _) => {}
                         (503, true) => {
                             assert_eq!(answer.header("retry-after"), Some("1"));
                             answer.problem(503, "busy");
                             turned_away.fetch_add(1, Ordering::Relaxed);
-                            // As a client does that is told to come again.
-                            tokio::time::sleep(Duration::from_millis(50)).await;
+                            // It comes again at once, and is heard later.
+                            turned_away_after = Some(sent);
                         }
                         _ => {
                             answer.problem(503, "ledger_unavailable");
