@@ -26,6 +26,8 @@ pub struct Sources {
 pub enum Sight {
     /// At the nearest copies, if there are any that may be trusted.
     Nearest,
+    /// At the nearest copies again: the book has confirmed what they say.
+    Confirmed,
     /// At the book.
     Fresh,
 }

@@ -10,7 +10,7 @@ use crate::{
     ids::Named,
     ledger::{
         LedgerError,
-        entry::Look,
+        entry::{Doubt, Look},
         rows::{Authority, EventFacts, Movement, RecordedScan, Ticket},
     },
     walk::{Sight, Sources},
@@ -45,8 +45,8 @@ pub async fn gather(
     sight: Sight,
     deadline: Instant,
 ) -> Result<Facts, LedgerError> {
-    if sight == Sight::Nearest
-        && let Some(facts) = nearest(sources, claims, request).await
+    if sight != Sight::Fresh
+        && let Some(facts) = nearest(sources, claims, request, sight).await
     {
         return Ok(facts);
     }
@@ -54,22 +54,27 @@ pub async fn gather(
 }
 
 /// All from copies, or nothing.
-async fn nearest(sources: &Sources, claims: SessionClaims, request: &Request) -> Option<Facts> {
+async fn nearest(sources: &Sources, claims: SessionClaims, request: &Request, sight: Sight) -> Option<Facts> {
     let event = sources.warm.nearest(request.event)?;
     let (ticket, last) = event.ticket(request.code()?)?;
     let authority = sources.hot.nearest(claims.session).await?;
     let facts = event.facts();
     let event = (facts.event.organisation_id == authority.membership.organisation_id).then(|| Arc::clone(facts));
-    Some(Facts {
-        sight: Sight::Nearest,
-        authority: Some(authority),
-        event,
-        pinned: None,
-        ticket: Some(ticket),
-        last,
-        elsewhere: None,
-        recorded: None,
-    })
+    Some(Facts { sight, authority: Some(authority), event, pinned: None, ticket: Some(ticket), last, elsewhere: None, recorded: None })
+}
+
+/// Whether the book says the same of the ticket as these copies: then whoever was refused on them may be refused on the copies that are
+/// nearest now, for every change up to that moment is known here.
+pub async fn confirm(sources: &Sources, request: &Request, facts: &Facts, deadline: Instant) -> Result<bool, LedgerError> {
+    let (Some(authority), Some(ticket)) = (&facts.authority, &facts.ticket) else { return Ok(false) };
+    let doubt = Doubt {
+        organisation: authority.membership.organisation_id,
+        scan: request.id,
+        ticket: ticket.id,
+        seq: facts.last.as_ref().map_or(0, |last| last.seq),
+    };
+    let as_of = sources.book.confirm(doubt, deadline).await?;
+    Ok(as_of.is_some_and(|as_of| sources.book.log().position() >= as_of))
 }
 
 async fn fresh(sources: &Sources, claims: SessionClaims, request: &Request, deadline: Instant) -> Result<Facts, LedgerError> {

@@ -1,7 +1,8 @@
 //! A scan, from request to answer: request, facts, decide, commit, answer.
 //!
-//! This page holds the walk and nothing else. It is walked first on the nearest copies; a green light is then made sure by the commit,
-//! and a red one, like any refusal of the caller, by walking once more on a fresh look.
+//! This page holds the walk and nothing else. It is walked first on the nearest copies. A green light is then made sure by the commit, and
+//! a red one by the book's word that the ticket has not moved; whoever finds something else there, like any refusal of the caller, walks
+//! once more on a fresh look.
 
 pub mod answer;
 pub mod attendance;
@@ -79,16 +80,20 @@ pub async fn scan(sources: &Sources, claims: SessionClaims, request: &Request, r
                 match rooms.time(Room::Commit, commit::commit(sources, permit, request, ticket, uses, deadline)).await {
                     Ok(Some(receipt)) => return Ok(answer::admitted(request, &facts, &receipt)),
                     // Moved, known, or unknown because the answer was lost: the next look tells.
-                    Ok(None) | Err(LedgerError::Unavailable) => {}
+                    Ok(None) | Err(LedgerError::Moved | LedgerError::Unavailable) => {}
                     Err(error) => return Err(error.into()),
                 }
             }
-            Ok(Step::Refuse(reason)) if facts.sight == Sight::Fresh => {
+            Ok(Step::Refuse(reason)) if facts.sight != Sight::Nearest => {
                 refused::note(sources, request, &facts, reason);
                 return Ok(answer::refused(request, &facts, reason));
             }
+            // Red on a copy: the book confirms it, or does not.
+            Ok(Step::Refuse(_)) if rooms.time(Room::Facts, facts::confirm(sources, request, &facts, deadline)).await? => {
+                sight = Sight::Confirmed;
+                continue;
+            }
             Err(refusal) if facts.sight == Sight::Fresh => return Err(refusal),
-            // Found on a copy: one fresh look confirms it, or does not.
             Ok(Step::Refuse(_)) | Err(_) => {}
         }
         sight = Sight::Fresh;

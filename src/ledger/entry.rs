@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     clock::Moment,
-    ids::{DeviceId, EventId, HoldId, MembershipId, Named, SaleId, ScanId, SessionId, TicketId, TicketTypeId, VoidId},
+    ids::{DeviceId, EventId, HoldId, MembershipId, Named, OrganisationId, SaleId, ScanId, SessionId, TicketId, TicketTypeId, VoidId},
 };
 
 /// The versions that a decision was made on. The book writes only while every one of them stands.
@@ -314,6 +314,30 @@ pub struct Seen {
 
 impl Job for Look {
     type Done = Box<Seen>;
+    type Seen = ();
+
+    fn joins(&self, (): &mut ()) -> bool {
+        true
+    }
+}
+
+/// A refusal that was decided on copies, and what it rests on: that the ticket has not moved since, and that the scan is not in the book.
+/// What else the copies say, the log of changes vouches for.
+#[derive(Clone, Debug)]
+pub struct Doubt {
+    /// Whose scan.
+    pub organisation: OrganisationId,
+    /// The scan.
+    pub scan: ScanId,
+    /// The ticket.
+    pub ticket: TicketId,
+    /// The number of its last movement; 0 if there is none.
+    pub seq: i32,
+}
+
+impl Job for Doubt {
+    /// The position of the log of changes at which the book says the same; None: it has moved on.
+    type Done = Option<i64>;
     type Seen = ();
 
     fn joins(&self, (): &mut ()) -> bool {

@@ -64,11 +64,12 @@ impl ChangeLog {
             self.floor.fetch_max(number, Ordering::AcqRel);
             self.changed.clear();
         }
-        if self.alone {
-            self.position.fetch_max(number, Ordering::AcqRel);
-        }
         for id in altered {
             self.changed.entry(*id).and_modify(|last| *last = number.max(*last)).or_insert(number);
+        }
+        // The position rises last: what has changed up to there is known.
+        if self.alone {
+            self.position.fetch_max(number, Ordering::AcqRel);
         }
         self.stirred.send_replace(());
     }

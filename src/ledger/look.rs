@@ -132,6 +132,17 @@ fn distinct<T: Into<Uuid>>(ids: impl Iterator<Item = T>) -> Vec<Uuid> {
     ids.map(Into::into).collect::<HashSet<Uuid>>().into_iter().collect()
 }
 
+/// What the book answered to doubts: its position for each that is confirmed.
+pub(super) fn confirmed(doubts: usize, as_of: i64, moved: impl IntoIterator<Item = usize>) -> Vec<Option<i64>> {
+    let mut all = vec![Some(as_of); doubts];
+    for place in moved {
+        if let Some(one) = all.get_mut(place) {
+            *one = None;
+        }
+    }
+    all
+}
+
 on_both! {
     /// What each of these walks needs to see, in their order, all of one moment.
     pub async fn look(&self, looks: &[Look]) -> Result<Vec<Box<Seen>>, LedgerError> {

@@ -46,7 +46,9 @@ pub use self::{
 };
 use self::{
     change::{Change, Ending, Rotation, Storable},
-    entry::{Count, Ground, HoldEntry, HoldOutcome, Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen, VoidEntry, VoidOutcome},
+    entry::{
+        Count, Doubt, Ground, HoldEntry, HoldOutcome, Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen, VoidEntry, VoidOutcome,
+    },
     guestlist::{
         CheckInEntry, CheckInLook, CheckInSeen, CheckedIn, GuestChange, GuestSearch, ListedGuest, ListedGuestList, RecordedCheckIn,
     },
@@ -126,7 +128,8 @@ pub struct Book {
     sales: Lanes<OrganisationId, SaleEntry>,
     holds: Lanes<OrganisationId, HoldEntry>,
     check_ins: Lanes<OrganisationId, CheckInEntry>,
-    looks: Lanes<u8, Look>,
+    looks: Lanes<(), Look>,
+    doubts: Lanes<(), Doubt>,
     counts: Lanes<(OrganisationId, EventId), Count>,
     clock: Clock,
     refusals: Arc<Refusals>,
@@ -172,6 +175,7 @@ impl Book {
             holds: hold_lanes(&store, clock),
             check_ins: check_in_lanes(&store, clock),
             looks: look_lanes(&store, clock),
+            doubts: doubt_lanes(&store, clock),
             counts: count_lanes(&store),
             clock,
             refusals: Refusals::open(store.clone()),
@@ -245,9 +249,12 @@ impl Book {
 
     /// Takes a fresh look.
     pub async fn look(&self, look: Look, deadline: Instant) -> Result<Box<Seen>, LedgerError> {
-        // Two lanes: one batch is read while the next gathers on the other.
-        let [.., last] = *look.session.0.as_bytes();
-        self.looks.submit(last & 1, look, deadline).await
+        self.looks.submit((), look, deadline).await
+    }
+
+    /// Asks the book to confirm a refusal: the position of the log of changes at which it does.
+    pub async fn confirm(&self, doubt: Doubt, deadline: Instant) -> Result<Option<i64>, LedgerError> {
+        self.doubts.submit((), doubt, deadline).await
     }
 
     /// Who came to an event of this organisation, and who is inside, as of after this was asked. Whoever asks while it is being counted
@@ -511,11 +518,19 @@ fn check_in_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, CheckInE
     })
 }
 
-fn look_lanes(store: &Store, clock: Clock) -> Lanes<u8, Look> {
+fn look_lanes(store: &Store, clock: Clock) -> Lanes<(), Look> {
     let store = store.clone();
-    Lanes::new(limits::BATCH, move |_, batch: Arc<Vec<Look>>| {
+    Lanes::new(limits::BATCH, move |(), batch: Arc<Vec<Look>>| {
         let store = store.clone();
         async move { insist!(clock, async { on!(&store, book => book.look(&batch).await) }) }.boxed()
+    })
+}
+
+fn doubt_lanes(store: &Store, clock: Clock) -> Lanes<(), Doubt> {
+    let store = store.clone();
+    Lanes::new(limits::BATCH, move |(), batch: Arc<Vec<Doubt>>| {
+        let store = store.clone();
+        async move { insist!(clock, async { on!(&store, book => book.confirm(&batch).await) }) }.boxed()
     })
 }
 

@@ -1,6 +1,7 @@
 //! D3, D5: what a scan answers, and what it leaves in the book.
 
 mod attendance;
+mod confirmed;
 mod refused;
 mod repeated;
 mod taken_back;

@@ -10,11 +10,12 @@ use crate::{
     clock::Moment,
     ids::{EventId, OrganisationId, ScanId},
     ledger::{
-        entry::Look,
+        entry::{Doubt, Look},
         error::LedgerError,
-        lease::Lease,
-        look::{Elsewhere, FoundElsewhere, FoundScan, FoundTicket, Scans, Tickets},
+        lease::{Lease, within},
+        look::{Elsewhere, FoundElsewhere, FoundScan, FoundTicket, Scans, Tickets, confirmed},
     },
+    limits,
 };
 
 impl Postgres {
@@ -37,6 +38,38 @@ impl Postgres {
         let (position, time): (i64, Moment) = query_as("select change_seq, clock_timestamp() from book").fetch_one(db).await?;
         self.clock.heard(asked, time);
         Ok(position)
+    }
+
+    /// Confirms refusals, each with the position of the log of changes: one statement, and so one snapshot.
+    pub(in crate::ledger) async fn confirm(&self, doubts: &[Doubt]) -> Result<Vec<Option<i64>>, LedgerError> {
+        macro_rules! column {
+            ($doubt:ident => $value:expr) => {
+                doubts.iter().map(|$doubt| $value).collect::<Vec<_>>()
+            };
+        }
+        let mut lease = self.looks.lease().await?;
+        let asked = self.clock.mark();
+        let statement = query_as(
+            "select b.change_seq, clock_timestamp(), array(
+                 select w.place
+                 from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[]) with ordinality as w (organisation_id, id, ticket_id, seq, place)
+                 left join lateral (select true as later from admissions a where a.ticket_id = w.ticket_id and a.seq > w.seq limit 1) m on true
+                 left join lateral (
+                     select true as known from admissions a where a.organisation_id = w.organisation_id and a.id = w.id limit 1
+                 ) k on true
+                 where m.later or k.known
+             )
+             from book b",
+        )
+        .bind(column!(d => d.organisation.0))
+        .bind(column!(d => d.scan.0))
+        .bind(column!(d => d.ticket.0))
+        .bind(column!(d => d.seq));
+        let (as_of, time, moved): (i64, Moment, Vec<i64>) = within(limits::WALK, statement.fetch_one(&mut *lease)).await?;
+        lease.finish();
+        self.clock.heard(asked, time);
+        // Places are counted from one.
+        Ok(confirmed(doubts.len(), as_of, moved.into_iter().filter_map(|place| usize::try_from(place - 1).ok())))
     }
 
     /// Live events of the same organisations that have these tickets.

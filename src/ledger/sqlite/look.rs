@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use serde_json::json;
 use sqlx::{SqliteConnection, query_as, query_scalar, types::Json};
 use uuid::Uuid;
 
@@ -9,11 +10,12 @@ use super::{Open, Sqlite};
 use crate::{
     ids::{EventId, OrganisationId, ScanId},
     ledger::{
-        entry::Look,
+        entry::{Doubt, Look},
         error::LedgerError,
-        lease::Lease,
-        look::{Elsewhere, FoundElsewhere, FoundScan, FoundTicket, Scans, Tickets},
+        lease::{Lease, within},
+        look::{Elsewhere, FoundElsewhere, FoundScan, FoundTicket, Scans, Tickets, confirmed},
     },
+    limits,
 };
 
 impl Sqlite {
@@ -32,6 +34,24 @@ impl Sqlite {
     /// The position of the log of changes in this snapshot.
     pub(in crate::ledger) async fn position_on(&self, db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
         query_scalar("select change_seq from book").fetch_one(db).await
+    }
+
+    /// Confirms refusals, each with the position of the log of changes: one statement, and so one snapshot.
+    pub(in crate::ledger) async fn confirm(&self, doubts: &[Doubt]) -> Result<Vec<Option<i64>>, LedgerError> {
+        let as_json = |doubt: &Doubt| json!([doubt.organisation, doubt.scan, doubt.ticket, doubt.seq]);
+        let mut lease = self.lease().await?;
+        let statement = query_as(
+            "select change_seq, (
+                 select json_group_array(w.key) from json_each($1) w
+                 where exists (select 1 from admissions where ticket_id = unhex(w.value ->> 2, '-') and seq > w.value ->> 3)
+                    or exists (select 1 from admissions where organisation_id = unhex(w.value ->> 0, '-') and id = unhex(w.value ->> 1, '-'))
+             )
+             from book",
+        )
+        .bind(Json(doubts.iter().map(as_json).collect::<Vec<_>>()));
+        let (as_of, Json(moved)): (i64, Json<Vec<usize>>) = within(limits::WALK, statement.fetch_one(&mut *lease)).await?;
+        lease.finish();
+        Ok(confirmed(doubts.len(), as_of, moved))
     }
 
     /// Live events of the same organisations that have these tickets.

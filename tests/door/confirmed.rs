@@ -1,0 +1,69 @@
+//! A refusal that was found on a copy is told only once the book has confirmed it. What has moved since is seen, wherever it was written.
+
+use serde_json::json;
+
+use super::{Door, when_and_where::ticket_of};
+use crate::support::{House, on_both, scan_of};
+
+on_both!(who_went_out_elsewhere_comes_in_again);
+async fn who_went_out_elsewhere_comes_in_again(house: House) {
+    let door = Door::open(&house).await;
+    ticket_of(&house, &door, "again", json!({"reentry": true})).await;
+    let elsewhere = door.phone.at(house.b());
+    for _ in 0..5 {
+        door.phone.admits(&door.event, "again").await;
+        door.phone.refuses(&door.event, "again", "already_admitted").await;
+        elsewhere.lets_out(&door.event, "again").await;
+    }
+    let entered = scan_of(&door.event, "again");
+    door.phone.send(&entered).await.ok(200);
+    door.phone.refuses(&door.event, "again", "already_admitted").await;
+    elsewhere.take_back(&entered["id"]).await.ok(200);
+    door.phone.admits(&door.event, "again").await;
+}
+
+on_both!(a_ticket_that_is_valid_again_is_admitted_at_once);
+async fn a_ticket_that_is_valid_again_is_admitted_at_once(house: House) {
+    let door = Door::open(&house).await;
+    let elsewhere = house.admin.at(house.b());
+    for round in 0..5 {
+        let code = format!("A-{round}");
+        door.ticket(&house, &code, "unpaid", 1).await;
+        for _ in 0..2 {
+            door.phone.refuses(&door.event, &code, "unpaid").await;
+        }
+        elsewhere.upload(&door.event, json!([{"code": code, "type": door.seat.id, "status": "valid"}])).await;
+        door.phone.admits(&door.event, &code).await;
+    }
+}
+
+on_both!(who_may_no_longer_scan_is_told_that_and_not_what_the_ticket_is);
+async fn who_may_no_longer_scan_is_told_that_and_not_what_the_ticket_is(house: House) {
+    let door = Door::open(&house).await;
+    door.ticket(&house, "A-1", "void", 1).await;
+    let (elsewhere, scanner) = (house.admin.at(house.b()), house.admin.hire("scanner").await);
+    let phone = house.admin.phone(&scanner).await;
+    for _ in 0..5 {
+        for _ in 0..2 {
+            phone.refuses(&door.event, "A-1", "void").await;
+        }
+        elsewhere.change(&scanner, json!({"active": false})).await;
+        phone.try_scan(&door.event, "A-1").await.problem(401, "user_deactivated");
+        elsewhere.change(&scanner, json!({"active": true})).await;
+    }
+}
+
+on_both!(an_id_that_is_in_the_book_is_known_whatever_the_ticket);
+async fn an_id_that_is_in_the_book_is_known_whatever_the_ticket(house: House) {
+    let door = Door::open(&house).await;
+    for code in ["A-1", "A-2"] {
+        door.ticket(&house, code, "valid", 1).await;
+        door.phone.admits(&door.event, code).await;
+        door.phone.refuses(&door.event, code, "already_admitted").await;
+    }
+    door.ticket(&house, "A-3", "valid", 1).await;
+    let mut scan = scan_of(&door.event, "A-3");
+    door.phone.at(house.b()).send(&scan).await.ok(200);
+    scan["code"] = json!("A-2");
+    door.phone.send(&scan).await.problem(422, "id_reused");
+}
