@@ -1,14 +1,21 @@
 //! Group commit: entries wait in a lane and are written together, in one statement, by a task that no request can cancel.
 //!
 //! One lane per key (an organisation, for the committers), so that an organisation whose lock is held by a change holds up nobody else.
-//! While a batch is being written the next one gathers: under load the batches grow, at rest an entry is written at once.
+//! While a batch is being written the next one gathers: under load the batches grow, at rest an entry is written at once. Lanes are served
+//! where the book was opened: at a turnstile a batch that is done would wait until everybody who stands there has been heard. What became
+//! of a batch goes back to each turnstile in one piece, for to wake a thread is a call of the system, and to wake a task is none.
 
-use std::{collections::VecDeque, hash::Hash, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::Hash,
+    sync::Arc,
+};
 
 use dashmap::DashMap;
 use fail::fail_point;
 use futures::future::BoxFuture;
 use tokio::{
+    runtime::{Handle, Id},
     sync::{mpsc, oneshot},
     task::yield_now,
     time::{Instant, timeout, timeout_at},
@@ -28,7 +35,14 @@ pub trait Job: Clone + Send + Sync + 'static {
     fn joins(&self, seen: &mut Self::Seen) -> bool;
 }
 
-type Reply<J> = oneshot::Sender<Result<<J as Job>::Done, LedgerError>>;
+type Done<J> = Result<<J as Job>::Done, LedgerError>;
+
+/// The way back to who waits, and the runtime that they wait on.
+struct Reply<J: Job> {
+    to: oneshot::Sender<Done<J>>,
+    there: Handle,
+}
+
 type Waiting<J> = (J, Reply<J>);
 type Write<K, J> = dyn Fn(K, Arc<Vec<J>>) -> BoxFuture<'static, Result<Vec<<J as Job>::Done>, LedgerError>> + Send + Sync;
 
@@ -37,11 +51,12 @@ pub struct Lanes<K, J: Job> {
     open: Arc<DashMap<K, mpsc::Sender<Waiting<J>>>>,
     write: Arc<Write<K, J>>,
     batch: usize,
+    home: Handle,
 }
 
 impl<K, J: Job> Clone for Lanes<K, J> {
     fn clone(&self) -> Self {
-        Self { open: Arc::clone(&self.open), write: Arc::clone(&self.write), batch: self.batch }
+        Self { open: Arc::clone(&self.open), write: Arc::clone(&self.write), batch: self.batch, home: self.home.clone() }
     }
 }
 
@@ -50,18 +65,19 @@ where
     K: Copy + Eq + Hash + Send + Sync + 'static,
     J: Job,
 {
-    /// Lanes whose batches of at most `batch` entries are written by `write`, which answers one result per entry, in their order.
+    /// Lanes whose batches of at most `batch` entries are written by `write`, which answers one result per entry, in their order. They are
+    /// served on the runtime that this is called on.
     pub fn new(
         batch: usize,
         write: impl Fn(K, Arc<Vec<J>>) -> BoxFuture<'static, Result<Vec<J::Done>, LedgerError>> + Send + Sync + 'static,
     ) -> Self {
-        Self { open: Arc::default(), write: Arc::new(write), batch }
+        Self { open: Arc::default(), write: Arc::new(write), batch, home: Handle::current() }
     }
 
     /// Hands an entry over and waits for what becomes of it, until the deadline. After the deadline that is unknown.
     pub async fn submit(&self, key: K, job: J, deadline: Instant) -> Result<J::Done, LedgerError> {
-        let (reply, answer) = oneshot::channel();
-        let mut waiting = (job, reply);
+        let (to, answer) = oneshot::channel();
+        let mut waiting = (job, Reply { to, there: Handle::current() });
         loop {
             let lane = self.lane(key);
             match lane.try_send(waiting) {
@@ -83,7 +99,7 @@ where
             .entry(key)
             .or_insert_with(|| {
                 let (lane, entries) = mpsc::channel(limits::LANE_QUEUE);
-                tokio::spawn(serve(self.clone(), key, entries));
+                self.home.spawn(serve(self.clone(), key, entries));
                 lane
             })
             .clone()
@@ -140,7 +156,7 @@ fn gather<J: Job>(held_back: &mut VecDeque<Waiting<J>>, entries: &mut mpsc::Rece
     let mut again = VecDeque::new();
     while jobs.len() < batch && again.len() < batch {
         let Some((job, reply)) = held_back.pop_front().or_else(|| entries.try_recv().ok()) else { break };
-        if reply.is_closed() {
+        if reply.to.is_closed() {
             continue;
         }
         if job.joins(&mut seen) {
@@ -156,17 +172,20 @@ fn gather<J: Job>(held_back: &mut VecDeque<Waiting<J>>, entries: &mut mpsc::Rece
 }
 
 fn answer<J: Job>(replies: Vec<Reply<J>>, done: Result<Vec<J::Done>, LedgerError>) {
-    match done {
-        Ok(done) => {
-            for (reply, done) in replies.into_iter().zip(done) {
+    let each: Vec<Done<J>> = match done {
+        Ok(done) => done.into_iter().map(Ok).collect(),
+        Err(error) => replies.iter().map(|_| Err(error.clone())).collect(),
+    };
+    let mut home: HashMap<Id, (Handle, Vec<_>)> = HashMap::new();
+    for (Reply { to, there }, done) in replies.into_iter().zip(each) {
+        home.entry(there.id()).or_insert_with(|| (there, Vec::new())).1.push((to, done));
+    }
+    for (there, answers) in home.into_values() {
+        there.spawn(async move {
+            for (to, done) in answers {
                 // Who has given up waiting finds the answer by its id.
-                let _ = reply.send(Ok(done));
+                let _ = to.send(done);
             }
-        }
-        Err(error) => {
-            for reply in replies {
-                let _ = reply.send(Err(error.clone()));
-            }
-        }
+        });
     }
 }
