@@ -37,7 +37,7 @@ pub async fn take_back(sources: &Sources, claims: SessionClaims, scan: ScanId, r
                 match rooms.time(Room::Commit, commit::commit(sources, permit, &facts, recorded, back, deadline)).await {
                     Ok(Some(receipt)) => return Ok(answer::tell(recorded, receipt.reversal(), false)),
                     // Moved, taken back by another, or unknown because the answer was lost: the next look tells.
-                    Ok(None) | Err(LedgerError::Unavailable) => {}
+                    Ok(None) | Err(LedgerError::Moved | LedgerError::Unavailable) => {}
                     Err(error) => return Err(error.into()),
                 }
             }

@@ -18,32 +18,34 @@ use crate::{
     limits,
 };
 
-/// The distinct grounds of a batch, as the functions of the book take them, and the place of each.
+/// The distinct grounds of a batch, and the place of each, counted from one as Postgres does.
 #[derive(Default)]
 pub(super) struct Grounds {
     places: HashMap<Ground, i32>,
-    guards: Vec<Value>,
+    all: Vec<Ground>,
 }
 
 impl Grounds {
     /// The place of this ground.
     pub fn place(&mut self, ground: &Ground) -> i32 {
-        let next = i32::try_from(self.guards.len()).unwrap_or(i32::MAX);
         *self.places.entry(*ground).or_insert_with(|| {
-            self.guards.push(json!({
-                "place": next,
+            self.all.push(*ground);
+            i32::try_from(self.all.len()).unwrap_or(i32::MAX)
+        })
+    }
+
+    /// All of them, as `grounds_that_stand` takes them.
+    pub fn into_json(self) -> Json<Vec<Value>> {
+        let guard = |(place, ground): (usize, &Ground)| {
+            json!({
+                "place": place + 1,
                 "session_id": ground.session.0, "session": ground.session.1,
                 "membership_id": ground.membership.0, "membership": ground.membership.1,
                 "device_id": ground.device.0, "device": ground.device.1,
                 "event_id": ground.event.0, "event": ground.event.1,
-            }));
-            next
-        })
-    }
-
-    /// All of them, as JSON.
-    pub fn into_json(self) -> Json<Vec<Value>> {
-        Json(self.guards)
+            })
+        };
+        Json(self.all.iter().enumerate().map(guard).collect())
     }
 }
 
@@ -66,13 +68,26 @@ impl Postgres {
                 sorted.iter().map(|$entry| $value).collect::<Vec<_>>()
             };
         }
+        macro_rules! guards {
+            ($ground:ident => $value:expr) => {
+                grounds.all.iter().map(|$ground| $value).collect::<Vec<_>>()
+            };
+        }
         let mut lease = self.commits.lease().await?;
         let statement = query_as(
-            "select written, seq, used, inside from commit_scans($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+            "select written, seq, used, inside
+             from commit_scans($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",
         )
         .bind(organisation)
         .bind(at)
-        .bind(grounds.into_json())
+        .bind(guards!(g => g.session.0.0))
+        .bind(guards!(g => g.session.1))
+        .bind(guards!(g => g.membership.0.0))
+        .bind(guards!(g => g.membership.1))
+        .bind(guards!(g => g.device.0.0))
+        .bind(guards!(g => g.device.1))
+        .bind(guards!(g => g.event.0.0))
+        .bind(guards!(g => g.event.1))
         .bind(places)
         .bind(column!(e => e.id.0))
         .bind(column!(e => e.ground.event.0.0))
