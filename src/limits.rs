@@ -176,8 +176,13 @@ pub const SHED_HOLD_MILLIS: u64 = 500;
 // --- queues and batches --------------------------------------------------------------------------------------------
 /// Entries that may wait for one organisation's committer.
 pub const LANE_QUEUE: usize = 8_192;
-/// Pages of 4 KiB that the log beside the embedded book may hold before it is folded into the file.
+/// Pages of 4 KiB from which on the log beside the embedded book is folded into the file. Seldom, for keys are spread over many pages, and
+/// each of them is copied once however often it changed.
 pub const CHECKPOINT_PAGES: u32 = 8_192;
+/// The same for whoever writes, should it not have happened beside them.
+pub const CHECKPOINT_PAGES_MOST: u32 = 65_536;
+/// Time between two looks at how long that log is.
+pub const CHECKPOINT_PAUSE: Duration = Duration::from_millis(250);
 /// Memory that the connection which writes to the embedded book may keep of its pages, in KiB.
 pub const CACHE_KIBIBYTES: u32 = 8_192;
 /// The same for each that only reads: the upper floors of the trees; the system keeps the rest of the file once for all of them.

@@ -4,6 +4,7 @@
 //! the lock that the Postgres book takes by name. Readers have connections of their own and see the last commit.
 
 mod change;
+mod checkpoint;
 mod guestlist;
 mod holds;
 mod look;
@@ -19,12 +20,14 @@ use std::{
     sync::Arc,
 };
 
+use chrono::SecondsFormat;
 use deadpool::managed::{Manager, Metrics, RecycleResult};
 use sqlx::{
     ConnectOptions, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::sync::{Mutex, MutexGuard};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     entry::Ground,
@@ -43,8 +46,10 @@ use begin;
 
 /// The book in SQLite.
 pub struct Sqlite {
-    writer: Mutex<SqliteConnection>,
+    writer: Arc<Mutex<SqliteConnection>>,
     readers: Connections<Open>,
+    /// Keeps the log beside the file short.
+    _folding: AbortOnDropHandle<()>,
     /// Held as long as this process owns the file.
     _owned: Arc<File>,
 }
@@ -86,17 +91,19 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .pragma("recursive_triggers", "on")
-            // Pages of the log are written into the file while nobody is let in: seldom, for keys are spread over many pages, and each of
-            // them is written once however often it changed.
-            .pragma("wal_autocheckpoint", limits::CHECKPOINT_PAGES.to_string())
+            // Whoever writes folds the log into the file only if nobody else has for far too long.
+            .pragma("wal_autocheckpoint", limits::CHECKPOINT_PAGES_MOST.to_string())
             .pragma("cache_size", format!("-{}", limits::CACHE_KIBIBYTES))
             // A whole batch is handed over at once, and not row by row with a change of threads at each.
             .row_buffer_size(limits::BATCH);
         let mut writer = options.connect().await?;
         sqlx::migrate!("migrations/sqlite").run(&mut writer).await?;
-        let reading = options.create_if_missing(false).pragma("query_only", "on");
-        let reading = reading.pragma("cache_size", format!("-{}", limits::READER_CACHE_KIBIBYTES));
-        Ok(Self { writer: Mutex::new(writer), readers: Connections::new(Open(reading), readers)?, _owned: Arc::new(owned) })
+        let others = options.create_if_missing(false).pragma("cache_size", format!("-{}", limits::READER_CACHE_KIBIBYTES));
+        let beside = others.connect().await?;
+        let writer = Arc::new(Mutex::new(writer));
+        let folding = AbortOnDropHandle::new(tokio::spawn(checkpoint::keep_short(Arc::clone(&writer), beside)));
+        let readers = Connections::new(Open(others.pragma("query_only", "on")), readers)?;
+        Ok(Self { writer, readers, _folding: folding, _owned: Arc::new(owned) })
     }
 
     /// A connection to read with.
@@ -124,6 +131,11 @@ fn own(path: &Path) -> anyhow::Result<File> {
     let file = private::file(Path::new(&name))?;
     file.try_lock().map_err(|_| InUse(path.to_owned()))?;
     Ok(file)
+}
+
+/// A time as every time is written in this book.
+fn in_the_book(at: Moment) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
 /// Whether every version of this ground still stands.

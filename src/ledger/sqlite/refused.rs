@@ -1,37 +1,45 @@
-//! The log of refused scans in SQLite: a batch is one transaction on the one writer, and short for that reason.
+//! The log of refused scans in SQLite: a batch is one statement on the one writer, and short for that reason.
 
-use sqlx::query;
+use serde_json::{Value, json};
+use sqlx::{query, types::Json};
 
-use super::{Sqlite, begin};
+use super::{Sqlite, in_the_book};
 use crate::ledger::{error::LedgerError, rows::RefusedScan};
+
+fn as_json(refused: &RefusedScan) -> Value {
+    json!([
+        refused.id,
+        refused.organisation_id,
+        refused.event_id,
+        refused.scan_id,
+        refused.code,
+        refused.ticket_id,
+        refused.direction,
+        refused.reason,
+        refused.gate,
+        refused.session_id,
+        refused.device_id,
+        refused.scanned_at.map(in_the_book),
+        in_the_book(refused.refused_at),
+    ])
+}
 
 impl Sqlite {
     /// Writes refused scans down.
     pub async fn log_refused(&self, batch: &[RefusedScan]) -> Result<(), LedgerError> {
+        let rows: Vec<Value> = batch.iter().map(as_json).collect();
         let mut writer = self.writer().await;
-        let mut tx = begin!(writer)?;
-        for refused in batch {
-            query(
-                "insert into refused_scans (id, organisation_id, event_id, scan_id, code, ticket_id, direction, reason, gate, session_id, device_id,
-                                            scanned_at, refused_at)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-            )
-            .bind(refused.id)
-            .bind(refused.organisation_id)
-            .bind(refused.event_id)
-            .bind(refused.scan_id)
-            .bind(&refused.code)
-            .bind(refused.ticket_id)
-            .bind(refused.direction)
-            .bind(refused.reason)
-            .bind(&refused.gate)
-            .bind(refused.session_id)
-            .bind(refused.device_id)
-            .bind(refused.scanned_at)
-            .bind(refused.refused_at)
-            .execute(&mut *tx)
-            .await?;
-        }
-        Ok(tx.commit().await?)
+        query(
+            "insert into refused_scans (id, organisation_id, event_id, scan_id, code, ticket_id, direction, reason, gate, session_id, device_id,
+                                        scanned_at, refused_at)
+             select unhex(value ->> 0, '-'), unhex(value ->> 1, '-'), unhex(value ->> 2, '-'), unhex(value ->> 3, '-'), value ->> 4,
+                    unhex(value ->> 5, '-'), value ->> 6, value ->> 7, value ->> 8, unhex(value ->> 9, '-'), unhex(value ->> 10, '-'),
+                    value ->> 11, value ->> 12
+             from json_each($1)",
+        )
+        .bind(Json(rows))
+        .execute(&mut *writer)
+        .await?;
+        Ok(())
     }
 }

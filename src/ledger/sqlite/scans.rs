@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use chrono::SecondsFormat;
 use serde_json::{Value, json};
 use sqlx::{query_as, types::Json};
 
-use super::{Sqlite, begin};
+use super::{Sqlite, in_the_book};
 use crate::{
     clock::Moment,
     ids::{OrganisationId, ScanId},
@@ -43,8 +42,7 @@ fn as_json(entry: &ScanEntry, ground: usize) -> Value {
         entry.moves(),
         entry.allowed,
         entry.gate,
-        // As every time is written in this book.
-        entry.scanned_at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, false)),
+        entry.scanned_at.map(in_the_book),
         entry.fingerprint,
         entry.undoes,
     ])
@@ -65,7 +63,7 @@ impl Sqlite {
         let mut grounds = Grounds::default();
         let wanted: Vec<Value> = batch.iter().map(|entry| as_json(entry, grounds.place(&entry.ground))).collect();
         let mut writer = self.writer().await;
-        let mut tx = begin!(writer)?;
+        // One statement is a transaction of its own; to begin and to end it in words would cost two more changes of threads.
         let written: Vec<(ScanId, i32, i32, i32)> = query_as(
             "with standing as materialized (
                  select g.key as place, unhex(g.value ->> 0, '-') as session_id, unhex(g.value ->> 4, '-') as device_id,
@@ -108,9 +106,8 @@ impl Sqlite {
         .bind(at)
         .bind(Json(grounds.all))
         .bind(Json(wanted))
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut *writer)
         .await?;
-        tx.commit().await?;
 
         let written: HashMap<ScanId, (i32, i32, i32)> =
             written.into_iter().map(|(id, seq, used, inside)| (id, (seq, used, inside))).collect();
