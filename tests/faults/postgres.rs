@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::night::{Crew, Night};
-use crate::support::{A_SECOND, Answer, Gateway, House, Line, Plan, PostgresServer, in_time, new_id, until};
+use crate::support::{A_SECOND, Answer, Gateway, House, Line, Plan, PostgresServer, new_id, until};
 
 /// Time after which the gateways serve again once Postgres does.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
@@ -60,7 +60,7 @@ async fn outages(times: usize, breaks: impl Fn(&mut PostgresServer), mends: impl
 
 fn answered_in_time(crew: &Crew) {
     eprintln!("the slowest answer took {:?}", crew.slowest());
-    assert!(crew.slowest() < in_time(A_SECOND), "an answer took {:?}", crew.slowest());
+    assert!(crew.slowest() < A_SECOND, "an answer took {:?}", crew.slowest());
 }
 
 /// While the book is away: no yes, and no wait, at either gateway.
@@ -70,7 +70,7 @@ async fn says_so_at_once(night: &Night) {
             let begun = Instant::now();
             let answer = night.send(gateway, &sent).await.unwrap();
             answer.problem(503, "ledger_unavailable");
-            assert!(begun.elapsed() < in_time(A_SECOND), "{answer} after {:?}", begun.elapsed());
+            assert!(begun.elapsed() < A_SECOND, "{answer} after {:?}", begun.elapsed());
             // Nobody waits for the end of this outage with it: it is asked again when the night is over.
             night.leave_open(sent);
         }
@@ -90,7 +90,7 @@ async fn is_back(night: &Night) {
         }
     }
     eprintln!("the service was back after {:?}", begun.elapsed());
-    assert!(begun.elapsed() < in_time(BACK_WITHIN), "the service came back after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < BACK_WITHIN, "the service came back after {:?}", begun.elapsed());
 }
 
 /// No permit is lost, no connection waits in a transaction, and there are no more connections than there may be.
@@ -149,7 +149,7 @@ async fn what_is_not_on_the_door_path_does_not_wait_for_a_hung_postgres_either()
         });
         for (answer, took) in join_all(asked).await {
             assert!(answer.status == 503 || round == 0 && answer.status == 200, "{answer}");
-            assert!(took < in_time(A_SECOND), "{answer} after {took:?}");
+            assert!(took < A_SECOND, "{answer} after {took:?}");
         }
     }
     house.postgres().thaw();
@@ -168,7 +168,7 @@ async fn a_slow_postgres_makes_no_answer_late_or_wrong() {
         for sent in [scan, sale] {
             let begun = Instant::now();
             let answer = night.send(night.house.a(), &sent).await.unwrap();
-            assert!(begun.elapsed() < in_time(A_SECOND), "{answer} after {:?}", begun.elapsed());
+            assert!(begun.elapsed() < A_SECOND, "{answer} after {:?}", begun.elapsed());
             if !night.auditor.told(&sent, &answer) {
                 night.leave_open(sent);
             }

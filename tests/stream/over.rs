@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::listen;
-use crate::support::{House, Setup, in_time, on_both};
+use crate::support::{House, Setup, on_both};
 
 on_both!(a_displaced_session_is_told_by_what);
 async fn a_displaced_session_is_told_by_what(house: House) {
@@ -16,7 +16,7 @@ async fn a_displaced_session_is_told_by_what(house: House) {
     let newer = house.admin.at(house.b()).till(&seller).await;
     let begun = Instant::now();
     let told = stream.hears_the_end("session_displaced").await;
-    assert!(begun.elapsed() < in_time(Duration::from_millis(1_300)), "told after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_millis(1_300), "told after {:?}", begun.elapsed());
     assert_eq!(told["displaced_by"], newer.device.name);
     let refusal = till.current().await.problem(401, "session_displaced");
     for member in ["detail", "displaced_at", "displaced_by", "type", "title", "code"] {

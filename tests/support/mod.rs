@@ -42,13 +42,6 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Time within which whatever was asked is answered, as somebody outside measures it.
 pub const A_SECOND: Duration = Duration::from_secs(1);
 
-/// A limit of the gateway's as a story may hold it to: as it stands where stories are told one after the other (`RUST_TEST_THREADS=1`, as
-/// `tests/run --long` does). Beside others, which keep the same cores busy, a story only tells an answer in time from one that hangs.
-pub fn in_time(limit: Duration) -> Duration {
-    let alone = std::env::var("RUST_TEST_THREADS").is_ok_and(|threads| threads == "1");
-    if alone { limit } else { limit * 3 }
-}
-
 /// Makes two tests of one story: on SQLite alone, and on Postgres and Redis with two gateways.
 ///
 /// `on_both!(story)` runs `async fn story(house: House)`; settings may follow: `on_both!(story, "STAGEDOOR_…" = "1")`.

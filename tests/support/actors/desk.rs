@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Event, Line, in_time, new_id, ref_id};
+use crate::support::{Answer, Event, Line, new_id, ref_id};
 
 /// A signed-in session, of whatever kind.
 #[derive(Clone)]
@@ -57,7 +57,7 @@ impl Desk {
                 return;
             }
             // A second, and what the machine takes for the asking itself.
-            assert!(begun.elapsed() < in_time(Duration::from_millis(1_500)), "{action} should come to {code:?}: {answer}");
+            assert!(begun.elapsed() < Duration::from_millis(1_500), "{action} should come to {code:?}: {answer}");
         }
     }
 }
