@@ -67,7 +67,8 @@ impl ChangeLog {
         for id in altered {
             self.changed.entry(*id).and_modify(|last| *last = number.max(*last)).or_insert(number);
         }
-        // The position rises last: what has changed up to there is known.
+        // The position rises last, so that who finds it risen finds this change as well. One that was committed before, beside it, may still
+        // be on its way here; then nobody has been told yet that it was made.
         if self.alone {
             self.position.fetch_max(number, Ordering::AcqRel);
         }
