@@ -149,7 +149,7 @@ pub async fn open(config: &Config) -> anyhow::Result<House> {
     let tokens = Arc::new(Tokens::new(keys, clock));
     let used = Used::new(book.clone(), clock);
     let hot = Arc::new(Hot::new(redis, Arc::clone(book.log()), clock));
-    let passwords = Passwords::new();
+    let passwords = Passwords::new().context("there can be no threads for passwords")?;
     let push = Push::open(book.clone(), Arc::clone(&used), clock).await.context("the log of changes cannot be read")?;
     let (metrics, shed) = Metrics::new(push.figures(), book.refused_lost(), passwords.checks(), clock);
     let gate = Gate { book: book.clone(), tokens: Arc::clone(&tokens), used: Arc::clone(&used), clock };

@@ -1,6 +1,10 @@
 //! Passwords: Argon2id (RFC 9106) in a small bounded pool, so that a storm of sign-ins never slows a scan.
+//!
+//! The pool has threads of its own, which the system runs when nobody else wants the core, and which end when nobody signs in: with them
+//! goes the memory that Argon2 has filled.
 
 use std::{
+    io,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -8,17 +12,30 @@ use std::{
     thread::available_parallelism,
 };
 
-use argon2::{Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
 use data_encoding::BASE64_NOPAD;
 use prometheus_client::metrics::counter::Counter;
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use rustix::process::setpriority_process;
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::Semaphore,
+    time::timeout,
+};
 
 use crate::limits;
+
+/// What a new password is hashed with. A password that was set with others is checked with those.
+const PARAMS: Params = match Params::new(limits::PASSWORD_MEMORY, limits::PASSWORD_PASSES, 1, None) {
+    Ok(params) => params,
+    Err(_) => Params::DEFAULT,
+};
 
 /// The pool that hashes and checks passwords.
 #[derive(Clone)]
 pub struct Passwords {
-    threads: Arc<Semaphore>,
+    threads: Arc<Threads>,
+    /// As many as there may be threads.
+    free: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
     checks: Counter,
     /// Checked when there is no such user, so that the answer costs the same.
@@ -32,9 +49,15 @@ pub struct PoolFull;
 
 impl Passwords {
     /// A pool of half the cores.
-    pub fn new() -> Self {
-        let threads = available_parallelism().map_or(1, |cores| cores.get() / 2).clamp(1, limits::PASSWORD_THREADS);
-        Self { threads: Arc::new(Semaphore::new(threads)), waiting: Arc::default(), checks: Counter::default(), nobody: nobody().into() }
+    pub fn new() -> io::Result<Self> {
+        let most = available_parallelism().map_or(1, |cores| cores.get() / 2).clamp(1, limits::PASSWORD_THREADS);
+        Ok(Self {
+            threads: Arc::new(Threads::new(most)?),
+            free: Arc::new(Semaphore::new(most)),
+            waiting: Arc::default(),
+            checks: Counter::default(),
+            nobody: nobody().into(),
+        })
     }
 
     /// Hashes a new password.
@@ -63,21 +86,48 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PoolFull> {
         let _place = Place::take(&self.waiting)?;
-        let permit = timeout(limits::PASSWORD_WAIT, Arc::clone(&self.threads).acquire_owned()).await;
+        let permit = timeout(limits::PASSWORD_WAIT, Arc::clone(&self.free).acquire_owned()).await;
         let Ok(Ok(permit)) = permit else { return Err(PoolFull) };
         // The permit goes with the work: a caller who gives up does not make room for a third thread.
-        let done = spawn_blocking(move || {
+        let done = self.threads.run(move || {
             let done = work();
             drop(permit);
             done
         });
-        done.await.map_err(|_| PoolFull)
+        done.await.ok_or(PoolFull)
     }
 }
 
-impl Default for Passwords {
-    fn default() -> Self {
-        Self::new()
+/// The threads. They are those of a runtime that runs nothing else.
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn new(most: usize) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread()
+            .max_blocking_threads(most)
+            .thread_keep_alive(limits::PASSWORD_REST)
+            .thread_name("password")
+            .on_thread_start(|| {
+                // For the system, a thread is a process: this is the priority of this one alone.
+                if let Err(error) = setpriority_process(None, limits::PASSWORD_NICE) {
+                    tracing::warn!(%error, "passwords are checked at the priority of scans");
+                }
+            })
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        self.0.as_ref()?.spawn_blocking(work).await.ok()
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // A runtime that is dropped waits for its threads, which nobody may do who serves others.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -99,14 +149,14 @@ impl Drop for Place {
 
 fn hash(password: &str) -> Option<String> {
     let salt: [u8; 16] = rand::random();
-    let hash: PasswordHash = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).ok()?;
+    let hash: PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, PARAMS).hash_password_with_salt(password.as_bytes(), &salt).ok()?;
     Some(hash.to_string())
 }
 
-/// A hash that no password has: drawn, not computed, so that a start takes neither its time nor its 19 MiB.
+/// A hash that no password has: drawn, not computed, so that a start takes neither its time nor its memory.
 fn nobody() -> String {
     let (salt, drawn): ([u8; 16], [u8; 32]) = (rand::random(), rand::random());
-    let (memory, times, lanes) = (Params::DEFAULT_M_COST, Params::DEFAULT_T_COST, Params::DEFAULT_P_COST);
+    let (memory, times, lanes) = (PARAMS.m_cost(), PARAMS.t_cost(), PARAMS.p_cost());
     format!("$argon2id$v=19$m={memory},t={times},p={lanes}${}${}", BASE64_NOPAD.encode(&salt), BASE64_NOPAD.encode(&drawn))
 }
 
@@ -118,9 +168,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_is_known_by_its_hash_alone() {
-        let pool = Passwords::new();
+        let pool = Passwords::new().unwrap();
         let hash = pool.hash("correct horse".to_owned()).await.unwrap().unwrap();
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(hash.starts_with("$argon2id$v=19$m=7168,t=5,p=1$"), "{hash}");
         assert!(pool.check("correct horse".to_owned(), Some(hash.clone())).await.unwrap());
         assert!(!pool.check("wrong horse".to_owned(), Some(hash)).await.unwrap());
         assert!(!pool.check("correct horse".to_owned(), None).await.unwrap());
