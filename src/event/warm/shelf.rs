@@ -1,4 +1,4 @@
-//! The tickets of one event in little room: a hundred and some bytes each with their last movement, so that a house of a million fits
+//! The tickets of one event in little room: some hundred bytes each with their last movement, so that a house of a million fits
 //! beside everything else.
 //!
 //! Tickets lie in blocks of a fixed size, in shards by the hash of their code, and never move; a table of places finds them. What many
@@ -73,20 +73,22 @@ struct Last {
     used: i32,
     inside: i32,
     spot: u32,
-    recorded_at: i64,
+    /// When it was recorded: seconds since 1970, and milliseconds. In one number they would take half as much again.
+    second: u32,
+    millisecond: u16,
     direction: Direction,
 }
 
-/// A ticket, but for what it shares.
+/// A ticket, but for what it shares. What does not fit is not kept, and read from the book each time.
 struct Kept {
     id: TicketId,
     /// The code, and behind it the holder: one piece of memory for both.
     texts: Box<str>,
     window: Option<Box<(Option<Moment>, Option<Moment>)>>,
-    version: Version,
     last: Option<Last>,
+    version: u32,
     entries_allowed: i32,
-    ticket_type: u32,
+    ticket_type: u16,
     code_bytes: u16,
     has_holder: bool,
     status: TicketStatus,
@@ -95,7 +97,8 @@ struct Kept {
 impl Kept {
     fn of(ticket: Ticket, ticket_type: u32, last: Option<Last>) -> Option<Self> {
         let window = (ticket.valid_from, ticket.valid_until);
-        let code_bytes = u16::try_from(ticket.code.len()).ok()?;
+        let (ticket_type, code_bytes) = (u16::try_from(ticket_type).ok()?, u16::try_from(ticket.code.len()).ok()?);
+        let version = u32::try_from(ticket.version).ok()?;
         let has_holder = ticket.holder.is_some();
         let mut texts = ticket.code;
         texts.push_str(ticket.holder.as_deref().unwrap_or_default());
@@ -103,8 +106,8 @@ impl Kept {
             id: ticket.id,
             texts: texts.into_boxed_str(),
             window: (window != (None, None)).then(|| Box::new(window)),
-            version: ticket.version,
             last,
+            version,
             entries_allowed: ticket.entries_allowed,
             ticket_type,
             code_bytes,
@@ -141,6 +144,13 @@ impl Shard {
 
     fn find(&self, hash: u64, code: &str) -> Option<u32> {
         self.places.find(hash, |place| self.at(*place).is_some_and(|kept| kept.code() == code)).copied()
+    }
+
+    /// Whoever looks for the ticket at this place finds none.
+    fn forget(&mut self, hash: u64, place: Option<u32>) {
+        if let Ok(entry) = self.places.find_entry(hash, |known| Some(*known) == place) {
+            entry.remove();
+        }
     }
 
     fn add(&mut self, hash: u64, kept: Kept, rehash: impl Fn(&str) -> u64) {
@@ -198,39 +208,41 @@ impl Shelf {
         let kept = shard.at(shard.find(hash, code)?)?;
         let ticket = Ticket {
             id: kept.id,
-            ticket_type_id: self.types.value(kept.ticket_type)?,
+            ticket_type_id: self.types.value(u32::from(kept.ticket_type))?,
             code: code.to_owned(),
             holder: kept.holder().map(str::to_owned),
             status: kept.status,
             entries_allowed: kept.entries_allowed,
             valid_from: kept.window.as_ref().and_then(|window| window.0),
             valid_until: kept.window.as_ref().and_then(|window| window.1),
-            version: kept.version,
+            version: Version::from(kept.version),
         };
         Some((ticket, kept.last.and_then(|last| self.movement(last))))
     }
 
     /// Keeps the newer of what is known and what was read.
     pub fn keep(&self, ticket: Ticket, last: Option<&Movement>) {
-        let (Some((hash, shard)), Some(ticket_type)) = (self.shard(&ticket.code), self.types.number(&ticket.ticket_type_id)) else {
-            return;
-        };
+        let Some((hash, shard)) = self.shard(&ticket.code) else { return };
+        let ticket_type = self.types.number(&ticket.ticket_type_id);
         let last = last.and_then(|movement| self.last(movement));
         let mut shard = write(shard);
-        match shard.find(hash, &ticket.code).and_then(|place| shard.at_mut(place)) {
+        let place = shard.find(hash, &ticket.code);
+        match place.and_then(|place| shard.at_mut(place)) {
             Some(known) => {
                 if last.map(|l| l.seq) > known.last.map(|l| l.seq) {
                     known.last = last;
                 }
-                if ticket.version > known.version
-                    && let Some(newer) = Kept::of(ticket, ticket_type, known.last)
-                {
-                    *known = newer;
+                if ticket.version > Version::from(known.version) {
+                    match ticket_type.and_then(|number| Kept::of(ticket, number, known.last)) {
+                        Some(newer) => *known = newer,
+                        // What is known is no longer true.
+                        None => shard.forget(hash, place),
+                    }
                 }
             }
             None if self.is_full() => {}
             None => {
-                let Some(kept) = Kept::of(ticket, ticket_type, last) else { return };
+                let Some(kept) = ticket_type.and_then(|number| Kept::of(ticket, number, last)) else { return };
                 self.count.fetch_add(1, Ordering::Relaxed);
                 shard.add(hash, kept, |code| self.hasher.hash_one(code));
             }
@@ -258,12 +270,14 @@ impl Shelf {
     fn last(&self, movement: &Movement) -> Option<Last> {
         let device = movement.device_id.map(|id| (id, movement.device_name.clone()));
         let spot = self.spots.number(&Spot { gate: movement.gate.clone(), device })?;
+        let second = u32::try_from(movement.recorded_at.timestamp()).ok()?;
         Some(Last {
             seq: movement.seq,
             used: movement.used,
             inside: movement.inside,
             spot,
-            recorded_at: movement.recorded_at.timestamp_millis(),
+            second,
+            millisecond: u16::try_from(movement.recorded_at.timestamp_subsec_millis()).ok()?,
             direction: movement.direction,
         })
     }
@@ -277,7 +291,7 @@ impl Shelf {
             used: last.used,
             inside: last.inside,
             gate,
-            recorded_at: Moment::from_timestamp_millis(last.recorded_at)?,
+            recorded_at: Moment::from_timestamp_millis(i64::from(last.second) * 1_000 + i64::from(last.millisecond))?,
             device_id,
             device_name,
         })
@@ -357,6 +371,16 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_kept_is_not_told_as_it_was() {
+        let shelf = Shelf::default();
+        shelf.keep(ticket("A", 3), None);
+        shelf.keep(ticket("A", Version::from(u32::MAX) + 1), None);
+        assert_eq!(shelf.ticket("A"), None);
+        shelf.keep(ticket("A", 5), None);
+        assert!(shelf.ticket("A").is_some());
+    }
+
+    #[test]
     fn every_ticket_of_many_is_found() {
         let shelf = Shelf::default();
         let code = |n: u32| format!("T{n:06}");
@@ -370,6 +394,6 @@ mod tests {
 
     #[test]
     fn a_ticket_takes_little_room() {
-        assert!(size_of::<Kept>() <= 96, "{}", size_of::<Kept>());
+        assert!(size_of::<Kept>() <= 80, "{}", size_of::<Kept>());
     }
 }
