@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
 use dashmap::DashMap;
 use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
 
@@ -17,11 +16,11 @@ use crate::{
 
 type Use = (SessionId, Option<DeviceId>);
 
-/// When a session was last used, and when that was last handed on to the book.
+/// When a session was last used, and when that was last handed on to the book, in milliseconds since 1970: there is one per session.
 #[derive(Clone, Copy)]
 struct LastUse {
-    used: Moment,
-    written: Moment,
+    used: i64,
+    written: i64,
 }
 
 /// Notes uses.
@@ -46,7 +45,7 @@ impl Used {
 
     /// When this gateway last noted a use of the session.
     pub fn last(&self, session: SessionId) -> Option<Moment> {
-        self.noted.get(&session).map(|last| last.used)
+        self.noted.get(&session).and_then(|last| Moment::from_timestamp_millis(last.used))
     }
 
     /// The session has begun: that is a use of its device, and the only one should nothing come after it.
@@ -57,18 +56,19 @@ impl Used {
     /// The session is in use. Full queues lose the note to the book: a later use makes another.
     pub fn note(&self, authority: &Authority, now: Moment) {
         let session = &authority.session;
-        let every = TimeDelta::milliseconds((session.idle_seconds * 250).min(limits::SEEN_SECONDS * 1_000));
+        let every = (session.idle_seconds * 250).min(limits::SEEN_SECONDS * 1_000);
+        let (now, seen_at) = (now.timestamp_millis(), session.seen_at.timestamp_millis());
         let mut last = match self.noted.get_mut(&session.id) {
             Some(last) => last,
             None => {
                 if self.noted.len() >= limits::HOT_SESSIONS {
                     self.noted.clear();
                 }
-                self.noted.entry(session.id).or_insert(LastUse { used: now, written: session.seen_at })
+                self.noted.entry(session.id).or_insert(LastUse { used: now, written: seen_at })
             }
         };
         last.used = now;
-        if now >= last.written.max(session.seen_at) + every {
+        if now >= last.written.max(seen_at) + every {
             last.written = now;
             let _ = self.queue.try_send((session.id, session.device_id));
         }

@@ -149,7 +149,8 @@ impl Drop for Place {
 
 fn hash(password: &str) -> Option<String> {
     let salt: [u8; 16] = rand::random();
-    let hash: PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, PARAMS).hash_password_with_salt(password.as_bytes(), &salt).ok()?;
+    let hash: PasswordHash =
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, PARAMS).hash_password_with_salt(password.as_bytes(), &salt).ok()?;
     Some(hash.to_string())
 }
 
