@@ -20,9 +20,12 @@ const LOOK: Duration = Duration::from_millis(250);
 pub async fn play(play: Play) -> anyhow::Result<bool> {
     let (scenario, options) = Scenario::of(play);
     let progress = Progress::new(options.progress);
-    progress.say("opening the house");
+    let wishes = scenario.wishes(&options);
+    progress.say(&format!("opening the house: {} tickets, {} devices", wishes.tickets, wishes.devices()));
     let opened = Instant::now();
-    let mut world = World::open(&options.source()?, scenario.wishes(&options)).await?;
+    let bar = progress.count("devices", u64::try_from(wishes.devices())?);
+    let mut world = World::open(&options.source()?, wishes, &bar).await?;
+    bar.finish_and_clear();
     progress.say(&format!(
         "{} phones, {} tills and {} tickets stand ready after {:.1} s",
         world.phones.len(),

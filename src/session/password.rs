@@ -177,6 +177,15 @@ mod tests {
         assert!(!pool.check("correct horse".to_owned(), None).await.unwrap());
     }
 
+    #[tokio::test]
+    async fn a_password_is_checked_on_a_thread_that_gives_way_and_nobody_else_does() {
+        let pool = Passwords::new().unwrap();
+        let niceness = || rustix::process::getpriority_process(None).unwrap();
+        let before = niceness();
+        assert_eq!(pool.run(niceness).await, Ok(limits::PASSWORD_NICE));
+        assert_eq!(niceness(), before);
+    }
+
     #[test]
     fn nobody_is_checked_at_the_cost_of_somebody() {
         let form = |hash: &str| {

@@ -196,7 +196,9 @@ async fn begin(entrance: &Entrance, device: Option<&EnrolledDevice>, proven: &Pr
         DeviceKind::Scanner => SessionKind::Scanner,
         DeviceKind::Pos => SessionKind::Pos,
     });
-    let open = entrance.book.open_sessions(Some(membership.id), device.as_ref().map(|d| d.id)).await?;
+    // A member may be on hundreds of scanners, and who signs in on another makes room for none of them: they are not read.
+    let at_a_desk = (kind != SessionKind::Scanner).then_some(membership.id);
+    let open = entrance.book.open_sessions(at_a_desk, device.as_ref().map(|d| d.id)).await?;
     let in_the_way = open.into_iter().filter(|other| is_in_the_way(other, kind, &membership, device.as_ref()));
     let place = authenticate::session_place(kind, device.as_ref());
 

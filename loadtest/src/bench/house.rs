@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use indicatif::ProgressBar;
 use tempfile::TempDir;
 
 use super::fill::Book;
@@ -123,7 +124,7 @@ impl House {
     /// People, devices, an event with tickets.
     pub async fn world(&self, wishes: Wishes) -> anyhow::Result<World> {
         let source = Source { targets: vec![self.gateway()?.url.clone()], demo: None, admin: Some(self.admin.clone()) };
-        World::open(&source, wishes).await
+        World::open(&source, wishes, &ProgressBar::hidden()).await
     }
 
     /// Waits until the gateway has the event's tickets in memory: its memory grows no more.

@@ -33,14 +33,19 @@ impl Progress {
 
     /// A bar for a phase of so many jobs.
     pub fn phase(&self, name: &'static str, jobs: u64) -> Bar {
+        Bar { bar: self.count(name, jobs) }
+    }
+
+    /// A bar for so many things.
+    pub fn count(&self, name: &'static str, things: u64) -> ProgressBar {
         let target = if self.shown && self.terminal { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(jobs), target);
+        let bar = ProgressBar::with_draw_target(Some(things), target);
         let form = "{prefix:>14.bold} {elapsed:>4} [{bar:32.cyan/blue}] {human_pos}/{human_len}  {msg}";
         if let Ok(style) = ProgressStyle::with_template(form) {
             bar.set_style(style.progress_chars("━╸─"));
         }
         bar.set_prefix(name);
-        Bar { bar }
+        bar
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt::Write;
 
 use anyhow::{Context, bail, ensure};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -18,8 +19,9 @@ const TICKETS_AT_ONCE: usize = 50_000;
 const PHONES_PER_PERSON: usize = 500;
 
 impl World {
-    /// Finds or makes everything that is wished for.
-    pub async fn open(source: &Source, wishes: Wishes) -> anyhow::Result<Self> {
+    /// Finds or makes everything that is wished for. The bar counts the devices: each sign-in is a password to check, and many of them
+    /// take minutes.
+    pub async fn open(source: &Source, wishes: Wishes, bar: &ProgressBar) -> anyhow::Result<Self> {
         let demo = source.demo.as_deref().map(Demo::read).transpose()?;
         let mut urls = source.targets.clone();
         if urls.is_empty() {
@@ -34,7 +36,8 @@ impl World {
         let mut desk = Desk::nobody(first);
         let who = Member { id: Uuid::nil(), username: admin.username.clone(), password: admin.password.clone() };
         desk.sign_in(&admin.organisation, &who).await.context("the administrator cannot sign in")?;
-        let mut maker = Maker { targets, organisation: admin.organisation, desk, demo, run: Uuid::new_v4().simple().to_string() };
+        let mut maker =
+            Maker { targets, organisation: admin.organisation, desk, demo, run: Uuid::new_v4().simple().to_string(), bar: bar.clone() };
         maker.make(wishes).await
     }
 }
@@ -55,6 +58,7 @@ struct Maker {
     demo: Option<Demo>,
     /// In all names of this run, so that two runs never meet.
     run: String,
+    bar: ProgressBar,
 }
 
 impl Maker {
@@ -209,7 +213,16 @@ impl Maker {
                 who,
             });
         }
-        each(HANDS, plans, Plan::station).await
+        let bar = self.bar.clone();
+        let station = move |plan: Plan| {
+            let bar = bar.clone();
+            async move {
+                let station = plan.station().await;
+                bar.inc(1);
+                station
+            }
+        };
+        each(HANDS, plans, station).await
     }
 }
 

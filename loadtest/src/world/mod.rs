@@ -62,6 +62,13 @@ pub struct Wishes {
     pub own: bool,
 }
 
+impl Wishes {
+    /// How many devices that makes, with the judge's.
+    pub fn devices(&self) -> usize {
+        self.phones + self.idle_phones + self.tills + 1
+    }
+}
+
 /// All that a run plays with.
 pub struct World {
     /// The gateways.
