@@ -206,8 +206,8 @@ pub const PASSWORD_MEMORY: u32 = 7 * 1_024;
 pub const PASSWORD_PASSES: u32 = 5;
 /// Password checks that run at once, at the most; half the cores otherwise, so that scans never wait for them.
 pub const PASSWORD_THREADS: usize = 8;
-/// How much they give way to others on a core.
-pub const PASSWORD_NICE: i32 = 19;
+/// How much they give way to others on a core, of 19: a tenth of it is theirs when scans want all of it, so that people get in even then.
+pub const PASSWORD_NICE: i32 = 10;
 /// Time after which one of their threads ends when no password is to be checked.
 pub const PASSWORD_REST: Duration = Duration::from_secs(3);
 /// Password checks that may wait; past it a sign-in is answered `busy`.
