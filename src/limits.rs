@@ -199,10 +199,10 @@ pub const BATCH_TRIES: usize = 8;
 pub const COMMIT_CONNECTIONS: usize = 4;
 /// Connections to the book that fresh looks share.
 pub const LOOK_CONNECTIONS: usize = 4;
-/// Memory that Argon2id fills for a password, in KiB, and how often: one of the pairs that OWASP's cheat sheet on password storage calls
-/// equally strong. Of them it takes the least memory, and here a quarter less time than 19 MiB twice.
+/// Memory that Argon2id fills for a password, in KiB. With the passes it is one of the pairs that OWASP's cheat sheet on password storage
+/// calls equally strong; of them it takes the least memory, and here a quarter less time than 19 MiB in two passes.
 pub const PASSWORD_MEMORY: u32 = 7 * 1_024;
-/// See above.
+/// Passes over that memory.
 pub const PASSWORD_PASSES: u32 = 5;
 /// Password checks that run at once, at the most; half the cores otherwise, so that scans never wait for them.
 pub const PASSWORD_THREADS: usize = 8;
