@@ -47,7 +47,8 @@ impl Manager for Dial {
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<PgConnection, sqlx::Error> {
-        self.0.connect().await
+        // Set apart, for it is rare: what it takes to dial would otherwise be carried along by every request that may ask the book.
+        Box::pin(self.0.connect()).await
     }
 
     async fn recycle(&self, connection: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
