@@ -126,6 +126,8 @@ pub const CHANGED_REMEMBERED: usize = 100_000;
 pub const HOT_COPY_SECONDS: i64 = 600;
 /// Sessions whose hot copy is kept in memory.
 pub const HOT_SESSIONS: usize = 100_000;
+/// Organisations whose names these copies share.
+pub const HOT_NAMES: usize = 1_000;
 /// Verified tokens that are remembered.
 pub const VERIFIED_TOKENS: usize = 100_000;
 /// Events whose facts are kept in memory.
@@ -149,7 +151,7 @@ pub const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// Time to wait when no further connection can be accepted (too many open files) before the next try.
 pub const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
 /// Time for which last uses of sessions are gathered before they are written together.
-pub const USED_GATHER: Duration = Duration::from_millis(100);
+pub const USED_GATHER: Duration = Duration::from_secs(1);
 
 // --- load ----------------------------------------------------------------------------------------------------------
 /// Scans and sales that may be in work at once in the beginning.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::ledger::{
-    rows::{Membership, Session},
+    rows::{Membership, OrganisationNames, Session},
     words::{DeviceKind, Role},
 };
 
@@ -34,8 +34,7 @@ pub(crate) fn authority(kind: SessionKind, role: Role) -> Authority {
         membership: membership(role),
         device,
         user_name: "Ada".to_owned(),
-        organisation_slug: "arena".to_owned(),
-        organisation_name: "Arena".to_owned(),
+        organisation: Arc::new(OrganisationNames { slug: "arena".to_owned(), name: "Arena".to_owned() }),
     }
 }
 

@@ -40,19 +40,9 @@ pub struct NewDevice {
     pub gate: Option<String>,
 }
 
-/// The organisation of a caller, as answers name it.
-fn organisation(caller: &Caller) -> OrganisationRef {
-    let authority = caller.authority();
-    OrganisationRef {
-        id: authority.membership.organisation_id.0,
-        name: authority.organisation_name.clone(),
-        slug: authority.organisation_slug.clone(),
-    }
-}
-
 fn show(caller: &Caller, device: &Device, code: Code) -> CodeView {
     CodeView {
-        device: view(device, &organisation(caller)),
+        device: view(device, &OrganisationRef::of(caller.authority())),
         enrolment_qr: qr(&code.text),
         enrolment_code: code.text,
         enrolment_expires_at: code.expires_at.into(),
@@ -162,7 +152,7 @@ pub async fn one(book: &Book, clerk: Clerk<'_>, id: DeviceId) -> Result<ListedDe
 async fn with_session(book: &Book, caller: &Caller, device: &Device) -> Result<ListedDevice, DeviceError> {
     let open = book.open_sessions(None, Some(device.id)).await?.into_iter().next();
     let hardware = device.hardware.clone();
-    let mut device = view(device, &organisation(caller));
+    let mut device = view(device, &OrganisationRef::of(caller.authority()));
     // A sign-in is a use, and is in the book before the note that the device was seen.
     device.last_seen_at = device.last_seen_at.max(open.as_ref().map(|a| a.session.seen_at.into()));
     let session = open.map(|a| DeviceSession {

@@ -3,7 +3,7 @@
 //! Each function stands for both: [`on_both`] puts the same body into the Postgres and the SQLite book. Only what the door path
 //! writes in batches, and the looks that it takes, differ (see `postgres/` and `sqlite/`).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use sqlx::{query, query_as, query_scalar};
 use uuid::Uuid;
@@ -13,8 +13,8 @@ use super::{
     lease::within,
     postgres::Postgres,
     rows::{
-        Altered, Attendance, AttendanceCell, Authority, Device, Event, EventFacts, ListedRefusal, Membership, Organisation, RecordedSale,
-        RefusalFilter, Sale, SaleLine, Session, SigningKey, SoldTicket, Ticket, TicketType, User,
+        Altered, Attendance, AttendanceCell, Authority, Device, Event, EventFacts, ListedRefusal, Membership, Organisation,
+        OrganisationNames, RecordedSale, RefusalFilter, Sale, SaleLine, Session, SigningKey, SoldTicket, Ticket, TicketType, User,
     },
     sqlite::Sqlite,
     words::{EventStatus, MemberStatus, Role, SessionKind},
@@ -87,8 +87,8 @@ pub enum Note<'n> {
 #[derive(sqlx::FromRow)]
 struct AuthorityNames {
     user_name: String,
-    organisation_slug: String,
-    organisation_name: String,
+    slug: String,
+    name: String,
 }
 
 /// A ticket, and whether it was ever scanned.
@@ -168,14 +168,14 @@ on_both! {
         };
         let membership: Membership = query_as("select * from memberships where id = $1").bind(session.membership_id).fetch_one(&mut *db).await?;
         let names: AuthorityNames = query_as(
-            "select u.name as user_name, o.slug as organisation_slug, o.name as organisation_name from users u, organisations o where u.id = $1 and o.id = $2",
+            "select u.name as user_name, o.slug, o.name from users u, organisations o where u.id = $1 and o.id = $2",
         ).bind(membership.user_id).bind(membership.organisation_id).fetch_one(&mut *db).await?;
         let device = match session.device_id {
             Some(device) => query_as("select * from devices where id = $1").bind(device).fetch_optional(&mut *db).await?,
             None => None,
         };
-        let AuthorityNames { user_name, organisation_slug, organisation_name } = names;
-        Ok(Some(Authority { session, membership, device, user_name, organisation_slug, organisation_name }))
+        let AuthorityNames { user_name, slug, name } = names;
+        Ok(Some(Authority { session, membership, device, user_name, organisation: Arc::new(OrganisationNames { slug, name }) }))
     }
 
     /// The member that signs in by this name, and the person behind it.
@@ -260,6 +260,7 @@ on_both! {
     ) -> Result<Vec<Authority>, sqlx::Error> {
         let Some(last) = sessions.last().map(|session| session.id) else { return Ok(Vec::new()) };
         let Organisation { slug, name, .. } = query_as("select * from organisations where id = $1").bind(organisation).fetch_one(&mut *db).await?;
+        let names = Arc::new(OrganisationNames { slug, name });
         let members: Vec<NamedMember> = query_as(
             "select m.*, u.name as user_name from memberships m join users u on u.id = m.user_id
              where m.id in (select membership_id from sessions where organisation_id = $1 and id > $2 and id <= $3)",
@@ -275,8 +276,7 @@ on_both! {
                 membership: membership.clone(),
                 device: session.device_id.and_then(|id| devices.get(&id).cloned()),
                 user_name: user_name.clone(),
-                organisation_slug: slug.clone(),
-                organisation_name: name.clone(),
+                organisation: Arc::clone(&names),
                 session,
             })
         }).collect())

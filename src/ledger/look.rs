@@ -18,7 +18,7 @@ use super::{
     error::LedgerError,
     lease::within,
     postgres::Postgres,
-    rows::{Authority, Device, Event, EventFacts, Membership, Movement, RecordedScan, Session, Ticket, TicketType},
+    rows::{Authority, Device, Event, EventFacts, Membership, Movement, OrganisationNames, RecordedScan, Session, Ticket, TicketType},
     sqlite::Sqlite,
     words::Direction,
 };
@@ -208,10 +208,11 @@ on_both! {
         let names: HashMap<MembershipId, (String, String, String)> =
             names.into_iter().map(|(id, user, slug, name)| (id, (user, slug, name))).collect();
         let whole = |session: Session| {
-            let (user_name, organisation_slug, organisation_name) = names.get(&session.membership_id)?.clone();
+            let (user_name, slug, name) = names.get(&session.membership_id)?.clone();
             let membership = members.get(&session.membership_id)?.clone();
             let device = session.device_id.and_then(|id| devices.get(&id).cloned());
-            Some((session.id, Arc::new(Authority { session, membership, device, user_name, organisation_slug, organisation_name })))
+            let organisation = Arc::new(OrganisationNames { slug, name });
+            Some((session.id, Arc::new(Authority { session, membership, device, user_name, organisation })))
         };
         Ok(sessions.into_iter().filter_map(whole).collect())
     }

@@ -7,14 +7,18 @@ use quick_cache::sync::Cache;
 use super::{copy::Copy, redis::RedisStore};
 use crate::{
     clock::Clock,
-    ids::SessionId,
-    ledger::{ChangeLog, rows::Authority},
+    ids::{OrganisationId, SessionId},
+    ledger::{
+        ChangeLog,
+        rows::{Authority, OrganisationNames},
+    },
     limits,
 };
 
 /// The hot store.
 pub struct Hot {
     memory: Cache<SessionId, Copy>,
+    names: Cache<OrganisationId, Arc<OrganisationNames>>,
     redis: Option<Arc<RedisStore>>,
     log: Arc<ChangeLog>,
     clock: Clock,
@@ -23,7 +27,8 @@ pub struct Hot {
 impl Hot {
     /// A hot store; without Redis the copies of this process are all there are.
     pub fn new(redis: Option<RedisStore>, log: Arc<ChangeLog>, clock: Clock) -> Self {
-        Self { memory: Cache::new(limits::HOT_SESSIONS), redis: redis.map(Arc::new), log, clock }
+        let (memory, names) = (Cache::new(limits::HOT_SESSIONS), Cache::new(limits::HOT_NAMES));
+        Self { memory, names, redis: redis.map(Arc::new), log, clock }
     }
 
     /// The nearest copy of this session that may be trusted.
@@ -32,6 +37,7 @@ impl Hot {
             return Some(copy.authority);
         }
         let copy = self.redis.as_ref()?.get(session).await.filter(|copy| self.trusts(copy) && copy.authority.session.id == session)?;
+        let copy = self.lean(copy);
         self.memory.insert(session, copy.clone());
         Some(copy.authority)
     }
@@ -43,7 +49,7 @@ impl Hot {
         if self.memory.get(&session).is_some_and(|known| known.versions() == copy.versions() && self.trusts(&known)) {
             return;
         }
-        let copy = without_hardware(copy);
+        let copy = self.lean(copy);
         self.memory.insert(session, copy.clone());
         if let Some(redis) = self.redis.as_ref().filter(|redis| redis.is_up()) {
             let (redis, clock) = (Arc::clone(redis), self.clock);
@@ -59,14 +65,18 @@ impl Hot {
     fn trusts(&self, copy: &Copy) -> bool {
         self.log.trusts(copy.as_of, &copy.things())
     }
-}
 
-/// What the app said of the hardware is as long as everything else together, and no decision rests on it.
-fn without_hardware(mut copy: Copy) -> Copy {
-    if copy.authority.device.as_ref().is_some_and(|device| device.hardware.is_some())
-        && let Some(device) = &mut Arc::make_mut(&mut copy.authority).device
-    {
-        device.hardware = None;
+    /// The copy as it is kept: what the app said of the hardware is as long as everything else together, and no decision rests on it;
+    /// what the organisation is called, all its sessions share.
+    fn lean(&self, mut copy: Copy) -> Copy {
+        let Authority { membership, organisation, device, .. } = Arc::make_mut(&mut copy.authority);
+        if let Some(device) = device {
+            device.hardware = None;
+        }
+        match self.names.get(&membership.organisation_id).filter(|names| names == organisation) {
+            Some(names) => *organisation = names,
+            None => self.names.insert(membership.organisation_id, Arc::clone(organisation)),
+        }
+        copy
     }
-    copy
 }

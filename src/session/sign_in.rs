@@ -24,7 +24,7 @@ use crate::{
     ledger::{
         Book, LedgerError,
         change::{Change, Guard},
-        rows::{Authority, Device, Membership, Organisation, Session, User},
+        rows::{Authority, Device, Membership, Organisation, OrganisationNames, Session, User},
         words::{DeviceKind, EndReason, MemberStatus, SessionKind},
     },
     limits,
@@ -221,8 +221,7 @@ async fn begin(entrance: &Entrance, device: Option<&EnrolledDevice>, proven: &Pr
         membership,
         device,
         user_name: proven.user.name.clone(),
-        organisation_slug: proven.organisation.slug.clone(),
-        organisation_name: proven.organisation.name.clone(),
+        organisation: Arc::new(OrganisationNames { slug: proven.organisation.slug.clone(), name: proven.organisation.name.clone() }),
     };
     Ok((change, Begun { as_of, authority, displaced }))
 }

@@ -31,8 +31,8 @@ impl OrganisationRef {
     pub fn of(authority: &Authority) -> Self {
         Self {
             id: authority.membership.organisation_id.0,
-            name: authority.organisation_name.clone(),
-            slug: authority.organisation_slug.clone(),
+            name: authority.organisation.name.clone(),
+            slug: authority.organisation.slug.clone(),
         }
     }
 }

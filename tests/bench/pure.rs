@@ -19,7 +19,7 @@ use stagedoor::{
     gateway,
     ids::{DeviceId, EnrolmentId, SessionId},
     ledger::{
-        rows::{Authority, Device, Event, EventFacts, Membership, Movement, Session, Ticket, TicketType},
+        rows::{Authority, Device, Event, EventFacts, Membership, Movement, OrganisationNames, Session, Ticket, TicketType},
         words::{DeviceKind, Direction, EventStatus, MemberStatus, PaymentMethod, Role, SessionKind, TicketStatus},
     },
     pos::{
@@ -199,8 +199,7 @@ fn authority(kind: SessionKind, role: Role) -> Authority {
         membership,
         device: Some(device),
         user_name: "Ada".to_owned(),
-        organisation_slug: "arena".to_owned(),
-        organisation_name: "Arena".to_owned(),
+        organisation: Arc::new(OrganisationNames { slug: "arena".to_owned(), name: "Arena".to_owned() }),
     }
 }
 

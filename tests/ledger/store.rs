@@ -1,9 +1,11 @@
 //! Changes: whole or not at all, on what was read or not at all, and names only once.
 
+use std::sync::Arc;
+
 use futures::future::join_all;
 use stagedoor::clock::Clock;
 use stagedoor::ledger::change::{Change, Guard, Images};
-use stagedoor::ledger::rows::{Authority, Membership, Organisation, SigningKey, User, Version};
+use stagedoor::ledger::rows::{Authority, Membership, Organisation, OrganisationNames, SigningKey, User, Version};
 use stagedoor::ledger::words::{MemberStatus, Role, SessionKind};
 use stagedoor::ledger::{LedgerError, Name, Note};
 
@@ -53,8 +55,10 @@ async fn assert_stands(books: &Books, images: &Images) {
         membership: images.memberships[0].clone(),
         device: Some(images.devices[0].clone()),
         user_name: images.users[0].name.clone(),
-        organisation_slug: images.organisations[0].slug.clone(),
-        organisation_name: images.organisations[0].name.clone(),
+        organisation: Arc::new(OrganisationNames {
+            slug: images.organisations[0].slug.clone(),
+            name: images.organisations[0].name.clone(),
+        }),
     };
     assert_eq!(books.b.authority(images.sessions[0].id).await.unwrap(), Some(expected));
     let facts = books.b.event(images.events[0].id).await.unwrap().unwrap();

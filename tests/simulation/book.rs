@@ -13,7 +13,7 @@ use stagedoor::ids::{DeviceId, EventId, MembershipId, OrganisationId, SaleId, Sc
 use stagedoor::ledger::LedgerError;
 use stagedoor::ledger::change::{Change, Guard};
 use stagedoor::ledger::entry::{Ground, Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen};
-use stagedoor::ledger::rows::{Altered, Authority, Device, EventFacts, Membership, Movement, Session, Ticket, Version};
+use stagedoor::ledger::rows::{Altered, Authority, Device, EventFacts, Membership, Movement, OrganisationNames, Session, Ticket, Version};
 use stagedoor::ledger::words::{Direction, SessionKind};
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard, RwLock};
 use uuid::Uuid;
@@ -81,8 +81,7 @@ impl Rows {
             membership: self.memberships.get(&session.membership_id)?.clone(),
             device: session.device_id.and_then(|device| self.devices.get(&device).cloned()),
             user_name: "Somebody".to_owned(),
-            organisation_slug: "arena".to_owned(),
-            organisation_name: "Arena".to_owned(),
+            organisation: Arc::new(OrganisationNames { slug: "arena".to_owned(), name: "Arena".to_owned() }),
             session,
         })
     }

@@ -6,6 +6,8 @@ mod attendance;
 mod recorded;
 mod refused;
 
+use std::sync::Arc;
+
 use enumset::EnumSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -293,10 +295,17 @@ pub struct Authority {
     pub device: Option<Device>,
     /// The person's name.
     pub user_name: String,
-    /// The organisation's slug.
-    pub organisation_slug: String,
-    /// The organisation's name.
-    pub organisation_name: String,
+    /// What the organisation is called.
+    pub organisation: Arc<OrganisationNames>,
+}
+
+/// What an organisation is called: its sessions tell it, and share it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganisationNames {
+    /// Its slug.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// An event with its ticket types.

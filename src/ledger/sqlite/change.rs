@@ -136,26 +136,26 @@ impl Sqlite {
     }
 }
 
+/// All of this still stands, or the change has lost. One statement, whatever it rests on: each would be a change of threads, while nobody
+/// else can write.
 pub(super) async fn guard(db: &mut SqliteConnection, guards: &[Guard]) -> Result<(), LedgerError> {
-    for guard in guards {
-        let (statement, id, version) = match *guard {
-            Guard::Session { id, version } => ("select version = $2 from sessions where id = $1", id.0, version),
-            Guard::Membership { id, version } => ("select version = $2 from memberships where id = $1", id.0, version),
-            Guard::Device { id, version } => ("select version = $2 from devices where id = $1", id.0, version),
-            Guard::Event { id, version } => ("select version = $2 from events where id = $1", id.0, version),
-            Guard::OpenOfMember { id, version } => {
-                ("select count(*) = $2 from sessions where membership_id = $1 and ended_at is null", id.0, version)
-            }
-            Guard::OpenOfDevice { id, version } => {
-                ("select count(*) = $2 from sessions where device_id = $1 and ended_at is null", id.0, version)
-            }
-        };
-        let stands: Option<bool> = query_scalar(statement).bind(id).bind(version).fetch_optional(&mut *db).await?;
-        if stands != Some(true) {
-            return Err(LedgerError::Moved);
-        }
-    }
-    Ok(())
+    let stands: bool = query_scalar(
+        "select not exists (
+             select 1
+             from (select value ->> 'kind' as kind, unhex(value ->> 'id', '-') as id, value ->> 'version' as version from json_each($1)) g
+             where g.version is not case g.kind
+                 when 'membership'     then (select version from memberships where id = g.id)
+                 when 'device'         then (select version from devices where id = g.id)
+                 when 'session'        then (select version from sessions where id = g.id)
+                 when 'event'          then (select version from events where id = g.id)
+                 when 'open_of_member' then (select count(*) from sessions where membership_id = g.id and ended_at is null)
+                 when 'open_of_device' then (select count(*) from sessions where device_id = g.id and ended_at is null)
+             end)",
+    )
+    .bind(Json(guards))
+    .fetch_one(&mut *db)
+    .await?;
+    if stands { Ok(()) } else { Err(LedgerError::Moved) }
 }
 
 /// Stores one image: its row is new, or is now what the image's author read.
