@@ -100,3 +100,18 @@ pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = Result
         Err(_) => Err(LedgerError::Unavailable),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{ids::SessionId, ledger::Book};
+
+    fn bytes<Asked>(_: fn(&'static Book, SessionId) -> Asked) -> usize {
+        size_of::<Asked>()
+    }
+
+    #[test]
+    fn whoever_may_ask_the_book_does_not_carry_a_dial_along() {
+        let asked = bytes(|book, session| book.authority(session));
+        assert!(asked < 3_000, "{asked} bytes; it was 11,000 when each had room for the opening of a connection");
+    }
+}

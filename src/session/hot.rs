@@ -80,3 +80,38 @@ impl Hot {
         copy
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        authenticate::tests::authority,
+        ledger::words::{Role, SessionKind},
+    };
+
+    fn at(session: u128, name: &str) -> Arc<Authority> {
+        let mut authority = authority(SessionKind::Scanner, Role::Scanner);
+        authority.session.id = Uuid::from_u128(session).into();
+        authority.organisation = Arc::new(OrganisationNames { slug: "arena".to_owned(), name: name.to_owned() });
+        authority.device.as_mut().unwrap().hardware = Some(json!({"model": "Zebra TC22"}));
+        Arc::new(authority)
+    }
+
+    #[tokio::test]
+    async fn what_all_sessions_of_an_organisation_have_in_common_is_kept_once() {
+        let hot = Hot::new(None, Arc::new(ChangeLog::new(Clock, 0, true)), Clock);
+        for (session, name) in [(1, "Arena"), (2, "Arena"), (3, "New Arena"), (4, "New Arena")] {
+            hot.remember(0, &at(session, name));
+        }
+        let kept = async |session: u128| hot.nearest(Uuid::from_u128(session).into()).await.unwrap();
+        assert!(Arc::ptr_eq(&kept(1).await.organisation, &kept(2).await.organisation));
+        assert!(Arc::ptr_eq(&kept(3).await.organisation, &kept(4).await.organisation));
+        assert_eq!((kept(2).await.organisation.name.as_str(), kept(4).await.organisation.name.as_str()), ("Arena", "New Arena"));
+        assert_eq!(kept(1).await.device.as_ref().unwrap().hardware, None);
+    }
+}
