@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fail::fail_point;
 use tokio::time::{sleep, timeout};
 
 use super::{error::LedgerError, log::ChangeLog, postgres::Postgres};
@@ -36,6 +37,7 @@ pub(super) async fn follow(book: Arc<Postgres>, log: Arc<ChangeLog>, clock: Cloc
 /// Hears every change up to now.
 async fn catch_up(book: &Postgres, log: &ChangeLog, clock: Clock) -> Result<(), LedgerError> {
     loop {
+        fail_point!("before-hearing");
         let asked = clock.mark();
         let changes = book.changes_after(log.position()).await?;
         // Numbers have no gaps: one that is missing was pruned while this gateway was away.

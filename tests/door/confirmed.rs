@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Door, when_and_where::ticket_of};
-use crate::support::{House, on_both, scan_of};
+use crate::support::{House, Plan, on_both, scan_of};
 
 on_both!(who_went_out_elsewhere_comes_in_again);
 async fn who_went_out_elsewhere_comes_in_again(house: House) {
@@ -34,6 +34,24 @@ async fn a_ticket_that_is_valid_again_is_admitted_at_once(house: House) {
         }
         elsewhere.upload(&door.event, json!([{"code": code, "type": door.seat.id, "status": "valid"}])).await;
         door.phone.admits(&door.event, &code).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_hears_late_of_a_change_turns_nobody_away_who_may_come_in() {
+    let mut house = Plan::shared().open().await;
+    // `before-hearing` is a point of test builds: for so long after a change this gateway believes what it knew before.
+    house.open_anew(1, &[("FAILPOINTS", "before-hearing=sleep(300)")]);
+    let door = Door::open(&house).await;
+    let late = door.phone.at(house.b());
+    for round in 0..5 {
+        let code = format!("A-{round}");
+        door.ticket(&house, &code, "unpaid", 1).await;
+        for _ in 0..2 {
+            late.refuses(&door.event, &code, "unpaid").await;
+        }
+        house.admin.upload(&door.event, json!([{"code": code, "type": door.seat.id, "status": "valid"}])).await;
+        late.admits(&door.event, &code).await;
     }
 }
 
