@@ -16,6 +16,7 @@ mod voids;
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use sqlx::{
     ConnectOptions, Connection, Executor, PgConnection,
+    migrate::Migrator,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use tokio::time::timeout;
@@ -60,6 +61,9 @@ impl Manager for Dial {
     }
 }
 
+/// Every step from an empty database to this book.
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
 impl Postgres {
     /// Connects, brings the book up to date, and refuses one whose commits would not be on disk.
     pub async fn open(url: &str, connections: usize, clock: Clock) -> anyhow::Result<Self> {
@@ -72,7 +76,7 @@ impl Postgres {
         ]);
         // A migration may take longer than a statement on the door path, so it runs without their timeouts.
         let mut first = timeout(limits::CONNECT_FIRST, plain.connect()).await??;
-        sqlx::migrate!("migrations/postgres").run(&mut first).await?;
+        MIGRATIONS.run(&mut first).await?;
         refuse_to_lose_commits(&mut first).await?;
         hear_time(&mut first, clock).await?;
         first.close().await?;

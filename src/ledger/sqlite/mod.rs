@@ -24,6 +24,7 @@ use chrono::SecondsFormat;
 use deadpool::managed::{Manager, Metrics, RecycleResult};
 use sqlx::{
     ConnectOptions, SqliteConnection,
+    migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::sync::{Mutex, MutexGuard};
@@ -75,6 +76,9 @@ impl Manager for Open {
     }
 }
 
+/// Every step from an empty database to this book.
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
 impl Sqlite {
     /// Opens the file, or makes it, and brings it up to date. A file that another process has open is refused.
     pub async fn open(path: &Path, readers: usize) -> anyhow::Result<Self> {
@@ -97,7 +101,7 @@ impl Sqlite {
             // A whole batch is handed over at once, and not row by row with a change of threads at each.
             .row_buffer_size(limits::BATCH);
         let mut writer = options.connect().await?;
-        sqlx::migrate!("migrations/sqlite").run(&mut writer).await?;
+        MIGRATIONS.run(&mut writer).await?;
         let others = options.create_if_missing(false).pragma("cache_size", format!("-{}", limits::READER_CACHE_KIBIBYTES));
         let beside = others.connect().await?;
         let writer = Arc::new(Mutex::new(writer));
