@@ -150,8 +150,9 @@ pub const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 /// Time to wait when no further connection can be accepted (too many open files) before the next try.
 pub const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
-/// Time for which last uses of sessions are gathered before they are written together.
-pub const USED_GATHER: Duration = Duration::from_secs(1);
+/// Time for which last uses of sessions are gathered before they are written together. With the quarter of an idle time after which a use
+/// is written again it is shorter than the shortest idle time, a second: no other gateway takes a session in use for idle.
+pub const USED_GATHER: Duration = Duration::from_millis(500);
 
 // --- load ----------------------------------------------------------------------------------------------------------
 /// Scans and sales that may be in work at once in the beginning.
