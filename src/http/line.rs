@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use bytes::{Buf, Bytes};
-use memchr::memchr_iter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{self, Instant, Sleep};
 
+use super::lengths::Lengths;
 use super::problem::Problem;
 use crate::{clock::Clock, limits};
 
@@ -203,6 +203,7 @@ pub(super) struct Line {
     stuck: Option<Pin<Box<Sleep>>>,
     /// Until then nothing more is read.
     rest: Option<Pin<Box<Sleep>>>,
+    lengths: Lengths,
     /// What is written in the place of what hyper has said.
     instead: Bytes,
 }
@@ -215,7 +216,7 @@ impl Line {
             course.reads.store(1, Ordering::Relaxed);
             course.caught_up();
         }
-        Self { stream: Some(stream), course: Arc::new(course), stuck: None, rest: None, instead: Bytes::new() }
+        Self { stream: Some(stream), course: Arc::new(course), stuck: None, rest: None, lengths: Lengths::default(), instead: Bytes::new() }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -274,7 +275,7 @@ impl AsyncRead for Line {
         if let Some(news) = into.filled().get(before..).filter(|news| !news.is_empty()) {
             // Counted in reads, for all that is asked is whether there was one.
             self.course.reads.fetch_add(1, Ordering::Relaxed);
-            if !self.course.in_work.load(Ordering::Relaxed) && names_two_lengths(news) {
+            if !self.course.in_work.load(Ordering::Relaxed) && self.lengths.are_two(news) {
                 self.course.two_lengths.store(true, Ordering::Relaxed);
             }
         }
@@ -322,29 +323,6 @@ impl AsyncWrite for Line {
         }
         Poll::Ready(Ok(()))
     }
-}
-
-/// Whether a head says twice how long its body is, by `Content-Length` and by `Transfer-Encoding`. Who stands in front of us may have
-/// believed the other of the two (RFC 9112, section 6.1). hyper believes the encoding and keeps silent about the length, so the lines are
-/// looked at here; what they mean is left to it.
-fn names_two_lengths(head: &[u8]) -> bool {
-    let (mut length, mut encoding, mut begin) = (false, false, 0);
-    for end in memchr_iter(b'\n', head) {
-        let line = head.get(begin..end).unwrap_or_default();
-        begin = end + 1;
-        match line.len() {
-            0 | 1 => break,
-            _ => {
-                length |= names(line, b"content-length:");
-                encoding |= names(line, b"transfer-encoding:");
-            }
-        }
-    }
-    length && encoding
-}
-
-fn names(line: &[u8], name: &[u8]) -> bool {
-    line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
 }
 
 /// Lets a refusal arrive: a socket that is closed while something unread lies in it takes back what was written last. Reads on for a moment

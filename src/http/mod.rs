@@ -5,6 +5,7 @@ mod body;
 pub mod crowd;
 pub mod examples;
 mod layers;
+mod lengths;
 mod line;
 pub mod metrics;
 mod openapi;
