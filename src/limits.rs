@@ -156,15 +156,19 @@ pub const USED_GATHER: Duration = Duration::from_millis(500);
 
 // --- load ----------------------------------------------------------------------------------------------------------
 /// Scans and sales that may be in work at once in the beginning.
-pub const DOOR_START: usize = 512;
+pub const DOOR_START: usize = 400;
 /// The same, however slow they are: so many terminals are always heard.
-pub const DOOR_LEAST: usize = 512;
+pub const DOOR_LEAST: usize = 320;
 /// The same, however fast they are.
 pub const DOOR_MOST: usize = 8_192;
 /// Time that scans and sales may take on average before fewer are let in; more where a commit takes long by itself.
-pub const DOOR_TARGET: Duration = Duration::from_millis(25);
-/// Time for which a connection is not read from after a request on it was turned away; less than the second that it is asked to wait.
+pub const DOOR_TARGET: Duration = Duration::from_millis(40);
+/// Time between two requests that a turnstile without time to spare hears of those who were turned away and ask again.
+pub const TURNED_AWAY_EACH: Duration = Duration::from_millis(1);
+/// Time for which it does not read from a connection at most, should too many ask again; less than the second that they are asked to wait.
 pub const TURNED_AWAY_REST: Duration = Duration::from_millis(250);
+/// Time between two looks at whether a turnstile has time to spare.
+pub const PULSE: Duration = Duration::from_millis(50);
 /// Lists that are read at once.
 pub const LISTS_AT_ONCE: usize = 128;
 /// Time over which the average is taken.

@@ -38,7 +38,7 @@ use super::crowd::{Crowd, Seat};
 use super::line::{Course, Line, Patience, linger};
 use super::problem::Problem;
 use super::shed::TurnedAway;
-use super::turnstiles::Turnstiles;
+use super::turnstiles::{Turnstile, Turnstiles};
 use crate::handover::Doorway;
 use crate::limits;
 
@@ -203,13 +203,15 @@ impl House {
         let (routes, leave) = (self.routes.clone(), self.leave.clone());
         // Who has hung up meanwhile is let go.
         let Ok(stream) = stream.into_std() else { return };
+        let turnstile = Arc::clone(self.turnstiles.next());
+        let handle = turnstile.handle().clone();
         let served = async move {
             if let Ok(stream) = TcpStream::from_std(stream) {
-                cut.run_until_cancelled(converse(Line::new(stream, inherited), visit, routes, leave)).await;
+                cut.run_until_cancelled(converse(Line::new(stream, inherited), visit, routes, leave, &turnstile)).await;
             }
             drop(seat);
         };
-        self.open.spawn_on(served, self.turnstiles.next());
+        self.open.spawn_on(served, &handle);
     }
 
     /// Idle connections leave at once, the others after the answer that they wait for, and
@@ -292,10 +294,10 @@ fn is_of_one_client(error: &io::Error) -> bool {
 }
 
 /// One connection, from its first request to its last.
-async fn converse(line: Line, visit: Visit, routes: Router, leave: Leave) {
+async fn converse(line: Line, visit: Visit, routes: Router, leave: Leave, turnstile: &Turnstile) {
     let course = Arc::clone(&line.course);
     let patience = Patience::new(&course);
-    let service = service_fn(|request| answer(routes.clone(), visit.clone(), &course, &leave, request));
+    let service = service_fn(|request| answer(routes.clone(), visit.clone(), (&course, turnstile), &leave, request));
     let mut connection = pin!(
         Builder::new()
             .timer(patience)
@@ -385,7 +387,7 @@ fn give_up_if_unacknowledged(stream: &TcpStream) {
 async fn answer(
     mut routes: Router,
     visit: Visit,
-    course: &Course,
+    (course, turnstile): (&Course, &Turnstile),
     leave: &Leave,
     mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
@@ -400,7 +402,7 @@ async fn answer(
     }
     course.answered(response.status());
     if response.extensions().get::<TurnedAway>().is_some() {
-        course.turned_away();
+        course.rest(turnstile.rest());
     }
     Ok(response)
 }

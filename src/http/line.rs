@@ -30,8 +30,8 @@ pub(super) struct Course {
     stuck: AtomicBool,
     /// An answer of ours is to be written next.
     due: AtomicBool,
-    /// The last answer turned its asker away: the next request is not heard at once.
-    turned_away: AtomicBool,
+    /// For how many milliseconds the next request is not heard.
+    rest: AtomicU64,
     /// The last answer was a refusal: the other end may still be sending what nobody will read.
     refused: AtomicBool,
     /// A head on its way named two lengths of its body.
@@ -54,10 +54,10 @@ impl Course {
         self.caught_up();
     }
 
-    /// That answer asks to come again later. Who comes again at once waits: a thousand callers that ask as fast as they are refused would
-    /// have the whole machine for themselves.
-    pub(super) fn turned_away(&self) {
-        self.turned_away.store(true, Ordering::Relaxed);
+    /// That answer asks to come again later. Who comes again at once is heard when there is time for it: a thousand callers that ask as fast
+    /// as they are refused would have the whole machine for themselves.
+    pub(super) fn rest(&self, time: Duration) {
+        self.rest.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     fn caught_up(&self) {
@@ -263,8 +263,9 @@ impl Line {
 
 impl AsyncRead for Line {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.course.turned_away.swap(false, Ordering::Relaxed) {
-            self.rest = Some(Box::pin(time::sleep(limits::TURNED_AWAY_REST)));
+        let rest = self.course.rest.swap(0, Ordering::Relaxed);
+        if rest > 0 {
+            self.rest = Some(Box::pin(time::sleep(Duration::from_millis(rest))));
         }
         if let Some(rest) = &mut self.rest {
             ready!(rest.as_mut().poll(context));

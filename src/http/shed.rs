@@ -8,8 +8,10 @@
 //! token looked at. Each rank may fill a smaller part of the limit than the one above it; and while scans are turned away, no list is
 //! read and nobody signs in, however few may be in work at that instant.
 //!
-//! A refusal is told at once and asks to come again in a second. Whoever asks again on the same connection before that is heard a while
-//! later ([`limits::TURNED_AWAY_REST`]): else those who are refused would take the machine from those who are served.
+//! A refusal is told at once and asks to come again in a second. Whoever asks again before that is told again at once while the turnstiles
+//! have time to spare, as they have when it is the book that is slow. When they have none, there are a few moments for those who ask again
+//! ([`limits::TURNED_AWAY_EACH`]), and who finds none free is heard on the same connection when one is: else those who are refused would
+//! take the machine from those who are served.
 
 use std::{
     sync::{
