@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::fill::Book;
 use super::house::{House, Setup, Stores};
 use super::load::{Codes, Load, Wanted, closed};
+use super::open::p99;
 use super::servers::Listening;
 use super::verdict::{Better, Line};
 use super::{Options, Row};
@@ -18,8 +19,9 @@ use crate::wire::Target;
 use crate::world::{Desk, Wishes, World};
 
 /// As many as the table says.
-const CONNECTIONS: usize = 256;
-const SESSIONS: usize = 50;
+pub const CONNECTIONS: usize = 256;
+/// The same.
+pub const SESSIONS: usize = 50;
 /// What is sent before anything is counted.
 const WARM_UP: Duration = Duration::from_millis(700);
 /// Tickets, the first ones of an event, that are in before the rest is scanned: those that are refused.
@@ -98,7 +100,8 @@ impl Filled {
 
     async fn load(&self, path: &'static str, body: String, wanted: Wanted) -> anyhow::Result<Load> {
         let target = self.house.target().await?;
-        Ok(Load { target, path, tokens: self.tokens(), connections: CONNECTIONS, bodies: vec![body], codes: self.codes.clone(), wanted })
+        let (tokens, codes) = (self.tokens(), self.codes.clone());
+        Ok(Load { target, path, tokens, connections: CONNECTIONS, bodies: vec![body], codes, wanted, may_be_busy: false, rate: None })
     }
 
     fn scan_body(&self) -> String {
@@ -241,9 +244,7 @@ async fn compare(options: &Options, bare: &Target, houses: &[&Filled], kind: Kin
         for (filled, figures) in houses.iter().zip(&mut figures) {
             let before = if kind == Kind::Scans { filled.admitted().await? } else { 0 };
             let measured = closed(&kind.load(filled).await?, WARM_UP, options.length()).await?;
-            eprint!("  {} {:.0}/s (p99 {:.1} ms)", filled.house.setup.name(), measured.rate, {
-                Duration::from_micros(measured.latencies.value_at_quantile(0.99)).as_secs_f64() * 1000.0
-            });
+            eprint!("  {} {:.0}/s (p99 {:.1} ms)", filled.house.setup.name(), measured.rate, p99(&measured.latencies));
             if kind == Kind::Scans {
                 let written = filled.admitted().await? - before;
                 ensure!(written == measured.answers, "{} were admitted, and {written} stand in the book", measured.answers);
@@ -267,7 +268,7 @@ async fn compare(options: &Options, bare: &Target, houses: &[&Filled], kind: Kin
 
 impl Filled {
     /// Tickets that are in, by the book.
-    async fn admitted(&self) -> anyhow::Result<u64> {
+    pub async fn admitted(&self) -> anyhow::Result<u64> {
         let phone = self.world.phones.first().context("no phone")?;
         let mut desk = Desk::with(&phone.target, Some(&phone.token));
         let told = desk.read(&format!("/v1/events/{}/attendance", self.world.event.id)).await?;

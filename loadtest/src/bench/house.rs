@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use indicatif::ProgressBar;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use super::fill::Book;
 use super::servers::{Listening, Postgres, Redis, run, stagedoor};
 use crate::wire::Target;
-use crate::world::{Admin, Desk, Source, Wishes, World};
+use crate::world::{Admin, Desk, Member, Source, Wishes, World};
 
 /// Time in which an allocator gives back what a burst has left.
 const REST: Duration = Duration::from_secs(20);
@@ -84,9 +85,7 @@ impl House {
             }
         };
         let admin = Admin { organisation: "bench".to_owned(), username: "ada".to_owned(), password: "a long password for ada".to_owned() };
-        let make =
-            ["create-organisation", "--slug", "bench", "--name", "Bench", "--admin-username", "ada", "--admin-email", "ada@example.org"];
-        run(stagedoor(program, &make, &settings), &admin.password)?;
+        found(program, &settings, &admin)?;
         Ok(Self { program: program.to_owned(), setup, settings, _data: data, database, gateway: None, admin })
     }
 
@@ -110,6 +109,18 @@ impl House {
     /// Stops the gateway.
     pub fn close(&mut self) {
         self.gateway = None;
+    }
+
+    /// Another organisation in the same book: its administrator, signed in. The gateway starts anew.
+    pub async fn neighbour(&mut self) -> anyhow::Result<Desk> {
+        let (organisation, username) = ("neighbour".to_owned(), "bob".to_owned());
+        let admin = Admin { organisation, username, password: self.admin.password.clone() };
+        self.close();
+        found(&self.program, &self.settings, &admin)?;
+        self.open().await?;
+        let mut desk = Desk::nobody(&self.target().await?);
+        desk.sign_in(&admin.organisation, &Member { id: Uuid::nil(), username: admin.username, password: admin.password }).await?;
+        Ok(desk)
     }
 
     /// Where the gateway is.
@@ -153,4 +164,13 @@ impl House {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the system tells no memory")?;
         Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
     }
+}
+
+/// Makes an organisation with its administrator. No gateway may have the book open, if it is a file.
+fn found(program: &Path, settings: &[(String, String)], admin: &Admin) -> anyhow::Result<()> {
+    let Admin { organisation, username, password } = admin;
+    let email = format!("{username}@example.org");
+    let make =
+        ["create-organisation", "--slug", organisation, "--name", organisation, "--admin-username", username, "--admin-email", &email];
+    run(stagedoor(program, &make, settings), password).map(drop)
 }

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
+use tokio::time::{Interval, MissedTickBehavior, interval_at};
+
 use crate::run::record::{Latencies, latencies, put};
 use crate::wire::{Connection, Form, Target};
 
@@ -30,6 +32,21 @@ pub struct Load {
     pub codes: Codes,
     /// What has to stand in an answer.
     pub wanted: Wanted,
+    /// Whether the gateway may say that it has too much to do (503). Whoever is told so asks again at once.
+    pub may_be_busy: bool,
+    /// How many are sent a second in all, should they not be sent as fast as they are answered.
+    pub rate: Option<f64>,
+}
+
+impl Load {
+    /// The pace of the connection at this place, if it has one. What is late is not made up for: it would no longer be this many at once.
+    fn pace(&self, place: usize) -> Option<Interval> {
+        let between = Duration::try_from_secs_f64(self.connections as f64 / self.rate?).ok()?;
+        let first = between.mul_f64(place as f64 / self.connections as f64);
+        let mut pace = interval_at((Instant::now() + first).into(), between);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Some(pace)
+    }
 }
 
 /// Codes that are numbered.
@@ -78,8 +95,10 @@ impl Codes {
 pub struct Measured {
     /// Good answers a second.
     pub rate: f64,
-    /// Latencies of all.
+    /// Latencies of those.
     pub latencies: Latencies,
+    /// Latencies of the others: the gateway had too much to do.
+    pub busy: Latencies,
     /// Good answers, from the first to the last.
     pub answers: u64,
 }
@@ -106,9 +125,9 @@ fn on_threads(load: &Load, warm_up: Duration, length: Duration) -> anyhow::Resul
     let took = begun.elapsed();
     watch.over.store(true, Ordering::Relaxed);
     let Ok(back) = hand.join() else { bail!("the generator's thread has failed") };
-    let (latencies, answers) = back?;
+    let Told { latencies, busy, answers } = back?;
     let rate = f64::from(u32::try_from(latencies.len())?) / took.as_secs_f64();
-    Ok(Measured { rate, latencies, answers })
+    Ok(Measured { rate, latencies, busy, answers })
 }
 
 #[derive(Default)]
@@ -117,22 +136,39 @@ struct Watch {
     over: AtomicBool,
 }
 
-async fn all(load: Load, watch: Arc<Watch>) -> anyhow::Result<(Latencies, u64)> {
+/// What some connections were told.
+struct Told {
+    latencies: Latencies,
+    busy: Latencies,
+    answers: u64,
+}
+
+impl Told {
+    fn nothing() -> Self {
+        Self { latencies: latencies(), busy: latencies(), answers: 0 }
+    }
+
+    fn add(&mut self, some: &Self) -> anyhow::Result<()> {
+        self.latencies.add(&some.latencies)?;
+        self.busy.add(&some.busy)?;
+        self.answers += some.answers;
+        Ok(())
+    }
+}
+
+async fn all(load: Load, watch: Arc<Watch>) -> anyhow::Result<Told> {
     let mut set = tokio::task::JoinSet::new();
     for place in 0..load.connections {
         set.spawn_local(one(load.clone(), Arc::clone(&watch), place));
     }
-    let mut all = latencies();
-    let mut answers = 0;
+    let mut all = Told::nothing();
     loop {
         let back = tokio::select! {
             back = set.join_next() => back,
             () = given_up(&watch) => bail!("{} connections still wait for an answer", set.len()),
         };
-        let Some(back) = back else { return Ok((all, answers)) };
-        let (some, count) = back??;
-        all.add(&some)?;
-        answers += count;
+        let Some(back) = back else { return Ok(all) };
+        all.add(&back??)?;
     }
 }
 
@@ -145,27 +181,31 @@ async fn given_up(watch: &Watch) {
     }
 }
 
-async fn one(load: Load, watch: Arc<Watch>, place: usize) -> anyhow::Result<(Latencies, u64)> {
+async fn one(load: Load, watch: Arc<Watch>, place: usize) -> anyhow::Result<Told> {
     let token = load.tokens.get(place % load.tokens.len().max(1)).context("no session")?;
     let mut connection = Connection::open(&load.target).await.context("the generator cannot connect")?;
     let body = load.bodies.get(place % load.bodies.len().max(1)).context("no body")?;
     let mut request = Request::new(&load, body, token);
     let mut random = SmallRng::seed_from_u64(rand::random());
-    let mut latencies = latencies();
-    let mut answers = 0;
+    let mut told = Told::nothing();
+    let mut pace = load.pace(place);
     while !watch.over.load(Ordering::Relaxed) {
         request.fill(&load.codes, &mut random);
+        if let Some(pace) = &mut pace {
+            pace.tick().await;
+        }
         let begun = Instant::now();
         let reply = connection.call(&request.bytes).await.context("a connection broke")?;
-        if reply.status != load.wanted.status || !holds(reply.body, load.wanted.words) {
+        let is_busy = load.may_be_busy && reply.status == 503;
+        if !is_busy && (reply.status != load.wanted.status || !holds(reply.body, load.wanted.words)) {
             bail!("{} answered {}: {}", load.path, reply.status, String::from_utf8_lossy(reply.body));
         }
-        answers += 1;
+        told.answers += u64::from(!is_busy);
         if watch.counting.load(Ordering::Relaxed) {
-            put(&mut latencies, begun.elapsed());
+            put(if is_busy { &mut told.busy } else { &mut told.latencies }, begun.elapsed());
         }
     }
-    Ok((latencies, answers))
+    Ok(told)
 }
 
 fn holds(body: &[u8], words: &str) -> bool {

@@ -11,8 +11,10 @@ mod house;
 mod load;
 mod memory;
 mod open;
+mod overload;
 mod pgbench;
 mod servers;
+mod storm;
 mod till;
 mod verdict;
 
@@ -57,6 +59,8 @@ pub enum Row {
     ScansShared,
     /// Durable scans/s on the embedded default, against a bare handler.
     ScansEmbedded,
+    /// Scans of 3 and 10 times as many callers as the table says, who ask again at once, against those of as many as it says.
+    Overload,
     /// `POST /v1/authorise` /s, against a bare handler.
     Authorise,
     /// Scans of tickets that are in already, against a bare handler.
@@ -67,6 +71,8 @@ pub enum Row {
     Latency,
     /// p99 of a scan while people sign in, against without.
     SignIns,
+    /// p99 of a scan while a hundred changes are made a second, against without.
+    Storm,
     /// The median scan on a large book, against a small one.
     Growth,
     /// Memory at rest, of a warm session, of a warm ticket.
@@ -93,7 +99,9 @@ pub async fn bench(options: &Options) -> anyhow::Result<bool> {
     // What cannot be measured takes nothing from what can: nobody sits beside it.
     let rooms = [
         ("the door", door::measure(options, &stores, &program).await),
+        ("overload", overload::measure(options, &stores, &program).await),
         ("the tills", till::measure(options, &stores, &program).await),
+        ("the storm", storm::measure(options, &stores, &program).await),
         ("growth", growth::measure(options, &stores, &program).await),
         ("memory and start", memory::measure(options, &stores, &program).await),
     ];

@@ -42,3 +42,8 @@ pub async fn scans(filled: &Filled, phones: usize, rate: f64, sign_ins: f64, len
     }
     Ok(tally.by_call.remove(&Call::Scan).unwrap_or_else(latencies))
 }
+
+/// Past which a hundredth of them lies, in milliseconds.
+pub fn p99(latencies: &Latencies) -> f64 {
+    Duration::from_micros(latencies.value_at_quantile(0.99)).as_secs_f64() * 1000.0
+}

@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::door::{Filled, filled};
 use super::house::{Setup, Stores};
 use super::load::{Codes, Load, Wanted, closed};
+use super::open::p99;
 use super::verdict::{Better, Line};
 use super::{Options, Row, open, pgbench};
-use crate::run::record::Latencies;
 use crate::world::{Desk, Wishes};
 
 /// Tills, and connections of pgbench.
@@ -57,7 +57,8 @@ pub async fn measure(options: &Options, stores: &Stores, program: &Path) -> anyh
     Ok(lines)
 }
 
-async fn sales(options: &Options, stores: &Stores, filled: &Filled) -> anyhow::Result<Line> {
+/// Sales of one line each, by all tills.
+pub async fn load(filled: &Filled) -> anyhow::Result<Load> {
     let event = filled.world.event.id;
     let body = |t: &crate::world::TicketType| {
         format!(
@@ -65,7 +66,7 @@ async fn sales(options: &Options, stores: &Stores, filled: &Filled) -> anyhow::R
             t.id
         )
     };
-    let load = Load {
+    Ok(Load {
         target: filled.house.target().await?,
         path: "/v1/sales",
         tokens: filled.world.tills.iter().map(|station| station.token.clone()).collect(),
@@ -73,7 +74,13 @@ async fn sales(options: &Options, stores: &Stores, filled: &Filled) -> anyhow::R
         bodies: filled.world.event.types.iter().map(body).collect(),
         codes: Codes::new(0..1),
         wanted: Wanted { status: 201, words: "" },
-    };
+        may_be_busy: false,
+        rate: None,
+    })
+}
+
+async fn sales(options: &Options, stores: &Stores, filled: &Filled) -> anyhow::Result<Line> {
+    let load = load(filled).await?;
     let (mut figures, mut reference) = (Vec::new(), Vec::new());
     for round in 1..=options.rounds {
         let inserts = pgbench::rate(stores, TILLS, options.length())?;
@@ -97,16 +104,12 @@ async fn sales(options: &Options, stores: &Stores, filled: &Filled) -> anyhow::R
 }
 
 /// Sales in the book.
-async fn sold(filled: &Filled) -> anyhow::Result<u64> {
+pub async fn sold(filled: &Filled) -> anyhow::Result<u64> {
     let target = filled.house.target().await?;
     let mut desk = Desk::with(&target, Some(filled.world.desk.token()));
     let told = desk.read(&format!("/v1/sales/totals?event={}", filled.world.event.id)).await?;
     let totals = told.get("totals").and_then(Value::as_array).context("no totals")?;
     Ok(totals.iter().filter_map(|total| total.get("count").and_then(Value::as_u64)).sum())
-}
-
-fn p99(latencies: &Latencies) -> f64 {
-    Duration::from_micros(latencies.value_at_quantile(0.99)).as_secs_f64() * 1000.0
 }
 
 async fn latency(options: &Options, stores: &Stores, filled: &Filled) -> anyhow::Result<Line> {
