@@ -193,10 +193,6 @@ impl House {
 
     fn seat(&self, arrival: Arrival, seat: Seat) {
         let Arrival { stream, peer, inherited } = arrival;
-        // An answer is one small packet; waiting to fill it would only cost the phone time. If the
-        // option cannot be set, the connection is gone already, and reading will say so.
-        let _ = stream.set_nodelay(true);
-        give_up_if_unacknowledged(&stream);
         let cut = self.cut.child_token();
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let visit = Visit { peer, hang_up: cut.clone(), two_lengths: false };
@@ -297,7 +293,7 @@ fn is_of_one_client(error: &io::Error) -> bool {
 async fn converse(line: Line, visit: Visit, routes: Router, leave: Leave, turnstile: &Turnstile) {
     let course = Arc::clone(&line.course);
     let patience = Patience::new(&course);
-    let service = service_fn(|request| answer(routes.clone(), visit.clone(), (&course, turnstile), &leave, request));
+    let service = service_fn(|request| answer(routes.clone(), visit.clone(), &course, turnstile, &leave, request));
     let mut connection = pin!(
         Builder::new()
             .timer(patience)
@@ -375,19 +371,11 @@ where
     ended
 }
 
-/// A phone that has left the Wi-Fi says no goodbye. What is sent to it on a stream is too little to fill a buffer, so that nothing would
-/// ever be stuck; but it is never acknowledged. Where the system does not know this limit, it has one of its own, of some minutes.
-fn give_up_if_unacknowledged(stream: &TcpStream) {
-    #[cfg(target_os = "linux")]
-    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(limits::UNACKNOWLEDGED));
-    #[cfg(not(target_os = "linux"))]
-    let _ = stream;
-}
-
 async fn answer(
     mut routes: Router,
     visit: Visit,
-    (course, turnstile): (&Course, &Turnstile),
+    course: &Course,
+    turnstile: &Turnstile,
     leave: &Leave,
     mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {

@@ -216,6 +216,10 @@ impl Line {
             course.reads.store(1, Ordering::Relaxed);
             course.caught_up();
         }
+        // An answer is one small packet; waiting to fill it would only cost the phone time. If the option cannot be set, the connection is
+        // gone already, and reading will say so.
+        let _ = stream.set_nodelay(true);
+        give_up_if_unacknowledged(&stream);
         Self { stream: Some(stream), course: Arc::new(course), stuck: None, rest: None, lengths: Lengths::default(), instead: Bytes::new() }
     }
 
@@ -324,6 +328,15 @@ impl AsyncWrite for Line {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// A phone that has left the Wi-Fi says no goodbye. What is sent to it on a stream is too little to fill a buffer, so that nothing would
+/// ever be stuck; but it is never acknowledged. Where the system does not know this limit, it has one of its own, of some minutes.
+fn give_up_if_unacknowledged(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(limits::UNACKNOWLEDGED));
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }
 
 /// Lets a refusal arrive: a socket that is closed while something unread lies in it takes back what was written last. Reads on for a moment
