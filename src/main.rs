@@ -178,6 +178,7 @@ fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
+    survive_file_limits()?;
     // Heard while it starts as well: it may have connections in its hands that another gateway has left to it.
     let stop = StopSignal::new()?;
     let gateway = Gateway::start(config).await?;
@@ -188,6 +189,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn run_demo(config: &Config) -> anyhow::Result<()> {
+    survive_file_limits()?;
     let stop = StopSignal::new()?;
     let doorway = gateway::bind(config).await?;
     let house = gateway::open_at(config, &doorway).await?;
@@ -326,6 +328,13 @@ async fn create_organisation(config: &Config, what: CreateOrganisation) -> anyho
 
 async fn run_errand(config: &Config, errand: Errand) -> anyhow::Result<()> {
     println!("{}", errand::run(config, Clock, &errand).await?);
+    Ok(())
+}
+
+/// A file that may not grow any more (`ulimit -f`) is a full disk for whoever writes it, and not the end of the process.
+fn survive_file_limits() -> anyhow::Result<()> {
+    // Who has once heard the signal does not die of it, also when nobody listens any more.
+    drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
     Ok(())
 }
 

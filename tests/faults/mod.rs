@@ -2,6 +2,7 @@
 
 mod clocks;
 mod copies;
+mod disk;
 mod killed;
 mod night;
 mod postgres;

@@ -9,10 +9,14 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::support::{Answer, Auditor, Event, House, Line, Phone, Plan, TicketType, Till, basket, card, cash, sale_of, scan_of, until};
+use crate::support::{
+    A_SECOND, Answer, Auditor, Event, House, Line, Phone, Plan, TicketType, Till, basket, card, cash, sale_of, scan_of, until,
+};
 
 /// Time that a terminal waits before it asks again.
 const PAUSE: Duration = Duration::from_millis(5);
+/// Time after which the gateways serve again once the book is back.
+const BACK_WITHIN: Duration = Duration::from_secs(2);
 /// Tickets that there are to be scanned.
 const TICKETS: usize = 20_000;
 
@@ -75,6 +79,36 @@ impl Night {
     /// This was not answered: it is asked again when the night is over.
     pub fn leave_open(&self, sent: Value) {
         self.open.lock().unwrap().push(sent);
+    }
+
+    /// While the book is away: no yes, and no wait, at any gateway.
+    pub async fn says_so_at_once(&self) {
+        for gateway in self.house.gateways() {
+            for sent in [self.new_scan(), self.new_sale()] {
+                let begun = Instant::now();
+                let answer = self.send(gateway.line(), &sent).await.unwrap();
+                answer.problem(503, "ledger_unavailable");
+                assert!(begun.elapsed() < A_SECOND, "{answer} after {:?}", begun.elapsed());
+                // Nobody waits for the end of this outage with it: it is asked again when the night is over.
+                self.leave_open(sent);
+            }
+        }
+    }
+
+    /// The book is back: so is the service, at every gateway, without anybody's help.
+    pub async fn is_back(&self) {
+        let begun = Instant::now();
+        for gateway in self.house.gateways() {
+            for sent in [self.new_scan(), self.new_sale()] {
+                until("the service is back", || async {
+                    let answer = self.send(gateway.line(), &sent).await.unwrap();
+                    self.auditor.told(&sent, &answer)
+                })
+                .await;
+            }
+        }
+        eprintln!("the service was back after {:?}", begun.elapsed());
+        assert!(begun.elapsed() < BACK_WITHIN, "the service came back after {:?}", begun.elapsed());
     }
 
     fn asker(&self) -> Asker {
@@ -163,9 +197,11 @@ impl Crew {
         wait(&format!("{more} more are put off"), || self.figures.put_off.load(Ordering::Relaxed) >= from + more).await;
     }
 
-    /// The longest that an answer took.
-    pub fn slowest(&self) -> Duration {
-        *self.figures.slowest.lock().unwrap()
+    /// Nobody has waited long, whatever the answer was.
+    pub fn answered_in_time(&self) {
+        let slowest = *self.figures.slowest.lock().unwrap();
+        eprintln!("the slowest answer took {slowest:?}");
+        assert!(slowest < A_SECOND, "an answer took {slowest:?}");
     }
 
     /// Answers what is still open.

@@ -7,11 +7,8 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
-use super::night::{Crew, Night};
+use super::night::Night;
 use crate::support::{A_SECOND, Answer, Gateway, House, Line, Plan, PostgresServer, new_id, until};
-
-/// Time after which the gateways serve again once Postgres does.
-const BACK_WITHIN: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_postgres_loses_and_doubles_nothing() {
@@ -48,49 +45,14 @@ async fn outages(times: usize, breaks: impl Fn(&mut PostgresServer), mends: impl
         crew.settles(50).await;
         breaks(night.house.postgres());
         crew.is_put_off(8).await;
-        says_so_at_once(&night).await;
+        night.says_so_at_once().await;
         mends(night.house.postgres());
-        is_back(&night).await;
+        night.is_back().await;
     }
     crew.settles(50).await;
-    answered_in_time(&crew);
+    crew.answered_in_time();
     night.is_over(crew).await;
     nothing_leaks(&night.house).await;
-}
-
-fn answered_in_time(crew: &Crew) {
-    eprintln!("the slowest answer took {:?}", crew.slowest());
-    assert!(crew.slowest() < A_SECOND, "an answer took {:?}", crew.slowest());
-}
-
-/// While the book is away: no yes, and no wait, at either gateway.
-async fn says_so_at_once(night: &Night) {
-    for gateway in [night.house.a(), night.house.b()] {
-        for sent in [night.new_scan(), night.new_sale()] {
-            let begun = Instant::now();
-            let answer = night.send(gateway, &sent).await.unwrap();
-            answer.problem(503, "ledger_unavailable");
-            assert!(begun.elapsed() < A_SECOND, "{answer} after {:?}", begun.elapsed());
-            // Nobody waits for the end of this outage with it: it is asked again when the night is over.
-            night.leave_open(sent);
-        }
-    }
-}
-
-/// The book is back: so is the service, at both gateways, without anybody's help.
-async fn is_back(night: &Night) {
-    let begun = Instant::now();
-    for gateway in [night.house.a(), night.house.b()] {
-        for sent in [night.new_scan(), night.new_sale()] {
-            until("the service is back", || async {
-                let answer = night.send(gateway, &sent).await.unwrap();
-                night.auditor.told(&sent, &answer)
-            })
-            .await;
-        }
-    }
-    eprintln!("the service was back after {:?}", begun.elapsed());
-    assert!(begun.elapsed() < BACK_WITHIN, "the service came back after {:?}", begun.elapsed());
 }
 
 /// No permit is lost, no connection waits in a transaction, and there are no more connections than there may be.
@@ -176,7 +138,7 @@ async fn a_slow_postgres_makes_no_answer_late_or_wrong() {
         night.house.proxy().delay(Duration::ZERO);
     }
     crew.settles(20).await;
-    answered_in_time(&crew);
+    crew.answered_in_time();
     night.is_over(crew).await;
     nothing_leaks(&night.house).await;
 }
@@ -212,9 +174,9 @@ async fn a_full_disk_loses_and_doubles_nothing() {
     crew.is_put_off(8).await;
     let empty = "copy (select 1 where false) to '/tmp/ballast'".replace("/tmp", &night.house.postgres_data());
     until("the disk has room again", || async { night.house.book.execute(&empty).await.is_ok() }).await;
-    is_back(&night).await;
+    night.is_back().await;
     crew.settles(50).await;
-    answered_in_time(&crew);
+    crew.answered_in_time();
     night.is_over(crew).await;
     nothing_leaks(&night.house).await;
 }

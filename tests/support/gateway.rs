@@ -95,6 +95,13 @@ impl Gateway {
         self.child.id()
     }
 
+    /// It can write to no file, as on a full disk, until it can again.
+    pub fn can_write(&self, can: bool) {
+        let limit = rustix::process::Rlimit { current: if can { None } else { Some(0) }, maximum: None };
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::prlimit(Some(process), rustix::process::Resource::Fsize, limit).unwrap();
+    }
+
     /// Ends it at once (SIGKILL), as a lost machine would.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

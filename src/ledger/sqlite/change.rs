@@ -20,7 +20,7 @@ use crate::{
 impl Sqlite {
     /// Stores a change, whole or not at all. Answers its number in the log of changes, 0 when it altered nothing that others know.
     pub async fn store(&self, change: &Change) -> Result<i64, LedgerError> {
-        let mut writer = self.writer().await;
+        let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
         guard(&mut tx, &change.guards).await?;
         images(&mut tx, change.organisation, &change.images).await?;
@@ -31,7 +31,7 @@ impl Sqlite {
 
     /// Ends open sessions. Answers which, and the change's number.
     pub async fn end_sessions(&self, ending: &Ending) -> Result<(Vec<Uuid>, i64), LedgerError> {
-        let mut writer = self.writer().await;
+        let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
         guard(&mut tx, &ending.guards).await?;
         let ended: Vec<Uuid> = query_scalar(
@@ -54,7 +54,7 @@ impl Sqlite {
 
     /// Changes the signing keys. Answers the change's number.
     pub async fn rotate_keys(&self, rotation: &Rotation<'_>) -> Result<i64, LedgerError> {
-        let mut writer = self.writer().await;
+        let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
         query("update signing_keys set retired_at = $1 where retired_at is null").bind(rotation.at).execute(&mut *tx).await?;
         query("delete from signing_keys where $1 or kid in (select value from json_each($2))")
@@ -70,7 +70,7 @@ impl Sqlite {
 
     /// Stores a chunk of an upload.
     pub async fn store_tickets(&self, chunk: &UploadChunk) -> Result<UploadCount, LedgerError> {
-        let mut writer = self.writer().await;
+        let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
         guard(&mut tx, &chunk.guards).await?;
         let incoming = serde_json::to_string(&chunk.tickets).map_err(|_| LedgerError::Broken)?;
@@ -105,7 +105,7 @@ impl Sqlite {
 
     /// Carries earlier check-ins over. Answers how many movements were written.
     pub async fn carry_over(&self, chunk: &CarriedChunk) -> Result<u64, LedgerError> {
-        let mut writer = self.writer().await;
+        let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
         guard(&mut tx, &chunk.guards).await?;
         let written = carry_over(&mut tx, chunk.organisation, chunk.event, chunk.at, &chunk.visits).await?;
@@ -129,7 +129,7 @@ impl Sqlite {
 
     /// Writes a note.
     pub async fn note(&self, note: Note<'_>) -> Result<(), LedgerError> {
-        let mut writer = self.writer().await;
+        let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
         Self::note_on(&mut tx, note).await?;
         Ok(tx.commit().await?)

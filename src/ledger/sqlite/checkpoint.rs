@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, SqliteConnection, query_as};
-use tokio::{sync::Mutex, time::sleep};
+use tokio::time::sleep;
 
+use super::writer::Writer;
 use crate::limits;
 
 /// Keeps the log short until the task is dropped.
-pub(super) async fn keep_short(writer: Arc<Mutex<SqliteConnection>>, mut beside: SqliteConnection) {
+pub(super) async fn keep_short(writer: Arc<Writer>, mut beside: SqliteConnection) {
     loop {
         sleep(limits::CHECKPOINT_PAUSE).await;
         if let Err(error) = shorten(&writer, &mut beside).await {
@@ -20,12 +21,12 @@ pub(super) async fn keep_short(writer: Arc<Mutex<SqliteConnection>>, mut beside:
     }
 }
 
-async fn shorten(writer: &Mutex<SqliteConnection>, beside: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+async fn shorten(writer: &Writer, beside: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     if checkpoint(beside, "noop").await? < i64::from(limits::CHECKPOINT_PAGES) {
         return Ok(());
     }
     checkpoint(beside, "passive").await?;
-    let _nobody_writes = writer.lock().await;
+    let _nobody_writes = writer.lock().await?;
     checkpoint(beside, "passive").await?;
     Ok(())
 }
@@ -49,9 +50,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteConnectOptions::new().filename(folder.path().join("book")).create_if_missing(true);
         let options = options.journal_mode(sqlx::sqlite::SqliteJournalMode::Wal).pragma("wal_autocheckpoint", "0");
-        let writer = Mutex::new(options.connect().await.unwrap());
+        let writer = Writer::new(options.clone(), options.connect().await.unwrap());
         let mut beside = options.connect().await.unwrap();
-        let write = async |sql: &'static str| writer.lock().await.execute(sql).await.unwrap();
+        let write = async |sql: &'static str| writer.lock().await.unwrap().execute(sql).await.unwrap();
 
         write("create table pages (page blob)").await;
         shorten(&writer, &mut beside).await.unwrap();

@@ -19,7 +19,7 @@ use crate::{
 impl Sqlite {
     /// Stores a change of guest lists, whole or not at all.
     pub async fn store_guests(&self, change: &GuestChange) -> Result<(), LedgerError> {
-        let mut writer = self.writer().await;
+        let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
         guard(&mut tx, &change.guards).await?;
         if let Some((id, version)) = change.on_list {
@@ -55,7 +55,7 @@ impl Sqlite {
         at: Moment,
         batch: &[CheckInEntry],
     ) -> Result<Vec<Option<CheckedIn>>, LedgerError> {
-        let mut writer = self.writer().await;
+        let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for entry in batch {

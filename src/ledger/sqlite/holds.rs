@@ -27,7 +27,7 @@ impl Sqlite {
 
     /// Gives a hold's stock back. Answers whether it was there to be given.
     pub async fn release_hold(&self, organisation: OrganisationId, at: Moment, ground: &Ground, hold: HoldId) -> Result<bool, LedgerError> {
-        let mut writer = self.writer().await;
+        let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
         change::guard(&mut tx, &ground.guards()).await?;
         let released = end_hold(&mut tx, organisation, hold, None, at).await?;

@@ -12,6 +12,7 @@ mod refused;
 mod sales;
 mod scans;
 mod voids;
+mod writer;
 
 use std::{
     collections::HashMap,
@@ -27,9 +28,9 @@ use sqlx::{
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
-use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::task::AbortOnDropHandle;
 
+use self::writer::Writer;
 use super::{
     entry::Ground,
     error::LedgerError,
@@ -47,7 +48,7 @@ use begin;
 
 /// The book in SQLite.
 pub struct Sqlite {
-    writer: Arc<Mutex<SqliteConnection>>,
+    writer: Arc<Writer>,
     readers: Connections<Open>,
     /// Keeps the log beside the file short.
     _folding: AbortOnDropHandle<()>,
@@ -100,11 +101,11 @@ impl Sqlite {
             .pragma("cache_size", format!("-{}", limits::CACHE_KIBIBYTES))
             // A whole batch is handed over at once, and not row by row with a change of threads at each.
             .row_buffer_size(limits::BATCH);
-        let mut writer = options.connect().await?;
-        MIGRATIONS.run(&mut writer).await?;
-        let others = options.create_if_missing(false).pragma("cache_size", format!("-{}", limits::READER_CACHE_KIBIBYTES));
+        let mut first = options.connect().await?;
+        MIGRATIONS.run(&mut first).await?;
+        let others = options.clone().create_if_missing(false).pragma("cache_size", format!("-{}", limits::READER_CACHE_KIBIBYTES));
         let beside = others.connect().await?;
-        let writer = Arc::new(Mutex::new(writer));
+        let writer = Arc::new(Writer::new(options, first));
         let folding = AbortOnDropHandle::new(tokio::spawn(checkpoint::keep_short(Arc::clone(&writer), beside)));
         let readers = Connections::new(Open(others.pragma("query_only", "on")), readers)?;
         Ok(Self { writer, readers, _folding: folding, _owned: Arc::new(owned) })
@@ -115,14 +116,10 @@ impl Sqlite {
         self.readers.lease().await
     }
 
-    pub(super) async fn writer(&self) -> MutexGuard<'_, SqliteConnection> {
-        self.writer.lock().await
-    }
-
     /// Closes the book in order: folds the write-ahead log into the file.
     pub async fn close(&self) {
-        let mut writer = self.writer().await;
-        if let Err(error) = sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *writer).await {
+        let fold = async { sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *self.writer.lock().await?).await };
+        if let Err(error) = fold.await {
             tracing::warn!(error = %error, "the log beside the book stays; the next start reads it");
         }
     }
@@ -184,7 +181,7 @@ trait Entry: Sync {
 impl Sqlite {
     /// Writes a batch of one organisation in one transaction; one outcome per entry, in their order. Each ground is looked at once.
     async fn commit<E: Entry>(&self, organisation: OrganisationId, at: Moment, batch: &[E]) -> Result<Vec<E::Outcome>, LedgerError> {
-        let mut writer = self.writer().await;
+        let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
         let mut standing: HashMap<Ground, bool> = HashMap::new();
         let mut outcomes = Vec::with_capacity(batch.len());

@@ -28,7 +28,7 @@ impl Sqlite {
     /// Writes refused scans down.
     pub async fn log_refused(&self, batch: &[RefusedScan]) -> Result<(), LedgerError> {
         let rows: Vec<Value> = batch.iter().map(as_json).collect();
-        let mut writer = self.writer().await;
+        let mut writer = self.writer.lock().await?;
         query(
             "insert into refused_scans (id, organisation_id, event_id, scan_id, code, ticket_id, direction, reason, gate, session_id, device_id,
                                         scanned_at, refused_at)

@@ -62,7 +62,7 @@ impl Sqlite {
     ) -> Result<Vec<ScanOutcome>, LedgerError> {
         let mut grounds = Grounds::default();
         let wanted: Vec<Value> = batch.iter().map(|entry| as_json(entry, grounds.place(&entry.ground))).collect();
-        let mut writer = self.writer().await;
+        let mut writer = self.writer.lock().await?;
         // One statement is a transaction of its own; to begin and to end it in words would cost two more changes of threads.
         let written: Vec<(ScanId, i32, i32, i32)> = query_as(
             "with standing as materialized (

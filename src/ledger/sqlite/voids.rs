@@ -21,7 +21,7 @@ impl Sqlite {
         at: Moment,
         entry: &VoidEntry,
     ) -> Result<(VoidOutcome, i64), LedgerError> {
-        let mut writer = self.writer().await;
+        let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
         change::guard(&mut tx, &entry.ground.guards()).await?;
         let known: bool = query_scalar("select exists (select 1 from sale_voids where organisation_id = $1 and (id = $2 or sale_id = $3))")

@@ -1,0 +1,32 @@
+//! The one connection that writes.
+
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// The one connection that writes, lent to one after the other.
+pub(super) struct Writer {
+    options: SqliteConnectOptions,
+    connection: Mutex<SqliteConnection>,
+}
+
+impl Writer {
+    /// By this connection, which was opened so.
+    pub fn new(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
+        Self { options, connection: Mutex::new(connection) }
+    }
+
+    /// Waits until nobody else writes. No transaction is open on it.
+    ///
+    /// A transaction that failed is rolled back when it is dropped, and that may still be under way. On a full disk, or one that fails,
+    /// SQLite has rolled it back by itself: the connection's own count says for ever that one is open, and begins none any more.
+    pub async fn lock(&self) -> Result<MutexGuard<'_, SqliteConnection>, sqlx::Error> {
+        let mut connection = self.connection.lock().await;
+        if connection.is_in_transaction() {
+            // Whatever is under way is done before this is answered.
+            if connection.ping().await.is_err() || connection.is_in_transaction() {
+                *connection = self.options.connect().await?;
+            }
+        }
+        Ok(connection)
+    }
+}
