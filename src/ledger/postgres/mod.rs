@@ -83,8 +83,15 @@ impl Postgres {
         let connect = |most| Connections::new(Dial(options.clone()), most);
         // What a batch needs is always found by its keys. A plan that was made while a table was nearly empty would read all of it, and
         // would still do so when the house is full: plans are kept, and the next ANALYZE may come after the doors have opened.
-        // What is switched off counts as very costly, which must not bring the compiler of queries into each batch.
-        let keys_only = [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
+        // What is switched off counts as very costly, which must not bring the compiler of queries into each batch. And a plan for just
+        // this batch is the same plan again: to make it takes as long as to carry it out.
+        let keys_only = [
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("jit", "off"),
+            ("plan_cache_mode", "force_generic_plan"),
+        ];
         let by_keys = options.clone().options(keys_only);
         let connect_by_keys = |most| Connections::new(Dial(by_keys.clone()), most);
         let calls = connect(connections)?;
