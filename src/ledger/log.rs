@@ -33,8 +33,8 @@ pub struct ChangeLog {
     changed: DashMap<Uuid, i64>,
     /// Milliseconds since `begun` at which the log was last heard to its end.
     heard: AtomicU64,
-    /// Wakes who wants to read on; what has changed, they read in the book.
-    stirred: watch::Sender<()>,
+    /// The number of the last change that is known of, heard in its turn or not: whoever wants to read on, reads in the book.
+    last: watch::Sender<i64>,
 }
 
 impl ChangeLog {
@@ -48,7 +48,7 @@ impl ChangeLog {
             floor: AtomicI64::new(position),
             changed: DashMap::new(),
             heard: AtomicU64::new(0),
-            stirred: watch::Sender::new(()),
+            last: watch::Sender::new(position),
         }
     }
 
@@ -72,12 +72,16 @@ impl ChangeLog {
         if self.alone {
             self.position.fetch_max(number, Ordering::AcqRel);
         }
-        self.stirred.send_replace(());
+        self.last.send_if_modified(|last| {
+            let later = number > *last;
+            *last = number.max(*last);
+            later
+        });
     }
 
-    /// Wakes whenever something has changed.
-    pub fn stirred(&self) -> watch::Receiver<()> {
-        self.stirred.subscribe()
+    /// Wakes whenever there is a later change.
+    pub fn last(&self) -> watch::Receiver<i64> {
+        self.last.subscribe()
     }
 
     /// The changes before this number were pruned before they were heard: no copy from before is trusted.

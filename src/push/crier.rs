@@ -19,14 +19,12 @@ use crate::{
 
 /// Calls out every change after this position.
 pub(super) async fn cry(room: Arc<Room>, mut position: i64) {
-    let mut stirred = room.book.log().stirred();
-    loop {
+    let mut last = room.book.log().last();
+    // The log is as long as the book, which keeps it.
+    while last.wait_for(|last| *last > position).await.is_ok() {
         match next(&room, position).await {
             Ok(heard) if heard > position => position = heard,
-            // The log is as long as the book, which keeps it.
-            Ok(_) if stirred.changed().await.is_err() => return,
-            Ok(_) => {}
-            Err(_) => sleep(limits::POLL).await,
+            Ok(_) | Err(_) => sleep(limits::POLL).await,
         }
     }
 }
