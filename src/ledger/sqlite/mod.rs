@@ -103,7 +103,8 @@ impl Sqlite {
             .row_buffer_size(limits::BATCH);
         let mut first = options.connect().await?;
         MIGRATIONS.run(&mut first).await?;
-        let others = options.clone().create_if_missing(false).pragma("cache_size", format!("-{}", limits::READER_CACHE_KIBIBYTES));
+        let options = options.create_if_missing(false);
+        let others = options.clone().pragma("cache_size", format!("-{}", limits::READER_CACHE_KIBIBYTES));
         let beside = others.connect().await?;
         let writer = Arc::new(Writer::new(options, first));
         let folding = AbortOnDropHandle::new(tokio::spawn(checkpoint::keep_short(Arc::clone(&writer), beside)));
