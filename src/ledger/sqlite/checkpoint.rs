@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, SqliteConnection, query_as};
 use tokio::time::sleep;
 
 use super::writer::Writer;
-use crate::limits;
+use crate::{ledger::error::LedgerError, limits};
 
 /// Keeps the log short until the task is dropped.
 pub(super) async fn keep_short(writer: Arc<Writer>, mut beside: SqliteConnection) {
@@ -21,7 +21,7 @@ pub(super) async fn keep_short(writer: Arc<Writer>, mut beside: SqliteConnection
     }
 }
 
-async fn shorten(writer: &Writer, beside: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+async fn shorten(writer: &Writer, beside: &mut SqliteConnection) -> Result<(), LedgerError> {
     if checkpoint(beside, "noop").await? < i64::from(limits::CHECKPOINT_PAGES) {
         return Ok(());
     }

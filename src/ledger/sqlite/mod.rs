@@ -119,7 +119,8 @@ impl Sqlite {
 
     /// Closes the book in order: folds the write-ahead log into the file.
     pub async fn close(&self) {
-        let fold = async { sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *self.writer.lock().await?).await };
+        let fold =
+            async { Ok::<_, LedgerError>(sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *self.writer.lock().await?).await?) };
         if let Err(error) = fold.await {
             tracing::warn!(error = %error, "the log beside the book stays; the next start reads it");
         }

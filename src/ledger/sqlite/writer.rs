@@ -3,6 +3,11 @@
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::{
+    ledger::{error::LedgerError, lease::within},
+    limits,
+};
+
 /// The one connection that writes, lent to one after the other.
 pub(super) struct Writer {
     options: SqliteConnectOptions,
@@ -19,12 +24,12 @@ impl Writer {
     ///
     /// A transaction that failed is rolled back when it is dropped, and that may still be under way. On a full disk, or one that fails,
     /// SQLite has rolled it back by itself: the connection's own count says for ever that one is open, and begins none any more.
-    pub async fn lock(&self) -> Result<MutexGuard<'_, SqliteConnection>, sqlx::Error> {
+    pub async fn lock(&self) -> Result<MutexGuard<'_, SqliteConnection>, LedgerError> {
         let mut connection = self.connection.lock().await;
         if connection.is_in_transaction() {
             // Whatever is under way is done before this is answered.
-            if connection.ping().await.is_err() || connection.is_in_transaction() {
-                *connection = self.options.connect().await?;
+            if within(limits::CONNECT, connection.ping()).await.is_err() || connection.is_in_transaction() {
+                *connection = within(limits::CONNECT, self.options.connect()).await?;
             }
         }
         Ok(connection)
