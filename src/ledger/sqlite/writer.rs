@@ -1,7 +1,10 @@
 //! The one connection that writes.
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::timeout,
+};
 
 use crate::{
     ledger::{error::LedgerError, lease::within},
@@ -20,12 +23,13 @@ impl Writer {
         Self { options, connection: Mutex::new(connection) }
     }
 
-    /// Waits until nobody else writes. No transaction is open on it.
+    /// Waits until nobody else writes, but no longer than the longest call on the book may take: behind a disk that answers nothing any more
+    /// nobody waits for ever. No transaction is open on it.
     ///
     /// A transaction that failed is rolled back when it is dropped, and that may still be under way. On a full disk, or one that fails,
     /// SQLite has rolled it back by itself: the connection's own count says for ever that one is open, and begins none any more.
     pub async fn lock(&self) -> Result<MutexGuard<'_, SqliteConnection>, LedgerError> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = timeout(limits::LEDGER_BULK, self.connection.lock()).await.map_err(|_| LedgerError::Unavailable)?;
         if connection.is_in_transaction() {
             // Whatever is under way is done before this is answered.
             if within(limits::CONNECT, connection.ping()).await.is_err() || connection.is_in_transaction() {
