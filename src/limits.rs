@@ -202,6 +202,8 @@ pub const SALES_BATCH: usize = 128;
 pub const CHECK_INS_BATCH: usize = 128;
 /// Times that a batch is tried when the book reports a deadlock or a lost race.
 pub const BATCH_TRIES: usize = 8;
+/// Batches of scans that are written with care at once, after one was not as plain as it looked.
+pub const WARY_BATCHES: u32 = 64;
 /// Connections to the book that the committers share.
 pub const COMMIT_CONNECTIONS: usize = 4;
 /// Connections to the book that fresh looks share.

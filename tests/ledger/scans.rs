@@ -119,6 +119,28 @@ async fn a_moved_ground_holds_back_only_its_own(books: Books) {
     assert_eq!(numbers(&books, &ticket).await, (8, 8));
 }
 
+on_both_books!(one_of_many_tickets_holds_back_only_itself);
+async fn one_of_many_tickets_holds_back_only_itself(books: Books) {
+    let stage = Stage::open(&books).await;
+    let mut entries = Vec::new();
+    for n in 0..12 {
+        entries.push(stage.entry(&stage.ticket(&books, &format!("A-{n}"), 1).await));
+    }
+    // One is in the book already, under its own id; one under another; one was decided on what has moved.
+    assert!(written(&scan(&books.b, &stage, &entries[3]).await).is_some());
+    let elsewhere = ScanEntry { id: Clock.id(), ..entries[6].clone() };
+    assert!(written(&scan(&books.b, &stage, &elsewhere).await).is_some());
+    entries[9].ground = stage.moved_grounds()[0];
+    // All at one gateway at once: each of these three stands in a batch among others.
+    let outcomes = join_all(entries.iter().map(|entry| scan(&books.a, &stage, entry))).await;
+    for (n, (entry, outcome)) in entries.iter().zip(&outcomes).enumerate() {
+        let expected = ![3, 6, 9].contains(&n);
+        assert_eq!(written(outcome), expected.then_some((1, 1, 1)), "{n}: {entry:?}");
+        let rows = books.number("select count(*) from admissions where ticket_id = $1", entry.ticket).await;
+        assert_eq!(rows, i64::from(n != 9), "{n}");
+    }
+}
+
 on_both_books!(what_was_decided_before_a_change_is_not_written_after_it);
 async fn what_was_decided_before_a_change_is_not_written_after_it(books: Books) {
     let mut stage = Stage::open(&books).await;

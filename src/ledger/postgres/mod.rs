@@ -13,6 +13,8 @@ mod sales;
 mod scans;
 mod voids;
 
+use std::sync::atomic::AtomicU32;
+
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use sqlx::{
     ConnectOptions, Connection, Executor, PgConnection,
@@ -38,6 +40,8 @@ pub struct Postgres {
     commits: Connections<Dial>,
     looks: Connections<Dial>,
     logs: Connections<Dial>,
+    /// As many batches of scans as are still to be written with care.
+    wary: AtomicU32,
 }
 
 /// How a connection is opened, and told to be sound before it is lent again.
@@ -104,6 +108,7 @@ impl Postgres {
             logs: connect(limits::LOG_CONNECTIONS)?,
             options,
             clock,
+            wary: AtomicU32::new(0),
         })
     }
 

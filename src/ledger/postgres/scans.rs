@@ -1,6 +1,7 @@
-//! Scans in Postgres: a batch of one organisation is one call of `commit_scans`.
+//! Scans in Postgres: a batch of one organisation is one call of a function. Most batches are plain, and go to `commit_plain_scans`; what it
+//! does not write goes to `commit_scans`, which tells the entries of a batch apart.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::atomic::Ordering};
 
 use serde_json::{Value, json};
 use sqlx::{query_as, types::Json};
@@ -14,6 +15,7 @@ use crate::{
         entry::{Ground, ScanEntry, ScanOutcome},
         error::LedgerError,
         lease::within,
+        rows::Version,
     },
     limits,
 };
@@ -49,6 +51,26 @@ impl Grounds {
     }
 }
 
+/// The number of a movement that was written, entries used and how many are inside after it, by its id.
+type Written = (Uuid, i32, i32, i32);
+
+/// The things of one kind that a batch rests on, each once and in the order of their ids, beside their versions; none if one of them was
+/// seen at two versions, for then one of the two no longer stands.
+fn versions(things: impl Iterator<Item = (Uuid, Version)>) -> Option<(Vec<Uuid>, Vec<Version>)> {
+    let mut things: Vec<(Uuid, Version)> = things.collect();
+    things.sort_unstable();
+    things.dedup();
+    let one_each = things.windows(2).all(|pair| !matches!(pair, [one, next] if one.0 == next.0));
+    one_each.then(|| things.into_iter().unzip())
+}
+
+/// A value of each entry.
+macro_rules! column {
+    ($entries:ident, $entry:ident => $value:expr) => {
+        $entries.iter().map(|$entry| $value).collect::<Vec<_>>()
+    };
+}
+
 impl Postgres {
     /// Writes a batch of scans of one organisation; one outcome per entry, in their order.
     pub async fn commit_scans(
@@ -60,50 +82,10 @@ impl Postgres {
         // Sorted, so that two gateways that write movements of the same tickets wait for each other and never in a circle.
         let mut sorted: Vec<&ScanEntry> = batch.iter().collect();
         sorted.sort_by_key(|entry| (entry.ticket, entry.id));
-        let mut grounds = Grounds::default();
-        let places: Vec<i32> = sorted.iter().map(|e| grounds.place(&e.ground)).collect();
-
-        macro_rules! column {
-            ($entry:ident => $value:expr) => {
-                sorted.iter().map(|$entry| $value).collect::<Vec<_>>()
-            };
-        }
-        macro_rules! guards {
-            ($ground:ident => $value:expr) => {
-                grounds.all.iter().map(|$ground| $value).collect::<Vec<_>>()
-            };
-        }
-        let mut lease = self.commits.lease().await?;
-        let statement = query_as(
-            "select written, seq, used, inside
-             from commit_scans($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",
-        )
-        .bind(organisation)
-        .bind(at)
-        .bind(guards!(g => g.session.0.0))
-        .bind(guards!(g => g.session.1))
-        .bind(guards!(g => g.membership.0.0))
-        .bind(guards!(g => g.membership.1))
-        .bind(guards!(g => g.device.0.0))
-        .bind(guards!(g => g.device.1))
-        .bind(guards!(g => g.event.0.0))
-        .bind(guards!(g => g.event.1))
-        .bind(places)
-        .bind(column!(e => e.id.0))
-        .bind(column!(e => e.ground.event.0.0))
-        .bind(column!(e => e.ticket.0))
-        .bind(column!(e => e.direction.as_str()))
-        .bind(column!(e => e.uses))
-        .bind(column!(e => e.moves()))
-        .bind(column!(e => e.allowed))
-        .bind(column!(e => e.ground.session.0.0))
-        .bind(column!(e => e.ground.device.0.0))
-        .bind(column!(e => e.gate.as_deref()))
-        .bind(column!(e => e.scanned_at))
-        .bind(column!(e => e.fingerprint.as_str()))
-        .bind(column!(e => e.undoes.map(|id| id.0)));
-        let written: Vec<(Uuid, i32, i32, i32)> = within(limits::WALK, statement.fetch_all(&mut *lease)).await?;
-        lease.finish();
+        let written = match self.commit_if_plain(organisation, at, &sorted).await? {
+            Some(written) => written,
+            None => self.commit_with_care(organisation, at, &sorted).await?,
+        };
 
         let written: HashMap<Uuid, (i32, i32, i32)> =
             written.into_iter().map(|(id, seq, used, inside)| (id, (seq, used, inside))).collect();
@@ -112,5 +94,105 @@ impl Postgres {
             None => ScanOutcome::NotWritten,
         };
         Ok(batch.iter().map(outcome).collect())
+    }
+
+    /// Writes a batch in which no ticket stands twice and that takes nothing back, if no id in it is known and all that it rests on stands.
+    /// Most are so, and take less than with care. None: this one is not, and nothing is written.
+    async fn commit_if_plain(
+        &self,
+        organisation: OrganisationId,
+        at: Moment,
+        sorted: &[&ScanEntry],
+    ) -> Result<Option<Vec<Written>>, LedgerError> {
+        let wary = self.wary.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |batches| batches.checked_sub(1)).is_ok();
+        let one_each = sorted.windows(2).all(|pair| !matches!(pair, [one, next] if one.ticket == next.ticket));
+        if wary || !one_each || sorted.iter().any(|entry| entry.undoes.is_some()) {
+            return Ok(None);
+        }
+        let grounds = || sorted.iter().map(|entry| entry.ground);
+        let (Some(sessions), Some(memberships), Some(devices), Some(events)) = (
+            versions(grounds().map(|g| (g.session.0.0, g.session.1))),
+            versions(grounds().map(|g| (g.membership.0.0, g.membership.1))),
+            versions(grounds().map(|g| (g.device.0.0, g.device.1))),
+            versions(grounds().map(|g| (g.event.0.0, g.event.1))),
+        ) else {
+            return Ok(None);
+        };
+        let mut lease = self.commits.lease().await?;
+        let statement = query_as(
+            "select written, seq, used, inside
+             from commit_plain_scans($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+        )
+        .bind(organisation)
+        .bind(at)
+        .bind(sessions.0)
+        .bind(sessions.1)
+        .bind(memberships.0)
+        .bind(memberships.1)
+        .bind(devices.0)
+        .bind(devices.1)
+        .bind(events.0)
+        .bind(events.1)
+        .bind(column!(sorted, e => e.id.0))
+        .bind(column!(sorted, e => e.ground.event.0.0))
+        .bind(column!(sorted, e => e.ticket.0))
+        .bind(column!(sorted, e => e.direction.as_str()))
+        .bind(column!(sorted, e => e.uses))
+        .bind(column!(sorted, e => e.moves()))
+        .bind(column!(sorted, e => e.allowed))
+        .bind(column!(sorted, e => e.ground.session.0.0))
+        .bind(column!(sorted, e => e.ground.device.0.0))
+        .bind(column!(sorted, e => e.gate.as_deref()))
+        .bind(column!(sorted, e => e.scanned_at))
+        .bind(column!(sorted, e => e.fingerprint.as_str()));
+        let written: Vec<Written> = match within(limits::WALK, statement.fetch_all(&mut *lease)).await {
+            // An id is known, or another gateway has moved one of the tickets meanwhile. Where there is one such there may be more.
+            Err(LedgerError::Moved) => {
+                self.wary.store(limits::WARY_BATCHES, Ordering::Relaxed);
+                Vec::new()
+            }
+            done => done?,
+        };
+        lease.finish();
+        Ok(Some(written).filter(|written| !written.is_empty()))
+    }
+
+    /// Writes of a batch what can be written.
+    async fn commit_with_care(&self, organisation: OrganisationId, at: Moment, sorted: &[&ScanEntry]) -> Result<Vec<Written>, LedgerError> {
+        let mut grounds = Grounds::default();
+        let places: Vec<i32> = sorted.iter().map(|e| grounds.place(&e.ground)).collect();
+        let grounds = grounds.all;
+        let mut lease = self.commits.lease().await?;
+        let statement = query_as(
+            "select written, seq, used, inside
+             from commit_scans($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",
+        )
+        .bind(organisation)
+        .bind(at)
+        .bind(column!(grounds, g => g.session.0.0))
+        .bind(column!(grounds, g => g.session.1))
+        .bind(column!(grounds, g => g.membership.0.0))
+        .bind(column!(grounds, g => g.membership.1))
+        .bind(column!(grounds, g => g.device.0.0))
+        .bind(column!(grounds, g => g.device.1))
+        .bind(column!(grounds, g => g.event.0.0))
+        .bind(column!(grounds, g => g.event.1))
+        .bind(places)
+        .bind(column!(sorted, e => e.id.0))
+        .bind(column!(sorted, e => e.ground.event.0.0))
+        .bind(column!(sorted, e => e.ticket.0))
+        .bind(column!(sorted, e => e.direction.as_str()))
+        .bind(column!(sorted, e => e.uses))
+        .bind(column!(sorted, e => e.moves()))
+        .bind(column!(sorted, e => e.allowed))
+        .bind(column!(sorted, e => e.ground.session.0.0))
+        .bind(column!(sorted, e => e.ground.device.0.0))
+        .bind(column!(sorted, e => e.gate.as_deref()))
+        .bind(column!(sorted, e => e.scanned_at))
+        .bind(column!(sorted, e => e.fingerprint.as_str()))
+        .bind(column!(sorted, e => e.undoes.map(|id| id.0)));
+        let written = within(limits::WALK, statement.fetch_all(&mut *lease)).await?;
+        lease.finish();
+        Ok(written)
     }
 }
