@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::request::Request;
+use super::{facts::Facts, request::Request};
 use crate::{
     authorise::Permit,
     ledger::{
@@ -32,6 +32,7 @@ pub async fn commit(
     sources: &Sources,
     permit: Permit,
     request: &Request,
+    facts: &Facts,
     ticket: &Ticket,
     uses: i32,
     deadline: Instant,
@@ -63,7 +64,10 @@ pub async fn commit(
                 device_id: Some(device.id),
                 device_name: Some(device.name.clone()),
             };
-            sources.warm.moved(request.event, &request.code, &movement);
+            match &facts.kept {
+                Some(kept) => kept.moved(&movement),
+                None => sources.warm.moved(request.event, &request.code, &movement),
+            }
             Ok(Some(Receipt { movement }))
         }
     }

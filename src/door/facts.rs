@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::request::Request;
 use crate::{
     authenticate::token::SessionClaims,
+    event::warm::Kept,
     ids::Named,
     ledger::{
         LedgerError,
@@ -29,6 +30,8 @@ pub struct Facts {
     pub pinned: Option<Named>,
     /// The ticket.
     pub ticket: Option<Ticket>,
+    /// Where it is kept warm, if that is where it was seen.
+    pub kept: Option<Kept>,
     /// Its last movement.
     pub last: Option<Movement>,
     /// A live event that has a ticket with this code.
@@ -56,11 +59,21 @@ pub async fn gather(
 /// All from copies, or nothing.
 async fn nearest(sources: &Sources, claims: SessionClaims, request: &Request, sight: Sight) -> Option<Facts> {
     let event = sources.warm.nearest(request.event)?;
-    let (ticket, last) = event.ticket(request.code()?)?;
+    let (kept, ticket, last) = event.ticket(request.code()?)?;
     let authority = sources.hot.nearest(claims.session).await?;
     let facts = event.facts();
     let event = (facts.event.organisation_id == authority.membership.organisation_id).then(|| Arc::clone(facts));
-    Some(Facts { sight, authority: Some(authority), event, pinned: None, ticket: Some(ticket), last, elsewhere: None, recorded: None })
+    Some(Facts {
+        sight,
+        authority: Some(authority),
+        event,
+        pinned: None,
+        ticket: Some(ticket),
+        kept: Some(kept),
+        last,
+        elsewhere: None,
+        recorded: None,
+    })
 }
 
 /// Whether the book says the same of the ticket as these copies: then whoever was refused on them may be refused on the copies that are
@@ -100,6 +113,7 @@ async fn fresh(sources: &Sources, claims: SessionClaims, request: &Request, dead
         event: seen.event,
         pinned: seen.pinned,
         ticket,
+        kept: None,
         last: last.flatten(),
         elsewhere: seen.elsewhere,
         recorded: seen.scan,

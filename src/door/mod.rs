@@ -77,7 +77,7 @@ pub async fn scan(sources: &Sources, claims: SessionClaims, request: &Request, r
             Ok(Step::Replay(recorded)) => return Ok(answer::replayed(recorded)),
             Ok(Step::Admit(..)) if request.dry_run => return Ok(answer::would_admit(request, &facts)),
             Ok(Step::Admit(ticket, uses, permit)) => {
-                match rooms.time(Room::Commit, commit::commit(sources, permit, request, ticket, uses, deadline)).await {
+                match rooms.time(Room::Commit, commit::commit(sources, permit, request, &facts, ticket, uses, deadline)).await {
                     Ok(Some(receipt)) => return Ok(answer::admitted(request, &facts, &receipt)),
                     // Moved, known, or unknown because the answer was lost: the next look tells.
                     Ok(None) | Err(LedgerError::Moved | LedgerError::Unavailable) => {}

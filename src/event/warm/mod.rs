@@ -6,16 +6,19 @@
 
 mod shelf;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use dashmap::DashSet;
 use quick_cache::sync::Cache;
 use tokio::runtime::Handle;
 
-use self::shelf::Shelf;
+use self::shelf::{Place, Shelf};
 use crate::{
     ids::EventId,
     ledger::{
@@ -48,9 +51,29 @@ impl WarmEvent {
         &self.facts
     }
 
-    /// The ticket with this code and its last movement as far as this gateway has heard, if it is here.
-    pub fn ticket(&self, code: &str) -> Option<(Ticket, Option<Movement>)> {
-        self.tickets.shelf.ticket(code)
+    /// The ticket with this code and its last movement as far as this gateway has heard, if it is here; and where it is kept.
+    pub fn ticket(&self, code: &str) -> Option<(Kept, Ticket, Option<Movement>)> {
+        let (place, ticket, last) = self.tickets.shelf.ticket(code)?;
+        Some((Kept { tickets: Arc::clone(&self.tickets), place }, ticket, last))
+    }
+}
+
+/// Where a ticket is kept. Whoever has found it once need not search a house of a million again.
+pub struct Kept {
+    tickets: Arc<Tickets>,
+    place: Place,
+}
+
+impl Kept {
+    /// A movement of this ticket was recorded.
+    pub fn moved(&self, movement: &Movement) {
+        self.tickets.shelf.moved(self.place, movement);
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.place.fmt(f)
     }
 }
 
@@ -105,10 +128,12 @@ impl Warm {
         }
     }
 
-    /// A movement was recorded.
+    /// A movement of the ticket with this code was recorded, wherever that ticket is kept.
     pub fn moved(&self, event: EventId, code: &str, movement: &Movement) {
-        if let Some(warm) = self.events.get(&event) {
-            warm.tickets.shelf.moved(code, movement);
+        if let Some(warm) = self.events.get(&event)
+            && let Some(place) = warm.tickets.shelf.place(code)
+        {
+            warm.tickets.shelf.moved(place, movement);
         }
     }
 

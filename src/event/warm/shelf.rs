@@ -174,6 +174,13 @@ impl Shard {
     }
 }
 
+/// Where a ticket lies on its shelf, and goes on lying.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    shard: usize,
+    place: u32,
+}
+
 /// The tickets of one event, by code.
 pub struct Shelf {
     shards: Vec<RwLock<Shard>>,
@@ -201,11 +208,18 @@ impl Shelf {
         self.count.load(Ordering::Relaxed) >= limits::WARM_TICKETS_PER_EVENT
     }
 
-    /// The ticket with this code and its last movement, if it is here.
-    pub fn ticket(&self, code: &str) -> Option<(Ticket, Option<Movement>)> {
-        let (hash, shard) = self.shard(code)?;
-        let shard = read(shard);
-        let kept = shard.at(shard.find(hash, code)?)?;
+    /// Where the ticket with this code lies, if it is here.
+    pub fn place(&self, code: &str) -> Option<Place> {
+        let (hash, shard) = self.shard(code);
+        Some(Place { shard, place: read(self.shards.get(shard)?).find(hash, code)? })
+    }
+
+    /// The ticket with this code and its last movement, if it is here; and where.
+    pub fn ticket(&self, code: &str) -> Option<(Place, Ticket, Option<Movement>)> {
+        let (hash, number) = self.shard(code);
+        let shard = read(self.shards.get(number)?);
+        let place = shard.find(hash, code)?;
+        let kept = shard.at(place)?;
         let ticket = Ticket {
             id: kept.id,
             ticket_type_id: self.types.value(u32::from(kept.ticket_type))?,
@@ -217,12 +231,13 @@ impl Shelf {
             valid_until: kept.window.as_ref().and_then(|window| window.1),
             version: Version::from(kept.version),
         };
-        Some((ticket, kept.last.and_then(|last| self.movement(last))))
+        Some((Place { shard: number, place }, ticket, kept.last.and_then(|last| self.movement(last))))
     }
 
     /// Keeps the newer of what is known and what was read.
     pub fn keep(&self, ticket: Ticket, last: Option<&Movement>) {
-        let Some((hash, shard)) = self.shard(&ticket.code) else { return };
+        let (hash, shard) = self.shard(&ticket.code);
+        let Some(shard) = self.shards.get(shard) else { return };
         let ticket_type = self.types.number(&ticket.ticket_type_id);
         let last = last.and_then(|movement| self.last(movement));
         let mut shard = write(shard);
@@ -249,22 +264,21 @@ impl Shelf {
         }
     }
 
-    /// A movement of the ticket with this code was recorded.
-    pub fn moved(&self, code: &str, movement: &Movement) {
-        let (Some((hash, shard)), Some(last)) = (self.shard(code), self.last(movement)) else { return };
-        let mut shard = write(shard);
-        if let Some(known) = shard.find(hash, code).and_then(|place| shard.at_mut(place))
+    /// A movement of the ticket that lies here was recorded.
+    pub fn moved(&self, Place { shard, place }: Place, movement: &Movement) {
+        let (Some(shard), Some(last)) = (self.shards.get(shard), self.last(movement)) else { return };
+        if let Some(known) = write(shard).at_mut(place)
             && known.last.is_none_or(|known| known.seq < last.seq)
         {
             known.last = Some(last);
         }
     }
 
-    fn shard(&self, code: &str) -> Option<(u64, &RwLock<Shard>)> {
+    /// The hash of a code, and the number of the shard that it belongs to.
+    fn shard(&self, code: &str) -> (u64, usize) {
         let hash = self.hasher.hash_one(code);
         // The table within a shard goes by the lowest and the highest bits.
-        let shard = usize::try_from(hash >> 32).ok()? % SHARDS;
-        Some((hash, self.shards.get(shard)?))
+        (hash, usize::try_from(hash >> 32).unwrap_or_default() % SHARDS)
     }
 
     fn last(&self, movement: &Movement) -> Option<Last> {
@@ -343,16 +357,21 @@ mod tests {
         }
     }
 
+    /// The ticket with this code, wherever it lies.
+    fn lying(shelf: &Shelf, code: &str) -> Option<(Ticket, Option<Movement>)> {
+        shelf.ticket(code).map(|(_, ticket, last)| (ticket, last))
+    }
+
     #[test]
     fn what_is_kept_comes_back_whole() {
         let shelf = Shelf::default();
         let (kept, last) = (ticket("A", 3), movement(1));
         shelf.keep(kept.clone(), Some(&last));
-        assert_eq!(shelf.ticket("A"), Some((kept, Some(last.clone()))));
+        assert_eq!(lying(&shelf, "A"), Some((kept, Some(last.clone()))));
         let nobodys = Ticket { holder: None, valid_until: None, ..ticket("AA", 3) };
         shelf.keep(nobodys.clone(), Some(&last));
-        assert_eq!(shelf.ticket("AA"), Some((nobodys, Some(last))));
-        assert_eq!(shelf.ticket("B"), None);
+        assert_eq!(lying(&shelf, "AA"), Some((nobodys, Some(last))));
+        assert_eq!(lying(&shelf, "B"), None);
     }
 
     #[test]
@@ -363,10 +382,10 @@ mod tests {
             shelf.keep(ticket, None);
         }
         for seq in [2, 3, 1] {
-            shelf.moved("A", &movement(seq));
+            shelf.moved(shelf.place("A").unwrap(), &movement(seq));
         }
         shelf.keep(ticket("A", 1), Some(&movement(1)));
-        let (kept, last) = shelf.ticket("A").unwrap();
+        let (kept, last) = lying(&shelf, "A").unwrap();
         assert_eq!((kept, last.unwrap().seq), (void, 3));
     }
 
@@ -375,9 +394,9 @@ mod tests {
         let shelf = Shelf::default();
         shelf.keep(ticket("A", 3), None);
         shelf.keep(ticket("A", Version::from(u32::MAX) + 1), None);
-        assert_eq!(shelf.ticket("A"), None);
+        assert_eq!(lying(&shelf, "A"), None);
         shelf.keep(ticket("A", 5), None);
-        assert!(shelf.ticket("A").is_some());
+        assert!(lying(&shelf, "A").is_some());
     }
 
     #[test]
@@ -388,7 +407,7 @@ mod tests {
             shelf.keep(Ticket { entries_allowed: i32::try_from(n).unwrap(), ..ticket(&code(n), 0) }, None);
         }
         for n in 0..20_000 {
-            assert_eq!(shelf.ticket(&code(n)).unwrap().0.entries_allowed, i32::try_from(n).unwrap());
+            assert_eq!(lying(&shelf, &code(n)).unwrap().0.entries_allowed, i32::try_from(n).unwrap());
         }
     }
 
