@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::atomic::Ordering};
 
 use serde_json::{Value, json};
-use sqlx::{query_as, types::Json};
+use sqlx::{postgres::PgArguments, query::QueryAs, query_as, types::Json};
 use uuid::Uuid;
 
 use super::Postgres;
@@ -54,6 +54,8 @@ impl Grounds {
 /// The number of a movement that was written, entries used and how many are inside after it, by its id.
 type Written = (Uuid, i32, i32, i32);
 
+type Statement<'q> = QueryAs<'q, sqlx::Postgres, Written, PgArguments>;
+
 /// The things of one kind that a batch rests on, each once and in the order of their ids, beside their versions; none if one of them was
 /// seen at two versions, for then one of the two no longer stands.
 fn versions(things: impl Iterator<Item = (Uuid, Version)>) -> Option<(Vec<Uuid>, Vec<Version>)> {
@@ -69,6 +71,23 @@ macro_rules! column {
     ($entries:ident, $entry:ident => $value:expr) => {
         $entries.iter().map(|$entry| $value).collect::<Vec<_>>()
     };
+}
+
+/// Binds what both functions take of each entry.
+fn with_rows<'q>(statement: Statement<'q>, sorted: &'q [&ScanEntry]) -> Statement<'q> {
+    statement
+        .bind(column!(sorted, e => e.id.0))
+        .bind(column!(sorted, e => e.ground.event.0.0))
+        .bind(column!(sorted, e => e.ticket.0))
+        .bind(column!(sorted, e => e.direction.as_str()))
+        .bind(column!(sorted, e => e.uses))
+        .bind(column!(sorted, e => e.moves()))
+        .bind(column!(sorted, e => e.allowed))
+        .bind(column!(sorted, e => e.ground.session.0.0))
+        .bind(column!(sorted, e => e.ground.device.0.0))
+        .bind(column!(sorted, e => e.gate.as_deref()))
+        .bind(column!(sorted, e => e.scanned_at))
+        .bind(column!(sorted, e => e.fingerprint.as_str()))
 }
 
 impl Postgres {
@@ -132,20 +151,9 @@ impl Postgres {
         .bind(devices.0)
         .bind(devices.1)
         .bind(events.0)
-        .bind(events.1)
-        .bind(column!(sorted, e => e.id.0))
-        .bind(column!(sorted, e => e.ground.event.0.0))
-        .bind(column!(sorted, e => e.ticket.0))
-        .bind(column!(sorted, e => e.direction.as_str()))
-        .bind(column!(sorted, e => e.uses))
-        .bind(column!(sorted, e => e.moves()))
-        .bind(column!(sorted, e => e.allowed))
-        .bind(column!(sorted, e => e.ground.session.0.0))
-        .bind(column!(sorted, e => e.ground.device.0.0))
-        .bind(column!(sorted, e => e.gate.as_deref()))
-        .bind(column!(sorted, e => e.scanned_at))
-        .bind(column!(sorted, e => e.fingerprint.as_str()));
-        let written: Vec<Written> = match within(limits::WALK, statement.fetch_all(&mut *lease)).await {
+        .bind(events.1);
+        let statement = with_rows(statement, sorted);
+        let written = match within(limits::WALK, statement.fetch_all(&mut *lease)).await {
             // An id is known, or another gateway has moved one of the tickets meanwhile. Where there is one such there may be more.
             Err(LedgerError::Moved) => {
                 self.wary.store(limits::WARY_BATCHES, Ordering::Relaxed);
@@ -177,20 +185,8 @@ impl Postgres {
         .bind(column!(grounds, g => g.device.1))
         .bind(column!(grounds, g => g.event.0.0))
         .bind(column!(grounds, g => g.event.1))
-        .bind(places)
-        .bind(column!(sorted, e => e.id.0))
-        .bind(column!(sorted, e => e.ground.event.0.0))
-        .bind(column!(sorted, e => e.ticket.0))
-        .bind(column!(sorted, e => e.direction.as_str()))
-        .bind(column!(sorted, e => e.uses))
-        .bind(column!(sorted, e => e.moves()))
-        .bind(column!(sorted, e => e.allowed))
-        .bind(column!(sorted, e => e.ground.session.0.0))
-        .bind(column!(sorted, e => e.ground.device.0.0))
-        .bind(column!(sorted, e => e.gate.as_deref()))
-        .bind(column!(sorted, e => e.scanned_at))
-        .bind(column!(sorted, e => e.fingerprint.as_str()))
-        .bind(column!(sorted, e => e.undoes.map(|id| id.0)));
+        .bind(places);
+        let statement = with_rows(statement, sorted).bind(column!(sorted, e => e.undoes.map(|id| id.0)));
         let written = within(limits::WALK, statement.fetch_all(&mut *lease)).await?;
         lease.finish();
         Ok(written)
