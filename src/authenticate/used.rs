@@ -78,13 +78,11 @@ impl Used {
 async fn write(book: Book, clock: Clock, mut uses: mpsc::Receiver<Use>) {
     let mut batch = Vec::new();
     while uses.recv_many(&mut batch, limits::USED_BATCH).await > 0 {
-        // In one order, so that two gateways that note the same sessions never wait for each other in a circle.
-        batch.sort_unstable();
-        batch.dedup();
-        if let Err(error) = book.note(Note::Used(&batch, clock.now())).await {
+        let (sessions, devices): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+        let devices: Vec<_> = devices.into_iter().flatten().collect();
+        if let Err(error) = book.note(Note::Used(&sessions, &devices, clock.now())).await {
             tracing::warn!(error = %error, "the last use of sessions was not noted");
         }
-        batch.clear();
         // Gathers what comes in meanwhile.
         sleep(limits::USED_GATHER).await;
     }

@@ -79,8 +79,8 @@ pub enum Note<'n> {
     PruneRefused(Moment),
     /// What the app says of this device, as it was enrolled then.
     Hardware(DeviceId, Option<EnrolmentId>, &'n serde_json::Value),
-    /// These sessions and their devices were in use at this moment.
-    Used(&'n [(SessionId, Option<DeviceId>)], Moment),
+    /// These sessions and devices were in use at this moment. Who is being changed just now keeps an older one.
+    Used(&'n [SessionId], &'n [DeviceId], Moment),
 }
 
 /// The columns of an [`Authority`], as one row tells them.
@@ -527,12 +527,7 @@ on_both! {
                 query("update devices set hardware = $3 where id = $1 and enrolment_id = $2 and revoked_at is null")
                     .bind(device).bind(enrolment).bind(hardware).execute(&mut *db).await?;
             }
-            Note::Used(used, at) => {
-                for (session, device) in used {
-                    query("update sessions set seen_at = $2 where id = $1 and seen_at < $2").bind(session).bind(at).execute(&mut *db).await?;
-                    query("update devices set seen_at = $2 where id = $1").bind(device).bind(at).execute(&mut *db).await?;
-                }
-            }
+            Note::Used(sessions, devices, at) => Self::used_on(&mut *db, sessions, devices, at).await?,
         }
         Ok(())
     }

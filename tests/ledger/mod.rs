@@ -11,6 +11,7 @@ mod guests;
 mod holds;
 mod log;
 mod look;
+mod notes;
 mod older_book;
 mod refused;
 mod sales;

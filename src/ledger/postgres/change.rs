@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use sqlx::{query_as, query_scalar, types::Json};
+use sqlx::{PgConnection, query, query_as, query_scalar, types::Json};
 use uuid::Uuid;
 
 use super::Postgres;
 use crate::{
-    ids::EventId,
+    clock::Moment,
+    ids::{DeviceId, EventId, SessionId},
     ledger::{
         CarriedChunk, KnownTicket, Note, UploadChunk, UploadCount,
         change::{Change, Ending, Rotation},
@@ -128,6 +129,26 @@ impl Postgres {
         let mut lease = self.lease().await?;
         within(lease.left(limits::LEDGER_BULK), Self::note_on(&mut lease, note)).await?;
         lease.finish();
+        Ok(())
+    }
+
+    /// All in one commit, and waiting for nobody: whoever changes one of these rows may hold others of them already, and two who wait for
+    /// each other are in Postgres's way for a second.
+    pub(in crate::ledger) async fn used_on(
+        db: &mut PgConnection,
+        sessions: &[SessionId],
+        devices: &[DeviceId],
+        at: Moment,
+    ) -> Result<(), sqlx::Error> {
+        let statement = query(
+            "with free_sessions as (
+                 select id from sessions where id = any($1) and seen_at < $3 order by id for no key update skip locked
+             ),
+             free_devices as (select id from devices where id = any($2) order by id for no key update skip locked),
+             seen as (update sessions set seen_at = $3 from free_sessions f where sessions.id = f.id)
+             update devices set seen_at = $3 from free_devices f where devices.id = f.id",
+        );
+        statement.bind(sessions).bind(devices).bind(at).execute(db).await?;
         Ok(())
     }
 }

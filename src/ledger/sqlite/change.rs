@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Sqlite, begin};
 use crate::{
     clock::Moment,
-    ids::{EventId, OrganisationId, TicketTypeId},
+    ids::{DeviceId, EventId, OrganisationId, SessionId, TicketTypeId},
     ledger::{
         Carried, CarriedChunk, KnownTicket, Note, SIGNING_KEYS, UploadChunk, UploadCount, UploadTicket,
         change::{Change, Ending, Guard, Images, Rotation},
@@ -133,6 +133,26 @@ impl Sqlite {
         let mut tx = begin!(writer)?;
         Self::note_on(&mut tx, note).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Two statements, however many there are: each would be a change of threads, while nobody else can write.
+    pub(in crate::ledger) async fn used_on(
+        db: &mut SqliteConnection,
+        sessions: &[SessionId],
+        devices: &[DeviceId],
+        at: Moment,
+    ) -> Result<(), sqlx::Error> {
+        query("update sessions set seen_at = $2 where id in (select unhex(value, '-') from json_each($1)) and seen_at < $2")
+            .bind(Json(sessions))
+            .bind(at)
+            .execute(&mut *db)
+            .await?;
+        query("update devices set seen_at = $2 where id in (select unhex(value, '-') from json_each($1))")
+            .bind(Json(devices))
+            .bind(at)
+            .execute(db)
+            .await?;
+        Ok(())
     }
 }
 
