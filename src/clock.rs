@@ -2,8 +2,8 @@
 //!
 //! Everything else is handed the time as an argument, so that a decision can be tested at any moment of a night.
 //!
-//! Gateways that share a book go by the book's clock, so that none ends a session, a hold or a window earlier than another, whatever the
-//! clocks of their machines show. Between two hearings they count on by the clock that never steps. The embedded book is on the gateway's own
+//! Gateways that share a ledger go by the ledger's clock, so that none ends a session, a hold or a window earlier than another, whatever the
+//! clocks of their machines show. Between two hearings they count on by the clock that never steps. The embedded ledger is on the gateway's own
 //! machine, and so is its clock.
 #![expect(clippy::disallowed_methods, reason = "this is the one place that may")]
 
@@ -18,35 +18,35 @@ use fail::fail_point;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-/// A moment, in UTC, to the millisecond: the precision of the contract and of the book.
+/// A moment, in UTC, to the millisecond: the precision of the contract and of the ledger.
 pub type Moment = DateTime<Utc>;
 
 /// The server's clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock {
-    /// The clock of the book, where there is one beside this machine's.
-    book: Option<&'static BookClock>,
+    /// The clock of the ledger, where there is one beside this machine's.
+    ledger: Option<&'static BookClock>,
 }
 
 /// The clock of this machine.
 #[expect(non_upper_case_globals, reason = "it reads as what it is wherever there is only one clock: Clock.now()")]
-pub const Clock: Clock = Clock { book: None };
+pub const Clock: Clock = Clock { ledger: None };
 
 impl Clock {
-    /// A clock that goes by the book's, as [`heard`](Self::heard) tells it. It is never given back: a gateway has one.
-    pub fn of_a_book() -> Self {
-        Self { book: Some(Box::leak(Box::new(BookClock::new(Instant::now(), of_this_machine())))) }
+    /// A clock that goes by the ledger's, as [`heard`](Self::heard) tells it. It is never given back: a gateway has one.
+    pub fn of_a_ledger() -> Self {
+        Self { ledger: Some(Box::leak(Box::new(BookClock::new(Instant::now(), of_this_machine())))) }
     }
 
     /// The time of day.
     pub fn now(self) -> Moment {
-        self.book.map_or_else(of_this_machine, |book| book.at(Instant::now())).trunc_subsecs(3)
+        self.ledger.map_or_else(of_this_machine, |ledger| ledger.at(Instant::now())).trunc_subsecs(3)
     }
 
-    /// The book said that it is this late. It was asked at `asked`, and was heard just now.
+    /// The ledger said that it is this late. It was asked at `asked`, and was heard just now.
     pub fn heard(self, asked: Instant, time: Moment) {
-        if let Some(book) = self.book {
-            book.heard(asked, Instant::now(), time);
+        if let Some(ledger) = self.ledger {
+            ledger.heard(asked, Instant::now(), time);
         }
     }
 
@@ -82,7 +82,7 @@ fn of_this_machine() -> Moment {
     now
 }
 
-/// The book's clock, as far as it was heard.
+/// The ledger's clock, as far as it was heard.
 #[derive(Debug)]
 struct BookClock {
     begun: Instant,
@@ -100,7 +100,7 @@ impl BookClock {
         DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
-    /// The book read its clock at some moment between the question and the answer. What is thought of it stays if it can be true, and moves as
+    /// The ledger read its clock at some moment between the question and the answer. What is thought of it stays if it can be true, and moves as
     /// little as it must if it cannot: an answer that took long tells little, and changes little.
     fn heard(&self, asked: Instant, answered: Instant, time: Moment) {
         let time = time.timestamp_micros();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_of_the_book_is_followed_whatever_this_machine_shows() {
+    fn the_clock_of_the_ledger_is_followed_whatever_this_machine_shows() {
         let (begun, noon) = (Instant::now(), DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
         let clock = BookClock::new(begun, after(noon, 3_600));
         clock.heard(begun, begun, noon);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_of_the_book_is_followed_forwards_and_back() {
+    fn a_step_of_the_ledger_is_followed_forwards_and_back() {
         let (begun, noon) = (Instant::now(), DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
         let clock = BookClock::new(begun, noon);
         clock.heard(begun + SECOND, begun + SECOND, after(noon, 600));
@@ -170,7 +170,7 @@ mod tests {
     fn an_answer_that_took_long_moves_the_clock_no_further_than_it_must() {
         let (begun, noon) = (Instant::now(), DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
         let clock = BookClock::new(begun, noon);
-        // Read by the book at any moment of these ten seconds: all is as it was thought to be.
+        // Read by the ledger at any moment of these ten seconds: all is as it was thought to be.
         clock.heard(begun, begun + 10 * SECOND, after(noon, 4));
         assert_eq!(clock.at(begun + 10 * SECOND), after(noon, 10));
         // Not possible unless the clock is a second ahead of what was thought.

@@ -40,34 +40,34 @@ use uuid::Uuid;
 use crate::{clock::Clock, limits};
 
 /// What a gateway listens on, and what it was given by the one before it.
-pub struct Doorway {
+pub struct ListeningSocket {
     /// The listening socket.
     pub socket: Arc<TcpListener>,
     /// Connections that the gateway before this one hands over.
     pub inherited: Option<mpsc::Receiver<TcpStream>>,
-    /// The book of the gateway before this one.
+    /// The ledger of the gateway before this one.
     before: Option<Uuid>,
 }
 
-impl Doorway {
-    /// Opens the doorway at this address: the socket that systemd has bound, one of our own, or that of the gateway which listens there.
+impl ListeningSocket {
+    /// Opens the listening_socket at this address: the socket that systemd has bound, one of our own, or that of the gateway which listens there.
     pub async fn open(address: SocketAddr, clock: Clock) -> anyhow::Result<Self> {
         if let Some(socket) = from_systemd()? {
             return Ok(Self::new(socket));
         }
-        let until = clock.deadline(limits::TAKE_OVER_ASK);
+        let until = clock.deadline(limits::TAKE_OVER_ASK_TIMEOUT);
         loop {
             match TcpListener::bind(address).await {
                 Ok(socket) => return Ok(Self::new(socket)),
                 Err(error) if error.kind() == ErrorKind::AddrInUse => {
                     match take_over(address).await {
-                        Ok(doorway) => return Ok(doorway),
+                        Ok(listening_socket) => return Ok(listening_socket),
                         // The one who listens may be just starting or just gone; who does not answer for long is no gateway of ours.
                         Err(refusal) if clock.is_past(until) => {
                             tracing::debug!(error = %refusal, "the socket in use was not handed over");
                             return Err(error).with_context(|| format!("{address} cannot be listened on"));
                         }
-                        Err(_) => sleep(limits::TAKE_OVER_RETRY).await,
+                        Err(_) => sleep(limits::TAKE_OVER_RETRY_DELAY).await,
                     }
                 }
                 Err(error) => return Err(error).with_context(|| format!("{address} cannot be listened on")),
@@ -84,10 +84,10 @@ impl Doorway {
         self.before.is_some()
     }
 
-    /// Two gateways on one socket must have the same book, or half of all tickets would be unknown.
-    pub fn is_fit_for(&self, book: Uuid) -> anyhow::Result<()> {
-        let fit = self.before.is_none_or(|before| before == book);
-        anyhow::ensure!(fit, "the gateway that listens at {} has another book", self.socket.local_addr()?);
+    /// Two gateways on one socket must have the same ledger, or half of all tickets would be unknown.
+    pub fn is_fit_for(&self, ledger: Uuid) -> anyhow::Result<()> {
+        let fit = self.before.is_none_or(|before| before == ledger);
+        anyhow::ensure!(fit, "the gateway that listens at {} has another ledger", self.socket.local_addr()?);
         Ok(())
     }
 }
@@ -103,25 +103,25 @@ fn listening(socket: StdListener) -> io::Result<TcpListener> {
 }
 
 /// Asks the gateway that listens at this address for its socket.
-async fn take_over(address: SocketAddr) -> io::Result<Doorway> {
+async fn take_over(address: SocketAddr) -> io::Result<ListeningSocket> {
     let line = StdUnixStream::connect_addr(&meeting_point(address)?)?;
     line.set_nonblocking(true)?;
     let line = UnixStream::from_std(line)?;
     is_one_of_us(&line, false)?;
-    let mut book = Uuid::nil().into_bytes();
-    let handed = timeout(limits::TAKE_OVER_ASK, receive(&line, &mut book)).await??;
+    let mut ledger = Uuid::nil().into_bytes();
+    let handed = timeout(limits::TAKE_OVER_ASK_TIMEOUT, receive(&line, &mut ledger)).await??;
     let socket = StdListener::from(handed.ok_or(ErrorKind::UnexpectedEof)?);
     if !socket2::SockRef::from(&socket).is_listener()? || socket.local_addr()? != address {
         return Err(io::Error::new(ErrorKind::InvalidData, "what was handed over does not listen there"));
     }
-    let (found, inherited) = mpsc::channel(limits::CONNECTIONS);
+    let (found, inherited) = mpsc::channel(limits::CONNECTIONS_MAX);
     // Ends when the older gateway does.
     tokio::spawn(inherit(line, found));
     tracing::info!(%address, "the gateway that listens here hands its socket over");
-    Ok(Doorway { socket: Arc::new(listening(socket)?), inherited: Some(inherited), before: Some(Uuid::from_bytes(book)) })
+    Ok(ListeningSocket { socket: Arc::new(listening(socket)?), inherited: Some(inherited), before: Some(Uuid::from_bytes(ledger)) })
 }
 
-/// Takes the connections that the older gateway hands over, also while the book is still being opened.
+/// Takes the connections that the older gateway hands over, also while the ledger is still being opened.
 async fn inherit(line: UnixStream, found: mpsc::Sender<TcpStream>) {
     let mut mark = [0];
     loop {
@@ -144,35 +144,35 @@ async fn inherit(line: UnixStream, found: mpsc::Sender<TcpStream>) {
 
 /// Where a gateway waits for the next one.
 pub struct Offer {
-    heir: Arc<Mutex<Option<UnixStream>>>,
+    successor: Arc<Mutex<Option<UnixStream>>>,
     came: Arc<Notify>,
     waiting: JoinHandle<()>,
 }
 
 impl Offer {
     /// Waits for the next gateway, and gives it the socket.
-    pub fn make(socket: Arc<TcpListener>, book: Uuid) -> Self {
-        let (heir, came) = (Arc::default(), Arc::default());
-        let waiting = tokio::spawn(wait_for_heirs(socket, book, Arc::clone(&heir), Arc::clone(&came)));
-        Self { heir, came, waiting }
+    pub fn make(socket: Arc<TcpListener>, ledger: Uuid) -> Self {
+        let (successor, came) = (Arc::default(), Arc::default());
+        let waiting = tokio::spawn(wait_for_heirs(socket, ledger, Arc::clone(&successor), Arc::clone(&came)));
+        Self { successor, came, waiting }
     }
 
     /// The gateway that has taken the socket last, if it lives, or one that comes within this time. No further one is waited for.
-    pub async fn heir_within(self, time: Duration) -> Option<Heir> {
-        let heir = timeout(time, async {
+    pub async fn successor_within(self, time: Duration) -> Option<Successor> {
+        let successor = timeout(time, async {
             loop {
                 match self.living_heir() {
-                    Some(heir) => return heir,
+                    Some(successor) => return successor,
                     None => self.came.notified().await,
                 }
             }
         });
-        heir.await.ok().map(Heir)
+        successor.await.ok().map(Successor)
     }
 
     fn living_heir(&self) -> Option<UnixStream> {
-        let line = self.heir.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        // An heir says nothing; what can be read is its end.
+        let line = self.successor.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        // An successor says nothing; what can be read is its end.
         let alive = matches!(line.try_read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
         alive.then_some(line)
     }
@@ -185,9 +185,9 @@ impl Drop for Offer {
 }
 
 /// The gateway that goes on where this one stops.
-pub struct Heir(UnixStream);
+pub struct Successor(UnixStream);
 
-impl Heir {
+impl Successor {
     /// Hands connections over until it is told that there are no more.
     pub async fn take_all(self, mut connections: mpsc::Receiver<StdStream>, done: CancellationToken) {
         loop {
@@ -196,7 +196,7 @@ impl Heir {
                 Some(stream) = connections.recv() => stream,
                 () = done.cancelled() => return,
             };
-            let sent = timeout(limits::TAKE_OVER_ASK, send(&self.0, &[0], &stream)).await;
+            let sent = timeout(limits::TAKE_OVER_ASK_TIMEOUT, send(&self.0, &[0], &stream)).await;
             if let Ok(Err(error)) | Err(error) = sent.map_err(io::Error::from) {
                 tracing::warn!(%error, "a connection could not be handed over");
             }
@@ -204,21 +204,21 @@ impl Heir {
     }
 }
 
-async fn wait_for_heirs(socket: Arc<TcpListener>, book: Uuid, heir: Arc<Mutex<Option<UnixStream>>>, came: Arc<Notify>) {
+async fn wait_for_heirs(socket: Arc<TcpListener>, ledger: Uuid, successor: Arc<Mutex<Option<UnixStream>>>, came: Arc<Notify>) {
     let Some(waiting) = meet(&socket).await else { return };
     loop {
         let given = match waiting.accept().await {
-            Ok((line, _)) => give(line, &socket, book).await,
+            Ok((line, _)) => give(line, &socket, ledger).await,
             Err(error) => Err(error),
         };
         match given {
             Ok(line) => {
-                *heir.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+                *successor.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
                 came.notify_one();
             }
             Err(error) => {
                 tracing::warn!(%error, "the listening socket was not handed over");
-                sleep(limits::ACCEPT_BACK_OFF).await;
+                sleep(limits::ACCEPT_RETRY_DELAY).await;
             }
         }
     }
@@ -230,7 +230,7 @@ async fn meet(socket: &TcpListener) -> Option<UnixListener> {
         let bound = socket.local_addr().and_then(meeting_point).and_then(|name| StdUnixListener::bind_addr(&name));
         match bound.and_then(|bound| bound.set_nonblocking(true).and_then(|()| UnixListener::from_std(bound))) {
             Ok(waiting) => return Some(waiting),
-            Err(error) if error.kind() == ErrorKind::AddrInUse => sleep(limits::TAKE_OVER_RETRY).await,
+            Err(error) if error.kind() == ErrorKind::AddrInUse => sleep(limits::TAKE_OVER_RETRY_DELAY).await,
             Err(error) => {
                 tracing::info!(%error, "no other gateway can take this one's socket over");
                 return None;
@@ -239,9 +239,9 @@ async fn meet(socket: &TcpListener) -> Option<UnixListener> {
     }
 }
 
-async fn give(line: UnixStream, socket: &TcpListener, book: Uuid) -> io::Result<UnixStream> {
+async fn give(line: UnixStream, socket: &TcpListener, ledger: Uuid) -> io::Result<UnixStream> {
     is_one_of_us(&line, true)?;
-    timeout(limits::TAKE_OVER_ASK, send(&line, book.as_bytes(), socket)).await??;
+    timeout(limits::TAKE_OVER_ASK_TIMEOUT, send(&line, ledger.as_bytes(), socket)).await??;
     Ok(line)
 }
 

@@ -15,8 +15,8 @@ use stagedoor::{
     authenticate::keys::rotate::Old,
     clock::Clock,
     config::{Config, LogFormat},
+    control_socket::{self, ControlCommand},
     demo,
-    errand::{self, Errand},
     event::{
         TicketStatus,
         import::{report::Report, store::Import},
@@ -33,7 +33,7 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The gateway on the door path of live events: phones scan tickets, terminals sell them, and every green light is in the book first.
+/// The gateway on the door path of live events: phones scan tickets, terminals sell them, and every green light is in the ledger first.
 #[derive(Parser)]
 #[command(name = "stagedoor", version, after_long_help = Config::settings_help())]
 struct Arguments {
@@ -45,8 +45,8 @@ struct Arguments {
 enum Command {
     /// Run the gateway.
     ///
-    /// Without settings it listens on 127.0.0.1:8080 and keeps its book in a SQLite file. With STAGEDOOR_DATABASE_URL and
-    /// STAGEDOOR_REDIS_URL any number of gateways share one book. SIGTERM finishes what was begun and stops.
+    /// Without settings it listens on 127.0.0.1:8080 and keeps its ledger in a SQLite file. With STAGEDOOR_DATABASE_URL and
+    /// STAGEDOOR_REDIS_URL any number of gateways share one ledger. SIGTERM finishes what was begun and stops.
     #[command(after_long_help = Config::settings_help())]
     Serve,
     /// Run the gateway on a filled organisation, to try everything out. Writes demo.json to the data directory.
@@ -148,9 +148,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::ImportTickets(what) => import_tickets(&config, what).await,
         Command::CreateOrganisation(what) => create_organisation(&config, what).await,
         Command::RotateKeys(what) => {
-            run_errand(&config, Errand::RotateKeys(Old { forget: what.forget, forget_all: what.forget_all })).await
+            run_command(&config, ControlCommand::RotateKeys(Old { forget: what.forget, forget_all: what.forget_all })).await
         }
-        Command::Keys => run_errand(&config, Errand::ListKeys).await,
+        Command::Keys => run_command(&config, ControlCommand::ListKeys).await,
     }
 }
 
@@ -191,12 +191,12 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
 async fn run_demo(config: &Config) -> anyhow::Result<()> {
     survive_file_limits()?;
     let stop = StopSignal::new()?;
-    let doorway = gateway::bind(config).await?;
-    let house = gateway::open_at(config, &doorway).await?;
-    let base_url = format!("http://{}", doorway.socket.local_addr()?);
-    let filled = demo::fill(&house, &base_url).await?;
+    let listening = gateway::bind(config).await?;
+    let state = gateway::open_at(config, &listening).await?;
+    let base_url = format!("http://{}", listening.socket.local_addr()?);
+    let filled = demo::fill(&state, &base_url).await?;
     let written = demo::write(&filled, &config.data_dir)?;
-    let gateway = Gateway::serve(config, house, doorway, &filled.examples).await?;
+    let gateway = Gateway::serve(config, state, listening, &filled.examples).await?;
     println!("listening on {base_url}");
     println!("{}", demo::what_to_try(&filled, &written));
     stop.received().await;
@@ -207,7 +207,7 @@ async fn run_demo(config: &Config) -> anyhow::Result<()> {
 async fn import_tickets(config: &Config, what: ImportTickets) -> anyhow::Result<()> {
     let name = what.file.display().to_string();
     let file = std::fs::File::open(&what.file).with_context(|| name.clone())?;
-    let house = gateway::open(config).await?;
+    let state = gateway::open(config).await?;
     let bar = progress_bar();
     let progress = |done: u64, rows: Option<u64>| {
         bar.set_length(rows.unwrap_or(done));
@@ -219,11 +219,11 @@ async fn import_tickets(config: &Config, what: ImportTickets) -> anyhow::Result<
         dry_run: what.dry_run,
         progress: &progress,
         witness: &witness,
-        ..Import::by_operator(&house.book, house.clock, EventId(what.event))
+        ..Import::by_operator(&state.ledger, state.clock, EventId(what.event))
     };
     let made = import.make(file).await;
     bar.finish_and_clear();
-    house.book.close().await;
+    state.ledger.close().await;
     let report = made.with_context(|| name.clone())?;
     rows.finish()?;
     if what.json {
@@ -302,7 +302,7 @@ async fn create_organisation(config: &Config, what: CreateOrganisation) -> anyho
     let mut password = String::new();
     let mut input = std::io::stdin().lock().take(4_096);
     std::io::BufRead::read_line(&mut std::io::BufReader::new(&mut input), &mut password).context("the password cannot be read")?;
-    let house = gateway::open(config).await?;
+    let state = gateway::open(config).await?;
     let new = NewOrganisation {
         slug: what.slug,
         name: what.name,
@@ -310,7 +310,7 @@ async fn create_organisation(config: &Config, what: CreateOrganisation) -> anyho
         admin_email: what.admin_email,
         password: password.trim_end_matches(['\r', '\n']).to_owned(),
     };
-    let made = organisation::create(&house.book, &house.office.passwords, house.clock, new).await;
+    let made = organisation::create(&state.ledger, &state.team.passwords, state.clock, new).await;
     let (organisation, membership, user) = made.map_err(|error| match error {
         stagedoor::team::TeamError::Invalid(faults) => {
             let said: Vec<String> =
@@ -322,12 +322,12 @@ async fn create_organisation(config: &Config, what: CreateOrganisation) -> anyho
     let organisation = OrganisationRef { id: organisation.id.0, name: organisation.name, slug: organisation.slug };
     let user = serde_json::json!({ "id": user.id, "username": membership.username, "email": user.email, "role": membership.role });
     println!("{}", serde_json::json!({ "organisation": organisation, "user": user }));
-    house.book.close().await;
+    state.ledger.close().await;
     Ok(())
 }
 
-async fn run_errand(config: &Config, errand: Errand) -> anyhow::Result<()> {
-    println!("{}", errand::run(config, Clock, &errand).await?);
+async fn run_command(config: &Config, command: ControlCommand) -> anyhow::Result<()> {
+    println!("{}", control_socket::run(config, Clock, &command).await?);
     Ok(())
 }
 

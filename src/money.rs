@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use iso_currency::Currency;
+use iso_currency::Currency as IsoCurrency;
 use rust_decimal::Decimal;
 
 use crate::limits;
 
 /// A currency of ISO 4217 and how many digits it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tender {
-    currency: Currency,
+pub struct Currency {
+    iso: IsoCurrency,
     digits: u32,
 }
 
@@ -28,12 +28,12 @@ pub enum NotMoney {
     Range,
 }
 
-impl Tender {
+impl Currency {
     /// The currency of this ISO 4217 code.
     pub fn parse(code: &str) -> Result<Self, NotMoney> {
-        let currency = Currency::from_code(code).ok_or(NotMoney::Currency)?;
-        let digits = currency.exponent().ok_or(NotMoney::Currency)?;
-        Ok(Self { currency, digits: u32::from(digits) })
+        let iso = IsoCurrency::from_code(code).ok_or(NotMoney::Currency)?;
+        let digits = iso.exponent().ok_or(NotMoney::Currency)?;
+        Ok(Self { iso, digits: u32::from(digits) })
     }
 
     /// The amount that a client wrote, such as `"12.50"`.
@@ -66,12 +66,12 @@ impl Tender {
         if amount.is_sign_negative() && !amount.is_zero() || amount >= limit {
             return Err(NotMoney::Range);
         }
-        Ok(Money { amount, tender: self })
+        Ok(Money { amount, currency: self })
     }
 
-    /// What the book holds: whole minor units.
+    /// What the ledger holds: whole minor units.
     pub fn from_minor(self, minor: i64) -> Money {
-        Money { amount: Decimal::new(minor, self.digits), tender: self }
+        Money { amount: Decimal::new(minor, self.digits), currency: self }
     }
 
     /// Nothing.
@@ -81,7 +81,7 @@ impl Tender {
 
     /// Its ISO 4217 code.
     pub fn code(self) -> &'static str {
-        self.currency.code()
+        self.iso.code()
     }
 }
 
@@ -89,11 +89,11 @@ impl Tender {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Money {
     amount: Decimal,
-    tender: Tender,
+    currency: Currency,
 }
 
 impl Money {
-    /// The whole minor units that the book holds.
+    /// The whole minor units that the ledger holds.
     pub fn minor(self) -> i64 {
         // The amount is below 10^12 and a currency has at most four digits: the mantissa fits.
         i64::try_from(self.amount.mantissa()).unwrap_or(i64::MAX)
@@ -102,19 +102,19 @@ impl Money {
     /// The sum, or none past the limit.
     pub fn plus(self, other: Self) -> Option<Self> {
         let sum = self.amount.checked_add(other.amount)?;
-        self.tender.bounded(sum).ok()
+        self.currency.bounded(sum).ok()
     }
 
     /// So many times this amount, or none past the limit.
     pub fn times(self, quantity: u32) -> Option<Self> {
         let product = self.amount.checked_mul(Decimal::from(quantity))?;
-        self.tender.bounded(product).ok()
+        self.currency.bounded(product).ok()
     }
 
     /// What is left of this after `other`, or none if that is more.
     pub fn minus(self, other: Self) -> Option<Self> {
         let rest = self.amount.checked_sub(other.amount)?;
-        self.tender.bounded(rest).ok()
+        self.currency.bounded(rest).ok()
     }
 }
 
@@ -140,8 +140,8 @@ mod tests {
 
     #[test]
     fn an_amount_has_exactly_the_currencys_digits() {
-        let eur = Tender::parse("EUR").unwrap();
-        let jpy = Tender::parse("JPY").unwrap();
+        let eur = Currency::parse("EUR").unwrap();
+        let jpy = Currency::parse("JPY").unwrap();
         assert_eq!(eur.amount("12.50").unwrap().to_string(), "12.50");
         assert_eq!(jpy.amount("1250").unwrap().to_string(), "1250");
         for wrong in ["12.5", "12", "12.500", "-1.00", "+1.00", "1e2", "", ".50", "1,50", " 1.00", "NaN", "01.00", "00.50"] {
@@ -150,13 +150,13 @@ mod tests {
         assert_eq!(jpy.amount("12.50"), Err(NotMoney::Amount));
         assert_eq!(jpy.amount("1250."), Err(NotMoney::Amount));
         assert_eq!(eur.amount("1000000000000.00"), Err(NotMoney::Range));
-        assert!(Tender::parse("XYZ").is_err());
+        assert!(Currency::parse("XYZ").is_err());
     }
 
     proptest! {
         #[test]
         fn minor_units_lose_nothing(minor in 0_i64..100_000_000_000_000) {
-            let eur = Tender::parse("EUR").unwrap();
+            let eur = Currency::parse("EUR").unwrap();
             let money = eur.from_minor(minor);
             prop_assert_eq!(money.minor(), minor);
             prop_assert_eq!(eur.amount(&money.to_string()).unwrap(), money);
@@ -164,7 +164,7 @@ mod tests {
 
         #[test]
         fn a_total_is_the_sum_of_its_lines(price in 0_i64..10_000_000, quantities in prop::collection::vec(1_u32..=100, 1..50)) {
-            let eur = Tender::parse("EUR").unwrap();
+            let eur = Currency::parse("EUR").unwrap();
             let total = quantities.iter().fold(eur.zero(), |sum, n| sum.plus(eur.from_minor(price).times(*n).unwrap()).unwrap());
             let pieces: i64 = quantities.iter().map(|n| i64::from(*n)).sum();
             prop_assert_eq!(total.minor(), price * pieces);

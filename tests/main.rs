@@ -1,6 +1,6 @@
 //! The black-box suite: real gateways, real stores, the HTTP contract word for word. Start it with `tests/run`.
 //!
-//! One module per subject; `support` holds the house that the tests play in.
+//! One module per subject; `support` holds the deployment that the tests play in.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +15,7 @@
 
 mod support;
 
-mod book;
+mod append_only;
 mod broken;
 mod commands;
 mod devices;

@@ -11,7 +11,7 @@ use crate::run::pace::Shape;
 use crate::run::record::Call;
 use crate::world;
 
-/// The load tester of Stagedoor: it makes an evening's traffic, and judges every answer by the book.
+/// The load tester of Stagedoor: it makes an evening's traffic, and judges every answer by the ledger.
 ///
 /// Ends with 0 if all was right, with 1 if the judge found something (and says what), with 2 if it could not be run.
 #[derive(Parser)]
@@ -102,9 +102,9 @@ pub struct Options {
     /// After how many seconds an answer is given up.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     pub patience: f64,
-    /// The book itself (postgres://… or sqlite://…), to be read beside the API. Nothing is written to it.
+    /// The ledger itself (postgres://… or sqlite://…), to be read beside the API. Nothing is written to it.
     #[arg(long, value_name = "URL")]
-    pub book: Option<String>,
+    pub ledger: Option<String>,
 
     /// Writes all figures down for machines.
     #[arg(long, value_name = "FILE")]

@@ -20,11 +20,11 @@ const LOOK: Duration = Duration::from_millis(250);
 pub async fn play(play: Play) -> anyhow::Result<bool> {
     let (scenario, options) = Scenario::of(play);
     let progress = Progress::new(options.progress);
-    let wishes = scenario.wishes(&options);
-    progress.say(&format!("opening the house: {} tickets, {} devices", wishes.tickets, wishes.devices()));
+    let size = scenario.size(&options);
+    progress.say(&format!("opening the house: {} tickets, {} devices", size.tickets, size.devices()));
     let opened = Instant::now();
-    let bar = progress.count("devices", u64::try_from(wishes.devices())?);
-    let mut world = World::open(&options.source()?, wishes, &bar).await?;
+    let bar = progress.count("devices", u64::try_from(size.devices())?);
+    let mut world = World::open(&options.source()?, size, &bar).await?;
     bar.finish_and_clear();
     progress.say(&format!(
         "{} phones, {} tills and {} tickets stand ready after {:.1} s",
@@ -34,7 +34,7 @@ pub async fn play(play: Play) -> anyhow::Result<bool> {
         opened.elapsed().as_secs_f64()
     ));
     let (tally, evidence, took) = perform(scenario, &options, &mut world, &progress).await?;
-    progress.say("comparing every answer with the book");
+    progress.say("comparing every answer with the ledger");
     let judgement = judge(&options, &mut world, &evidence, &tally).await?;
     let clean = judgement.clean();
     let report = Report { scenario: scenario.name(), options: &options, world: &world, tally: &tally, took, judgement: &judgement };

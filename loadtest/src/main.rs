@@ -1,7 +1,7 @@
-//! The load tester of Stagedoor: it makes an evening's traffic, and judges every answer by the book.
+//! The load tester of Stagedoor: it makes an evening's traffic, and judges every answer by the ledger.
 //!
 //! `wire` speaks HTTP, `world` finds or makes who and what is needed, `scenario` plans, `run` plays and measures, `judge` compares with
-//! the book, `report` tells; `bench` measures the gateway beside what it cannot be faster than.
+//! the ledger, `report` tells; `bench` measures the gateway beside what it cannot be faster than.
 
 mod bench;
 mod cli;
@@ -26,7 +26,7 @@ async fn main() -> ExitCode {
         cli::Command::Play(play) => evening::play(play).await,
         cli::Command::Bench(options) => tokio::select! {
             measured = bench::bench(&options) => measured,
-            // Dropped on the way, the bench ends its servers and takes its books away.
+            // Dropped on the way, the bench ends its servers and takes its ledgers away.
             () = told_to_stop() => Err(anyhow::anyhow!("stopped before the end")),
         },
         cli::Command::Bare(sizes) => bench::bare::serve(sizes).await.map(|()| true),

@@ -70,8 +70,8 @@ impl Demo {
         self.data.path().join("demo.json")
     }
 
-    /// The book, for the judge to read.
-    pub fn book(&self) -> String {
+    /// The ledger, for the judge to read.
+    pub fn ledger(&self) -> String {
         match &self.database {
             Some(name) => format!("{}/{name}", variable("STAGEDOOR_TEST_POSTGRES").rsplit_once('/').unwrap().0),
             None => format!("sqlite://{}", self.data.path().join("stagedoor.db").display()),

@@ -142,7 +142,7 @@ impl Proxy {
             }
             Sabotage::LostSale if asked.path == "/v1/sales" => {
                 let mut sale = self.last_sale.lock().unwrap().clone().filter(|_| self.strikes())?;
-                // A sale like the last one, word for word, but that the book knows nothing of it.
+                // A sale like the last one, word for word, but that the ledger knows nothing of it.
                 (sale["id"], sale["receipt_number"]) = (sent["id"].clone(), json!(sale["receipt_number"].as_u64().unwrap() + 1_000));
                 for ticket in sale["tickets"].as_array_mut().unwrap() {
                     (ticket["id"], ticket["code"]) = (json!(Uuid::new_v4()), json!(Uuid::new_v4()));

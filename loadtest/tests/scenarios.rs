@@ -33,11 +33,11 @@ async fn the_judge_agrees_with_a_gateway_that_is_right(setup: Setup) {
         is_a_page(&played);
         played
     };
-    let steady = play("steady", &["--book", &demo.book()]).await;
-    assert!(steady.answers("scan", "admit") > 30 && steady.json["judge"]["compared"]["rows of the book"].as_u64() > Some(30));
+    let steady = play("steady", &["--ledger", &demo.ledger()]).await;
+    assert!(steady.answers("scan", "admit") > 30 && steady.json["judge"]["compared"]["rows of the ledger"].as_u64() > Some(30));
     let doors = play("doors-open", &["--sign-ins", "30"]).await;
     assert_eq!(doors.answers("sign-in", "signed_in"), 6, "{}", doors.told);
-    let office = play("box-office", &["--tills", "2", "--own", "--book", &demo.book()]).await;
+    let office = play("box-office", &["--tills", "2", "--own", "--ledger", &demo.ledger()]).await;
     assert!(office.answers("sale", "sold") > 10, "{}", office.told);
     let one = play("one-ticket-many-doors", &["--closed"]).await;
     assert_eq!(one.answers("scan", "admit") * 5, one.answers("scan", "already_admitted"), "{}", one.told);
@@ -75,7 +75,7 @@ fn is_a_page(played: &Played) {
     for loaded in ["src=", "href=", "url(", "<script", "@import"] {
         assert!(!html.contains(loaded), "the page loads something: {loaded}");
     }
-    for part in ["Latency over time", "Percentiles", "Throughput", "Verdicts", "Every answer agrees with the book"] {
+    for part in ["Latency over time", "Percentiles", "Throughput", "Verdicts", "Every answer agrees with the ledger"] {
         assert!(html.contains(part), "{part} is missing");
     }
     assert!(html.matches("<svg").count() >= 3 && html.matches("<svg").count() == html.matches("</svg>").count());

@@ -3,25 +3,25 @@
 //! The order is the contract's: token, device, person, session. Nothing here knows of events or permissions.
 
 pub mod keys;
+pub mod last_use;
 pub mod token;
-pub mod used;
 
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use self::{
+    last_use::LastUses,
     token::{SessionClaims, Tokens},
-    used::Used,
 };
 use crate::{
     clock::{Clock, Moment},
     ids::{DeviceId, OrganisationId},
     ledger::{
-        Book, LedgerError,
+        Ledger, LedgerError,
         change::Guard,
+        kinds::{EndReason, MemberStatus, SessionKind},
         rows::{Authority, Device},
-        words::{EndReason, MemberStatus, SessionKind},
     },
 };
 
@@ -87,7 +87,7 @@ impl Caller {
     }
 }
 
-/// Judges a session as the book (or a copy of it) has it. `used` is when this gateway last saw it in use.
+/// Judges a session as the ledger (or a copy of it) has it. `used` is when this gateway last saw it in use.
 pub fn judge(authority: Option<Arc<Authority>>, used: Option<Moment>, now: Moment) -> Result<Caller, NotAuthenticated> {
     let authority = authority.ok_or(NotAuthenticated::TokenInvalid)?;
     judge_device(authority.device.as_ref())?;
@@ -169,33 +169,33 @@ impl EnrolledDevice {
     }
 }
 
-/// Why nobody is let in: they may not, or the book does not say.
+/// Why nobody is let in: they may not, or the ledger does not say.
 #[derive(Debug, thiserror::Error)]
-pub enum GateError {
+pub enum AuthError {
     /// They may not.
     #[error(transparent)]
     NotAuthenticated(#[from] NotAuthenticated),
-    /// The book does not say.
+    /// The ledger does not say.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
 /// Where tokens become callers.
 #[derive(Clone)]
-pub struct Gate {
-    /// The book.
-    pub book: Book,
+pub struct Authenticator {
+    /// The ledger.
+    pub ledger: Ledger,
     /// Verifies tokens.
     pub tokens: Arc<Tokens>,
     /// Notes uses.
-    pub used: Arc<Used>,
+    pub used: Arc<LastUses>,
     /// The time.
     pub clock: Clock,
 }
 
-impl Gate {
+impl Authenticator {
     /// The claims of the session token of a request.
-    pub async fn claims(&self, bearer: Option<&str>) -> Result<SessionClaims, GateError> {
+    pub async fn claims(&self, bearer: Option<&str>) -> Result<SessionClaims, AuthError> {
         self.tokens.session(bearer.ok_or(NotAuthenticated::TokenMissing)?).await
     }
 
@@ -208,9 +208,9 @@ impl Gate {
     }
 
     /// The device behind a device token.
-    pub async fn device(&self, token: &str) -> Result<EnrolledDevice, GateError> {
+    pub async fn device(&self, token: &str) -> Result<EnrolledDevice, AuthError> {
         let claims = self.tokens.device(token).await?;
-        let device = self.book.device(claims.device).await?.ok_or(NotAuthenticated::TokenInvalid)?;
+        let device = self.ledger.device(claims.device).await?.ok_or(NotAuthenticated::TokenInvalid)?;
         judge_device(Some(&device))?;
         // A newer enrolment of the same device has made this token worthless.
         if device.enrolment_id != Some(claims.enrolment) {

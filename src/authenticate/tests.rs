@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::ledger::{
+    kinds::{DeviceKind, Role},
     rows::{Membership, OrganisationNames, Session},
-    words::{DeviceKind, Role},
 };
 
 const TICK: TimeDelta = TimeDelta::milliseconds(1);
@@ -180,7 +180,7 @@ fn the_holder_is_told_what_has_become_of_a_session() {
 }
 
 #[test]
-fn a_session_that_is_not_in_the_book_has_a_token_that_is_not_ours() {
+fn a_session_that_is_not_in_the_ledger_has_a_token_that_is_not_ours() {
     assert_eq!(judge(None, Some(now()), now()).map(drop), Err(NotAuthenticated::TokenInvalid));
 }
 
@@ -226,7 +226,7 @@ fn a_removed_member_whose_session_was_overlooked_is_out_all_the_same() {
 }
 
 #[test]
-fn a_use_that_this_gateway_noted_counts_though_the_book_has_it_not_yet() {
+fn a_use_that_this_gateway_noted_counts_though_the_ledger_has_it_not_yet() {
     let idle = altered(|authority| authority.session.seen_at = ago(100));
     for (used, told) in [
         (None, Err(NotAuthenticated::TokenExpired)),
@@ -237,7 +237,7 @@ fn a_use_that_this_gateway_noted_counts_though_the_book_has_it_not_yet() {
     ] {
         assert_eq!(verdict_at(&idle, used, now()), told, "{used:?}");
     }
-    // An older note takes nothing away from what the book has seen, and a newer one prolongs no session.
+    // An older note takes nothing away from what the ledger has seen, and a newer one prolongs no session.
     assert_eq!(verdict_at(&altered(|_| {}), Some(ago(600)), now()), Ok(()));
     let over = altered(|authority| authority.session.expires_at = now());
     assert_eq!(verdict_at(&over, Some(now()), now()), Err(NotAuthenticated::TokenExpired));

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use siphasher::sip128::SipHasher24;
 
 use super::{
-    GateError, NotAuthenticated,
+    AuthError, NotAuthenticated,
     keys::{Keys, Ring},
 };
 use crate::{
@@ -120,7 +120,7 @@ impl Tokens {
     /// Tokens signed with these keys.
     pub fn new(keys: Keys, clock: Clock) -> Self {
         let hasher = SipHasher24::new_with_key(&rand::random());
-        Self { keys, clock, verified: Cache::new(limits::VERIFIED_TOKENS), hasher }
+        Self { keys, clock, verified: Cache::new(limits::VERIFIED_TOKENS_MAX), hasher }
     }
 
     /// Signs with the key that is active now.
@@ -129,7 +129,7 @@ impl Tokens {
     }
 
     /// The session that this token speaks for, if it is ours and not too old.
-    pub async fn session(&self, token: &str) -> Result<SessionClaims, GateError> {
+    pub async fn session(&self, token: &str) -> Result<SessionClaims, AuthError> {
         let losses = self.keys.current().await?.losses();
         if token.len() > limits::TOKEN_BYTES {
             return Err(NotAuthenticated::TokenInvalid.into());
@@ -147,7 +147,7 @@ impl Tokens {
     }
 
     /// The device that this token speaks for, if it is ours and not too old.
-    pub async fn device(&self, token: &str) -> Result<DeviceClaims, GateError> {
+    pub async fn device(&self, token: &str) -> Result<DeviceClaims, AuthError> {
         let (_, claims) = self.verify::<DeviceClaims>(token).await?;
         Ok(self.in_time(claims)?)
     }
@@ -156,7 +156,7 @@ impl Tokens {
         if self.clock.now().timestamp() < claims.exp() { Ok(claims) } else { Err(NotAuthenticated::TokenExpired) }
     }
 
-    async fn verify<C: Kind>(&self, token: &str) -> Result<(Arc<Ring>, C), GateError> {
+    async fn verify<C: Kind>(&self, token: &str) -> Result<(Arc<Ring>, C), AuthError> {
         if token.len() > limits::TOKEN_BYTES {
             return Err(NotAuthenticated::TokenInvalid.into());
         }

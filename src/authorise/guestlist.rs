@@ -9,8 +9,8 @@ use crate::{
     ids::{DeviceId, EventId, MembershipId, Named, OrganisationId, SessionId},
     ledger::{
         change::Guard,
+        kinds::EventStatus,
         rows::{Device, Event},
-        words::EventStatus,
     },
 };
 
@@ -30,7 +30,7 @@ impl CheckInPermit {
         Self { caller: caller.clone(), event: event.id, guards }
     }
 
-    /// The organisation whose book is written to.
+    /// The organisation whose ledger is written to.
     pub fn organisation(&self) -> OrganisationId {
         self.caller.organisation()
     }
@@ -61,9 +61,9 @@ impl CheckInPermit {
     }
 }
 
-/// Whose check-in is to be taken back, as the caller may see it.
+/// CheckInOwner check-in is to be taken back, as the caller may see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
+pub enum CheckInOwner {
     /// Made by this caller, here, a moment ago.
     TheirOwn,
     /// Somebody else's, or too long ago.
@@ -91,7 +91,7 @@ pub fn check_in(caller: &Caller, event: Option<&Event>, pinned: Option<&Named>) 
 
 /// May this caller take a check-in of this event back? Their own as long as they might check in; any, and after the event as well, who
 /// manages guest lists.
-pub fn take_back(caller: &Caller, event: Option<&Event>, pinned: Option<&Named>, whose: Whose) -> Result<CheckInPermit, Refused> {
+pub fn take_back(caller: &Caller, event: Option<&Event>, pinned: Option<&Named>, whose: CheckInOwner) -> Result<CheckInPermit, Refused> {
     let event = event.ok_or(Refused::NotFound)?;
     let held = permissions(caller);
     if held.contains(Permission::GuestlistManage) {
@@ -102,8 +102,8 @@ pub fn take_back(caller: &Caller, event: Option<&Event>, pinned: Option<&Named>,
     check_pin(caller, event.id, pinned)?;
     is_live(event)?;
     match whose {
-        Whose::TheirOwn => Ok(CheckInPermit::new(caller, event)),
-        Whose::Anothers => Err(Refused::PermissionMissing(Permission::GuestlistManage)),
+        CheckInOwner::TheirOwn => Ok(CheckInPermit::new(caller, event)),
+        CheckInOwner::Anothers => Err(Refused::PermissionMissing(Permission::GuestlistManage)),
     }
 }
 

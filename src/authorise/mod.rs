@@ -1,7 +1,7 @@
 //! [`Caller`] + act + event → [`Permit`]: may they do this, here, now?
 //!
 //! A permit can only be made here, is used up by the commit, and carries the versions that it was given on. No code path reaches the
-//! book's admissions or sales without one:
+//! ledger's admissions or sales without one:
 //!
 //! ```compile_fail
 //! use stagedoor::authorise::Permit;
@@ -18,14 +18,14 @@ use enumset::EnumSet;
 
 use self::role::{Permission, effective, entry_permissions};
 use crate::{
-    authenticate::{Caller, Gate, GateError, NotAuthenticated, token::SessionClaims},
+    authenticate::{AuthError, Authenticator, Caller, NotAuthenticated, token::SessionClaims},
     ids::{EventId, Named, OrganisationId},
     ledger::{
         LedgerError,
         change::Guard,
-        entry::Ground,
+        entry::DecidedOn,
+        kinds::{EventStatus, SessionKind},
         rows::{Device, EventFacts, Membership},
-        words::{EventStatus, SessionKind},
     },
 };
 
@@ -71,11 +71,11 @@ pub enum Refused {
 #[must_use = "a permit is good for one commit"]
 pub struct Permit {
     caller: Caller,
-    ground: Ground,
+    decided_on: DecidedOn,
 }
 
 impl Permit {
-    /// The organisation whose book is written to.
+    /// The organisation whose ledger is written to.
     pub fn organisation(&self) -> OrganisationId {
         self.caller.organisation()
     }
@@ -87,8 +87,8 @@ impl Permit {
     }
 
     /// The versions that it was given on.
-    pub fn ground(&self) -> Ground {
-        self.ground
+    pub fn decided_on(&self) -> DecidedOn {
+        self.decided_on
     }
 }
 
@@ -104,13 +104,13 @@ pub fn permit(caller: &Caller, act: Act, event: Option<&EventFacts>, pinned: Opt
     }
     check_extras(held, act)?;
     let authority = caller.authority();
-    let ground = Ground {
+    let decided_on = DecidedOn {
         session: (authority.session.id, authority.session.version),
         membership: (authority.membership.id, authority.membership.version),
         device: (device.id, device.version),
         event: (facts.event.id, facts.event.version),
     };
-    Ok(Permit { caller: caller.clone(), ground })
+    Ok(Permit { caller: caller.clone(), decided_on })
 }
 
 fn device_for(caller: &Caller, act: Act) -> Result<&Device, Refused> {
@@ -287,7 +287,7 @@ pub fn may_count(caller: &Caller, event: Option<EventId>, pinned: Option<&Named>
     check_pin(caller, event, pinned)
 }
 
-/// Why somebody is turned away in the back office: they are not who they say, they may not, or the book does not tell.
+/// Why somebody is turned away in the back office: they are not who they say, they may not, or the ledger does not tell.
 #[derive(Debug, thiserror::Error)]
 pub enum Denied {
     /// They are not who they say.
@@ -296,31 +296,31 @@ pub enum Denied {
     /// They may not.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// The book does not tell.
+    /// The ledger does not tell.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
-impl From<GateError> for Denied {
-    fn from(error: GateError) -> Self {
+impl From<AuthError> for Denied {
+    fn from(error: AuthError) -> Self {
         match error {
-            GateError::NotAuthenticated(error) => Self::NotAuthenticated(error),
-            GateError::Ledger(error) => Self::Ledger(error),
+            AuthError::NotAuthenticated(error) => Self::NotAuthenticated(error),
+            AuthError::Ledger(error) => Self::Ledger(error),
         }
     }
 }
 
-/// Somebody in the back office, asked anew for each attempt at a change: what they may do is read from the book each time.
+/// Somebody in the back office, asked anew for each attempt at a change: what they may do is read from the ledger each time.
 #[derive(Clone, Copy)]
-pub struct Clerk<'g> {
-    gate: &'g Gate,
+pub struct StaffSession<'g> {
+    authenticator: &'g Authenticator,
     claims: SessionClaims,
 }
 
-impl<'g> Clerk<'g> {
+impl<'g> StaffSession<'g> {
     /// The person behind a session token.
-    pub fn new(gate: &'g Gate, claims: SessionClaims) -> Self {
-        Self { gate, claims }
+    pub fn new(authenticator: &'g Authenticator, claims: SessionClaims) -> Self {
+        Self { authenticator, claims }
     }
 
     /// What their token says.
@@ -330,8 +330,8 @@ impl<'g> Clerk<'g> {
 
     /// Who they are now.
     pub async fn caller(&self) -> Result<Caller, Denied> {
-        let authority = self.gate.book.authority(self.claims.session).await?;
-        Ok(self.gate.admit(authority.map(std::sync::Arc::new), self.claims)?)
+        let authority = self.authenticator.ledger.authority(self.claims.session).await?;
+        Ok(self.authenticator.admit(authority.map(std::sync::Arc::new), self.claims)?)
     }
 
     /// Their right to do what this permission is for, now.

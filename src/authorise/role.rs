@@ -2,7 +2,7 @@
 
 use enumset::EnumSet;
 
-pub use crate::ledger::words::{Permission, Role};
+pub use crate::ledger::kinds::{Permission, Role};
 
 /// Entry permissions: all that a scanner session ever carries, whatever its user may do elsewhere.
 pub fn entry_permissions() -> EnumSet<Permission> {

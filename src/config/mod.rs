@@ -24,7 +24,7 @@ pub use given::Origin;
 pub struct Config {
     /// Where the gateway listens.
     pub listen: SocketAddr,
-    /// Where the book is.
+    /// Where the ledger is.
     pub database: Database,
     /// How many connections to Postgres this gateway opens at most.
     pub database_connections: usize,
@@ -52,7 +52,7 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
-/// Where the book is.
+/// Where the ledger is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
     /// A Postgres server: the URL, with the password that it may hold.

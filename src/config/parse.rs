@@ -39,7 +39,7 @@ fn postgres(url: &str, rest: &str) -> Option<Secret> {
 }
 
 /// The file's path. How it is opened is the ledger's to say, so the only option that passes is the one that says what happens anyway;
-/// and a book in memory would be no book.
+/// and a ledger in memory would be no ledger.
 fn sqlite(rest: &str) -> Option<PathBuf> {
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     let rest = rest.strip_suffix("?mode=rwc").unwrap_or(rest);

@@ -70,13 +70,13 @@ settings! {
         "Where the gateway listens; port 0 takes a free one.";
     DATABASE_URL = "database_url", "URL", Described("stagedoor.db in the data directory"),
         Form("postgres://USER:PASSWORD@HOST/DATABASE, or sqlite:// and the path of a file without options"), SECRET,
-        "Where the book is.";
+        "Where the ledger is.";
     DATABASE_CONNECTIONS = "database_connections", "connections", Value("8"),
         Whole(2..=64), OPEN,
         "How many connections to Postgres this gateway opens at most.";
     REDIS_URL = "redis_url", "URL", Described("none: hot copies stay in the process"),
         Form("redis://HOST:PORT, or redis+sentinel://SENTINEL:PORT,SENTINEL:PORT/NAME (rediss:// is refused: TLS to Redis is not built in)"), SECRET,
-        "Where the hot copies are; needed as soon as a second gateway runs on the same book.";
+        "Where the hot copies are; needed as soon as a second gateway runs on the same ledger.";
     DATA_DIR = "data_dir", "path", Value("./stagedoor-data"),
         Form("the path of a directory"), OPEN,
         "Where the gateway keeps its files; made if it is missing.";

@@ -7,9 +7,9 @@ use super::{
     fill::{password, ticket},
 };
 use crate::{
-    http::{examples::Given, state::Rooms},
+    http::{examples::Given, state::Services},
     ids::{EventId, OrganisationId},
-    ledger::{Page, guestlist::GuestSearch, words::DeviceKind},
+    ledger::{Page, guestlist::GuestSearch, kinds::DeviceKind},
     limits,
     session::sign_in::{SignInRequest, sign_in},
 };
@@ -18,13 +18,13 @@ use crate::{
 const SIGNED_IN: &str = "finance";
 
 /// Finds it.
-pub async fn given(rooms: &Rooms, organisation: OrganisationId, filled: &Filled) -> anyhow::Result<Given> {
+pub async fn given(services: &Services, organisation: OrganisationId, filled: &Filled) -> anyhow::Result<Given> {
     let event = |place: usize| filled.events.get(place).map(|event| event.id).unwrap_or_default();
     let first_type = filled.events.first().and_then(|event| event.ticket_types.first());
     let till = filled.devices.iter().rfind(|device| device.kind == DeviceKind::Pos);
-    let devices = rooms.book.devices(organisation, first_page()).await?;
+    let devices = services.ledger.devices(organisation, first_page()).await?;
     let scanner = devices.iter().rfind(|device| device.kind == DeviceKind::Scanner && device.revoked_at.is_none());
-    let guests = rooms.book.guests(organisation, EventId(event(0)), &GuestSearch::default(), first_page()).await?;
+    let guests = services.ledger.guests(organisation, EventId(event(0)), &GuestSearch::default(), first_page()).await?;
     let guest = guests.first().map(|listed| &listed.guest);
     Ok(Given::from([
         ("organisation", filled.organisation.to_owned()),
@@ -35,32 +35,32 @@ pub async fn given(rooms: &Rooms, organisation: OrganisationId, filled: &Filled)
         ("ticket_code", ticket(EventId(event(0)), 1).code),
         ("pos_code", till.map(|device| device.enrolment_code.clone()).unwrap_or_default()),
         ("device", scanner.map(|device| device.id.0).unwrap_or_default().to_string()),
-        ("member", user(rooms, organisation, "door").await?.to_string()),
-        ("member_to_go", user(rooms, organisation, "viewer").await?.to_string()),
+        ("member", user(services, organisation, "door").await?.to_string()),
+        ("member_to_go", user(services, organisation, "viewer").await?.to_string()),
         ("guest_list", guest.map(|guest| guest.list_id.0).unwrap_or_default().to_string()),
         ("guest", guest.map(|guest| guest.id.0).unwrap_or_default().to_string()),
-        ("session", session(rooms, organisation, filled).await?.to_string()),
+        ("session", session(services, organisation, filled).await?.to_string()),
         ("admin_password", password("admin")),
         ("seller_password", password("box-office")),
     ]))
 }
 
 fn first_page() -> Page {
-    Page { limit: limits::PAGE_MAX, after: Uuid::nil() }
+    Page { limit: limits::PAGE_ROWS_MAX, after: Uuid::nil() }
 }
 
-async fn user(rooms: &Rooms, organisation: OrganisationId, username: &str) -> anyhow::Result<Uuid> {
-    let member = rooms.book.member_by_username(organisation, username).await?;
+async fn user(services: &Services, organisation: OrganisationId, username: &str) -> anyhow::Result<Uuid> {
+    let member = services.ledger.member_by_username(organisation, username).await?;
     Ok(member.map(|(_, user)| user.id.0).unwrap_or_default())
 }
 
 /// A session that is open; nobody is displaced for it.
-async fn session(rooms: &Rooms, organisation: OrganisationId, filled: &Filled) -> anyhow::Result<Uuid> {
-    let Some((membership, _)) = rooms.book.member_by_username(organisation, SIGNED_IN).await? else { return Ok(Uuid::nil()) };
-    if let Some(open) = rooms.book.open_sessions(Some(membership.id), None).await?.first() {
+async fn session(services: &Services, organisation: OrganisationId, filled: &Filled) -> anyhow::Result<Uuid> {
+    let Some((membership, _)) = services.ledger.member_by_username(organisation, SIGNED_IN).await? else { return Ok(Uuid::nil()) };
+    if let Some(open) = services.ledger.open_sessions(Some(membership.id), None).await?.first() {
         return Ok(open.session.id.0);
     }
     let request =
         SignInRequest { organisation: filled.organisation.to_owned(), username: SIGNED_IN.to_owned(), password: password(SIGNED_IN) };
-    Ok(sign_in(&rooms.entrance, None, request, "demo").await?.session.id.0)
+    Ok(sign_in(&services.sign_in, None, request, "demo").await?.session.id.0)
 }

@@ -18,19 +18,19 @@ use crate::{
         upload::{Backing, Intake, TicketBody},
     },
     faults::{Faults, Whole},
-    http::{examples::Given, state::Rooms},
+    http::{examples::Given, state::Services},
     ids::{EventId, OrganisationId},
     ledger::{
-        Book, Page,
+        Ledger, Page,
         change::Change,
+        kinds::{DeviceKind, EventStatus, Role},
         rows::{EventFacts, Ticket},
-        words::{DeviceKind, EventStatus, Role},
     },
     limits,
-    money::Tender,
+    money::Currency,
     team::{
         TeamError,
-        change::{Office, images, person},
+        change::{TeamService, images, person},
         organisation::{NewOrganisation, create},
     },
 };
@@ -66,33 +66,33 @@ pub fn password(username: &str) -> String {
 }
 
 /// Fills the organisation.
-pub async fn fill(rooms: &Rooms, base_url: &str) -> anyhow::Result<(OrganisationId, Filled)> {
-    let (book, office, clock) = (&rooms.book, &rooms.office, rooms.clock);
-    let organisation = ensure_organisation(book, office, clock).await?;
+pub async fn fill(services: &Services, base_url: &str) -> anyhow::Result<(OrganisationId, Filled)> {
+    let (ledger, team, clock) = (&services.ledger, &services.team, services.clock);
+    let organisation = ensure_organisation(ledger, team, clock).await?;
     let mut events = Vec::new();
     for (name, status) in EVENTS {
-        let facts = ensure_event(book, clock, organisation, name, status).await?;
-        events.push(ensure_tickets(book, clock, facts).await?);
+        let facts = ensure_event(ledger, clock, organisation, name, status).await?;
+        events.push(ensure_tickets(ledger, clock, facts).await?);
     }
-    let imported = ensure_event(book, clock, organisation, IMPORTED, EventStatus::Live).await?.event.id;
-    Import::by_operator(book, clock, imported).make(Cursor::new(EXPORT)).await?;
+    let imported = ensure_event(ledger, clock, organisation, IMPORTED, EventStatus::Live).await?.event.id;
+    Import::by_operator(ledger, clock, imported).make(Cursor::new(EXPORT)).await?;
     events.push(imported);
     let pinned = events.first().copied();
     if let Some(event) = pinned {
-        ensure_guests(book, clock, organisation, event).await?;
+        ensure_guests(ledger, clock, organisation, event).await?;
     }
-    let users = ensure_users(book, office, clock, organisation, pinned).await?;
-    let devices = ensure_devices(book, clock, organisation).await?;
+    let users = ensure_users(ledger, team, clock, organisation, pinned).await?;
+    let devices = ensure_devices(ledger, clock, organisation).await?;
     let mut told = Vec::new();
     for event in events {
-        told.push(tell(book, event, clock.now()).await?);
+        told.push(tell(ledger, event, clock.now()).await?);
     }
     let filled = Filled { base_url: base_url.to_owned(), organisation: SLUG, events: told, users, devices, examples: Given::default() };
     Ok((organisation, filled))
 }
 
-async fn ensure_organisation(book: &Book, office: &Office, clock: Clock) -> anyhow::Result<OrganisationId> {
-    if let Some(known) = book.organisation_by_slug(SLUG).await? {
+async fn ensure_organisation(ledger: &Ledger, team: &TeamService, clock: Clock) -> anyhow::Result<OrganisationId> {
+    if let Some(known) = ledger.organisation_by_slug(SLUG).await? {
         return Ok(known.id);
     }
     let new = NewOrganisation {
@@ -102,12 +102,12 @@ async fn ensure_organisation(book: &Book, office: &Office, clock: Clock) -> anyh
         admin_email: "admin@example.org".to_owned(),
         password: password("admin"),
     };
-    Ok(create(book, &office.passwords, clock, new).await?.0.id)
+    Ok(create(ledger, &team.passwords, clock, new).await?.0.id)
 }
 
 /// The event of this name. A live one takes place now.
 async fn ensure_event(
-    book: &Book,
+    ledger: &Ledger,
     clock: Clock,
     organisation: OrganisationId,
     name: &str,
@@ -115,7 +115,7 @@ async fn ensure_event(
 ) -> anyhow::Result<EventFacts> {
     let now = clock.now();
     let (starts_at, ends_at) = hours(status, now);
-    let known = all_events(book, organisation).await?.into_iter().find(|facts| facts.event.name == name);
+    let known = all_events(ledger, organisation).await?.into_iter().find(|facts| facts.event.name == name);
     let mut change = Change::new(organisation, now, Vec::new());
     let facts = match known {
         Some(mut facts) => {
@@ -142,7 +142,7 @@ async fn ensure_event(
             EventFacts { event, types: Vec::new() }
         }
     };
-    book.store(&change).await?;
+    ledger.store(&change).await?;
     Ok(facts)
 }
 
@@ -153,12 +153,12 @@ fn hours(status: EventStatus, now: Moment) -> (Moment, Moment) {
     }
 }
 
-async fn all_events(book: &Book, organisation: OrganisationId) -> anyhow::Result<Vec<EventFacts>> {
-    Ok(book.events(organisation, Page { limit: limits::PAGE_MAX, after: Uuid::nil() }).await?)
+async fn all_events(ledger: &Ledger, organisation: OrganisationId) -> anyhow::Result<Vec<EventFacts>> {
+    Ok(ledger.events(organisation, Page { limit: limits::PAGE_ROWS_MAX, after: Uuid::nil() }).await?)
 }
 
 /// The ticket types and tickets of one of our own events.
-async fn ensure_tickets(book: &Book, clock: Clock, mut facts: EventFacts) -> anyhow::Result<EventId> {
+async fn ensure_tickets(ledger: &Ledger, clock: Clock, mut facts: EventFacts) -> anyhow::Result<EventId> {
     let event = facts.event.id;
     for (name, price) in TYPES {
         if facts.types.iter().any(|t| t.name == name) {
@@ -180,17 +180,17 @@ async fn ensure_tickets(book: &Book, clock: Clock, mut facts: EventFacts) -> any
         let mut change = Change::new(facts.event.organisation_id, now, Vec::new());
         change.images.events.push(facts.event.clone());
         change.images.ticket_types.push(made.clone());
-        book.store(&change).await?;
+        ledger.store(&change).await?;
         facts.types.push(made);
     }
-    if book.tickets_with_use(event).await?.len() < TICKETS {
+    if ledger.tickets_with_use(event).await?.len() < TICKETS {
         let mut intake = Intake::new(&facts, clock);
         for (row, place) in (1_u64..).zip(0..TICKETS) {
             if intake.take(row, &ticket(event, place)) {
-                intake.store(book, &Backing::Operator).await?;
+                intake.store(ledger, &Backing::Operator).await?;
             }
         }
-        intake.store(book, &Backing::Operator).await?;
+        intake.store(ledger, &Backing::Operator).await?;
     }
     Ok(event)
 }
@@ -212,8 +212,8 @@ pub fn ticket(event: EventId, place: usize) -> TicketBody {
 }
 
 async fn ensure_users(
-    book: &Book,
-    office: &Office,
+    ledger: &Ledger,
+    team: &TeamService,
     clock: Clock,
     organisation: OrganisationId,
     pinned: Option<EventId>,
@@ -221,19 +221,20 @@ async fn ensure_users(
     let mut users = Vec::new();
     for (username, role) in USERS {
         let event = pinned.filter(|_| role.sees_listed_events_only());
-        if book.member_by_username(organisation, username).await?.is_none() {
+        if ledger.member_by_username(organisation, username).await?.is_none() {
             let person =
-                person(&office.passwords, Faults::default(), username, &format!("{username}@example.org"), username, password(username))
+                person(&team.passwords, Faults::default(), username, &format!("{username}@example.org"), username, password(username))
                     .await?;
             let now = clock.now();
             let (membership, user) = images(clock, organisation, &person, role, event.into_iter().collect(), now);
-            book.change(organisation, || async {
-                let mut change = Change::new(organisation, now, Vec::new());
-                change.images.users.push(user.clone());
-                change.images.memberships.push(membership.clone());
-                Ok::<_, TeamError>((change, ()))
-            })
-            .await?;
+            ledger
+                .change(organisation, || async {
+                    let mut change = Change::new(organisation, now, Vec::new());
+                    change.images.users.push(user.clone());
+                    change.images.memberships.push(membership.clone());
+                    Ok::<_, TeamError>((change, ()))
+                })
+                .await?;
         }
         users.push(DemoUser { username, password: password(username), role, event: event.map(|event| event.0) });
     }
@@ -241,8 +242,8 @@ async fn ensure_users(
 }
 
 /// Ten scanners and four tills, each with a code that works for a day.
-async fn ensure_devices(book: &Book, clock: Clock, organisation: OrganisationId) -> anyhow::Result<Vec<DemoDevice>> {
-    let known = book.devices(organisation, Page { limit: limits::PAGE_MAX, after: Uuid::nil() }).await?;
+async fn ensure_devices(ledger: &Ledger, clock: Clock, organisation: OrganisationId) -> anyhow::Result<Vec<DemoDevice>> {
+    let known = ledger.devices(organisation, Page { limit: limits::PAGE_ROWS_MAX, after: Uuid::nil() }).await?;
     let scanners = (1..=10).map(|n| (format!("Scanner {n}"), DeviceKind::Scanner, if n % 2 == 0 { "South" } else { "North" }));
     let tills = (1..=4).map(|n| (format!("Till {n}"), DeviceKind::Pos, "Box office"));
     let now = clock.now();
@@ -263,18 +264,18 @@ async fn ensure_devices(book: &Book, clock: Clock, organisation: OrganisationId)
         change.images.devices.push(image);
         devices.push(DemoDevice { name, kind, enrolment_code: code.text });
     }
-    book.store(&change).await?;
+    ledger.store(&change).await?;
     Ok(devices)
 }
 
 /// Tells what is in an event now.
-async fn tell(book: &Book, event: EventId, now: Moment) -> anyhow::Result<DemoEvent> {
-    let facts = book.event(event).await?.ok_or_else(|| anyhow::anyhow!("the event {event} is gone"))?;
-    let tender = Tender::parse(&facts.event.currency)?;
+async fn tell(ledger: &Ledger, event: EventId, now: Moment) -> anyhow::Result<DemoEvent> {
+    let facts = ledger.event(event).await?.ok_or_else(|| anyhow::anyhow!("the event {event} is gone"))?;
+    let currency = Currency::parse(&facts.event.currency)?;
     let ticket_types = facts.types.iter().map(|t| DemoType {
         id: t.id.0,
         name: t.name.clone(),
-        price: tender.from_minor(t.price_minor),
+        price: currency.from_minor(t.price_minor),
         quota: t.quota,
         left: t.left(),
     });
@@ -286,7 +287,7 @@ async fn tell(book: &Book, event: EventId, now: Moment) -> anyhow::Result<DemoEv
         ticket_codes: Vec::new(),
         odd_tickets: Vec::new(),
     };
-    for (ticket, scanned) in book.tickets_with_use(event).await? {
+    for (ticket, scanned) in ledger.tickets_with_use(event).await? {
         match odd(&ticket, scanned, now) {
             None => told.ticket_codes.push(ticket.code),
             Some(reason) => told.odd_tickets.push(OddTicket { code: ticket.code, reason: reason.to_owned() }),

@@ -8,7 +8,7 @@ use crate::{
     guestlist::manage::{GuestBody, put, read},
     ids::{EventId, OrganisationId},
     ledger::{
-        Book, Page,
+        Ledger, Page,
         guestlist::{GuestChange, GuestList},
     },
     limits,
@@ -33,8 +33,8 @@ const GUESTS: [(&str, u32); 12] = [
 ];
 
 /// Makes the list, unless the event has one.
-pub async fn ensure_guests(book: &Book, clock: Clock, organisation: OrganisationId, event: EventId) -> anyhow::Result<()> {
-    let known = book.guest_lists(event, Page { limit: limits::PAGE_MAX, after: Uuid::nil() }).await?;
+pub async fn ensure_guests(ledger: &Ledger, clock: Clock, organisation: OrganisationId, event: EventId) -> anyhow::Result<()> {
+    let known = ledger.guest_lists(event, Page { limit: limits::PAGE_ROWS_MAX, after: Uuid::nil() }).await?;
     if !known.is_empty() {
         return Ok(());
     }
@@ -50,7 +50,7 @@ pub async fn ensure_guests(book: &Book, clock: Clock, organisation: Organisation
     };
     let mut change = GuestChange::new(organisation, Vec::new());
     change.lists.push(list.clone());
-    book.store_guests(&change).await?;
+    ledger.store_guests(&change).await?;
     let body = |(name, party_size): (&str, u32)| GuestBody {
         id: None,
         name: name.to_owned(),
@@ -59,6 +59,6 @@ pub async fn ensure_guests(book: &Book, clock: Clock, organisation: Organisation
         note: None,
     };
     let rows = read(&list, &GUESTS.map(body), clock.now());
-    let (change, _) = put(book, &list, &rows, Vec::new()).await?;
-    Ok(book.store_guests(&change).await?)
+    let (change, _) = put(ledger, &list, &rows, Vec::new()).await?;
+    Ok(ledger.store_guests(&change).await?)
 }

@@ -13,15 +13,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    http::{examples::Given, state::Rooms},
-    ledger::words::{DeviceKind, EventStatus, Role},
+    http::{examples::Given, state::Services},
+    ledger::kinds::{DeviceKind, EventStatus, Role},
     money::Money,
 };
 
 /// Fills the organisation, and tells what is in it.
-pub async fn fill(rooms: &Rooms, base_url: &str) -> anyhow::Result<Filled> {
-    let (organisation, mut filled) = fill::fill(rooms, base_url).await?;
-    filled.examples = examples::given(rooms, organisation, &filled).await?;
+pub async fn fill(services: &Services, base_url: &str) -> anyhow::Result<Filled> {
+    let (organisation, mut filled) = fill::fill(services, base_url).await?;
+    filled.examples = examples::given(services, organisation, &filled).await?;
     Ok(filled)
 }
 

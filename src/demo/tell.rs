@@ -7,15 +7,15 @@ use uuid::Uuid;
 
 use super::{DemoUser, Filled};
 use crate::{
-    ledger::words::{DeviceKind, Role},
-    private,
+    ledger::kinds::{DeviceKind, Role},
+    private_file,
 };
 
 /// Writes `demo.json`, whole or not at all.
 pub fn write(filled: &Filled, folder: &Path) -> anyhow::Result<PathBuf> {
-    private::folder(folder)?;
+    private_file::folder(folder)?;
     let (file, half) = (folder.join("demo.json"), folder.join("demo.json.half"));
-    drop(private::file(&half)?);
+    drop(private_file::file(&half)?);
     std::fs::write(&half, serde_json::to_vec_pretty(filled)?).with_context(|| format!("{} cannot be written", half.display()))?;
     std::fs::rename(&half, &file).with_context(|| format!("{} cannot be written", file.display()))?;
     Ok(file)

@@ -1,6 +1,6 @@
 //! Many devices at once: twenty volunteers, twenty codes, one sheet to print.
 //!
-//! All of them or none. The codes are hashed in the book like every other, so the one answer is the only place where they stand. The
+//! All of them or none. The codes are hashed in the ledger like every other, so the one answer is the only place where they stand. The
 //! same batch again makes no further devices: it gives fresh codes to those that nobody has enrolled yet, for a sheet that was lost on
 //! the way or in the venue, and the codes of the lost sheet are then good for nothing.
 
@@ -17,19 +17,19 @@ use super::{
     view,
 };
 use crate::{
-    authorise::Clerk,
+    authorise::StaffSession,
     clock::{Clock, Moment, Stamp},
     faults::{Faults, Whole},
     ids::{DeviceId, OrganisationId},
     ledger::{
-        Book,
+        Ledger,
         change::Change,
+        kinds::{DeviceKind, Permission},
         rows::Device,
-        words::{DeviceKind, Permission},
     },
     limits,
+    openapi_schemas::{Name, TimeZone},
     session::view::OrganisationRef,
-    shapes::{Name, TimeZone},
 };
 
 /// Devices to be added together.
@@ -72,8 +72,8 @@ struct Wish {
 impl Wish {
     fn parse(new: NewBatch) -> Result<Self, Faults> {
         let mut faults = Faults::default();
-        let minutes = new.valid_minutes.unwrap_or(Whole(limits::BATCH_MINUTES));
-        faults.count("/count", new.count, 1, limits::BATCH_DEVICES);
+        let minutes = new.valid_minutes.unwrap_or(Whole(limits::BATCH_DEFAULT_MINUTES));
+        faults.count("/count", new.count, 1, limits::BATCH_DEVICES_MAX);
         faults.count("/valid_minutes", minutes, 1, limits::BATCH_MINUTES_MAX);
         let timezone = new.timezone.as_deref().unwrap_or("UTC").parse();
         if timezone.is_err() {
@@ -125,7 +125,7 @@ pub struct Batch {
     /// Whether they were there before.
     #[serde(skip)]
     pub replayed: bool,
-    /// Whose they are.
+    /// EndScope they are.
     #[serde(skip)]
     pub organisation: OrganisationRef,
     /// In which time zone a sheet tells the time.
@@ -134,10 +134,10 @@ pub struct Batch {
 }
 
 /// Adds the devices of a batch, or gives fresh codes to those that were not enrolled yet.
-pub async fn add(book: &Book, clock: Clock, clerk: Clerk<'_>, new: NewBatch) -> Result<Batch, DeviceError> {
-    let mandate = clerk.mandate(Permission::DevicesManage).await?;
+pub async fn add(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, new: NewBatch) -> Result<Batch, DeviceError> {
+    let mandate = staff.mandate(Permission::DevicesManage).await?;
     let wish = Wish::parse(new).map_err(DeviceError::Invalid)?;
-    let (devices, replayed) = book.change(mandate.organisation(), || attempt(book, clock, clerk, &wish)).await?;
+    let (devices, replayed) = ledger.change(mandate.organisation(), || attempt(ledger, clock, staff, &wish)).await?;
     let organisation = OrganisationRef::of(mandate.caller().authority());
     let shown = |(device, code): (Device, Option<Code>)| BatchDevice {
         device: view(&device, &organisation),
@@ -150,28 +150,28 @@ pub async fn add(book: &Book, clock: Clock, clerk: Clerk<'_>, new: NewBatch) -> 
 
 type Coded = Vec<(Device, Option<Code>)>;
 
-async fn attempt(book: &Book, clock: Clock, clerk: Clerk<'_>, wish: &Wish) -> Result<(Change, (Coded, bool)), DeviceError> {
-    let mandate = clerk.mandate(Permission::DevicesManage).await?;
+async fn attempt(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, wish: &Wish) -> Result<(Change, (Coded, bool)), DeviceError> {
+    let mandate = staff.mandate(Permission::DevicesManage).await?;
     let (organisation, now) = (mandate.organisation(), clock.now());
     let mut change = Change::new(organisation, now, mandate.guards());
-    let known = known(book, organisation, wish).await?;
+    let known = known(ledger, organisation, wish).await?;
     let replayed = !known.is_empty();
     let coded: Coded = if replayed {
         known.into_iter().map(|device| renewed(device, wish, now)).collect()
     } else {
-        fresh(book, clock, organisation, wish).await?
+        fresh(ledger, clock, organisation, wish).await?
     };
     change.images.devices.extend(coded.iter().filter(|(_, code)| code.is_some()).map(|(device, _)| device.clone()));
     Ok((change, (coded, replayed)))
 }
 
 /// The devices that this batch has made before; none if it has not. Another batch under the same id is refused.
-async fn known(book: &Book, organisation: OrganisationId, wish: &Wish) -> Result<Vec<Device>, DeviceError> {
+async fn known(ledger: &Ledger, organisation: OrganisationId, wish: &Wish) -> Result<Vec<Device>, DeviceError> {
     let Some(batch) = wish.id else { return Ok(Vec::new()) };
     let mut known = Vec::new();
     // One place further than it goes: a batch that was larger is another one.
     for place in 0..=wish.count {
-        match book.device(id_in(organisation, batch, place)).await? {
+        match ledger.device(id_in(organisation, batch, place)).await? {
             Some(device) => known.push(device),
             None => break,
         }
@@ -190,8 +190,8 @@ fn id_in(organisation: OrganisationId, batch: Uuid, place: u32) -> DeviceId {
     DeviceId(Builder::from_custom_bytes([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]).into_uuid())
 }
 
-async fn fresh(book: &Book, clock: Clock, organisation: OrganisationId, wish: &Wish) -> Result<Coded, DeviceError> {
-    let taken = book.device_names(organisation, &wish.name).await?;
+async fn fresh(ledger: &Ledger, clock: Clock, organisation: OrganisationId, wish: &Wish) -> Result<Coded, DeviceError> {
+    let taken = ledger.device_names(organisation, &wish.name).await?;
     let last = taken.iter().filter_map(|name| number_of(name, &wish.name)).max().unwrap_or(0);
     let device = |place: u32| {
         let code = make_code(clock.now(), wish.lifetime);

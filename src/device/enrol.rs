@@ -13,20 +13,20 @@ use crate::{
     clock::{Clock, Moment, Stamp},
     faults::Faults,
     ledger::{
-        Book, LedgerError,
+        Ledger, LedgerError,
         change::{Change, Guard},
         rows::Device,
     },
     limits,
+    openapi_schemas::Name,
     session::{end::end_with, view::OrganisationRef},
-    shapes::Name,
 };
 
 /// A code that waits to be used.
 pub struct Code {
     /// What a person types or a camera reads.
     pub text: String,
-    /// What the book keeps.
+    /// What the ledger keeps.
     pub hash: String,
     /// Until when it works.
     pub expires_at: Moment,
@@ -40,7 +40,7 @@ pub fn make_code(now: Moment, lifetime: TimeDelta) -> Code {
     Code { hash: hash(&text), text, expires_at: now + lifetime }
 }
 
-/// What the book keeps of a code. The code is random enough that a plain digest gives nothing away. Case, spaces and dashes do not
+/// What the ledger keeps of a code. The code is random enough that a plain digest gives nothing away. Case, spaces and dashes do not
 /// matter: people type it.
 pub fn hash(code: &str) -> String {
     let plain: String = code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
@@ -109,17 +109,17 @@ pub struct Enrolled {
 }
 
 /// Enrols a device.
-pub async fn enrol(book: &Book, tokens: &Tokens, clock: Clock, body: EnrolBody) -> Result<Enrolled, DeviceError> {
+pub async fn enrol(ledger: &Ledger, tokens: &Tokens, clock: Clock, body: EnrolBody) -> Result<Enrolled, DeviceError> {
     let hardware = check(&body)?;
     let hash = hash(&body.enrolment_code);
-    let waiting = book.device_by_enrolment(&hash).await?.ok_or(DeviceError::CodeInvalid)?;
+    let waiting = ledger.device_by_enrolment(&hash).await?.ok_or(DeviceError::CodeInvalid)?;
     let signer = tokens.signer().await?;
-    let device = book.change(waiting.organisation_id, || attempt(book, clock, &hash, hardware.as_ref())).await?;
+    let device = ledger.change(waiting.organisation_id, || attempt(ledger, clock, &hash, hardware.as_ref())).await?;
 
     let enrolment = device.enrolment_id.ok_or(LedgerError::Broken)?;
     let until = device.enrolled_at.unwrap_or_else(|| clock.now()) + TimeDelta::days(limits::DEVICE_TOKEN_DAYS);
     let device_token = signer.for_device(device.id, enrolment, until)?;
-    let organisation = book.organisation(device.organisation_id).await?.ok_or(LedgerError::Broken)?;
+    let organisation = ledger.organisation(device.organisation_id).await?.ok_or(LedgerError::Broken)?;
     let organisation = OrganisationRef { id: organisation.id.0, name: organisation.name, slug: organisation.slug };
     Ok(Enrolled { device: view(&device, &organisation), device_token })
 }
@@ -132,9 +132,9 @@ fn check(body: &EnrolBody) -> Result<Option<serde_json::Value>, DeviceError> {
 }
 
 /// The code is used up; an older token of the device, and whoever was signed in with it, is done.
-async fn attempt(book: &Book, clock: Clock, hash: &str, hardware: Option<&serde_json::Value>) -> Result<(Change, Device), DeviceError> {
+async fn attempt(ledger: &Ledger, clock: Clock, hash: &str, hardware: Option<&serde_json::Value>) -> Result<(Change, Device), DeviceError> {
     let now = clock.now();
-    let mut device = book.device_by_enrolment(hash).await?.ok_or(DeviceError::CodeInvalid)?;
+    let mut device = ledger.device_by_enrolment(hash).await?.ok_or(DeviceError::CodeInvalid)?;
     if device.revoked_at.is_some() || device.enrolment_expires_at.is_none_or(|until| now >= until) {
         return Err(DeviceError::CodeInvalid);
     }
@@ -145,7 +145,7 @@ async fn attempt(book: &Book, clock: Clock, hash: &str, hardware: Option<&serde_
     device.enrolled_at = Some(now);
     device.hardware = hardware.cloned();
     let mut change = Change::new(device.organisation_id, now, Vec::new());
-    let open = book.open_sessions(None, Some(device.id)).await?;
+    let open = ledger.open_sessions(None, Some(device.id)).await?;
     end_with(&mut change, open, |version| Guard::OpenOfDevice { id: device.id, version });
     change.images.devices.push(device.clone());
     Ok((change, device))

@@ -10,19 +10,19 @@ use super::{
 };
 use crate::{
     authenticate::Caller,
-    authorise::{Clerk, Refused},
+    authorise::{Refused, StaffSession},
     clock::Clock,
     faults::Faults,
     ids::{DeviceId, Named, OrganisationId},
     ledger::{
-        Book, Page,
+        Ledger, Page,
         change::{Change, Guard},
+        kinds::{DeviceKind, Permission},
         rows::Device,
-        words::{DeviceKind, Permission},
     },
     limits,
+    openapi_schemas::Name,
     session::{end::end_with, view::OrganisationRef},
-    shapes::Name,
 };
 
 /// A device to be added.
@@ -50,21 +50,22 @@ fn show(caller: &Caller, device: &Device, code: Code) -> CodeView {
 }
 
 /// Adds a device and gives out its first code.
-pub async fn add(book: &Book, clock: Clock, clerk: Clerk<'_>, new: NewDevice) -> Result<CodeView, DeviceError> {
-    let mandate = clerk.mandate(Permission::DevicesManage).await?;
+pub async fn add(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, new: NewDevice) -> Result<CodeView, DeviceError> {
+    let mandate = staff.mandate(Permission::DevicesManage).await?;
     let mut faults = Faults::default();
     let name = faults.name("/name", &new.name);
     let gate = faults.name_if_any("/gate", new.gate.as_deref());
     faults.none_or(()).map_err(DeviceError::Invalid)?;
     let code = make_code(clock.now(), TimeDelta::minutes(limits::ENROLMENT_MINUTES));
     let device = waiting(clock, mandate.organisation(), name, new.kind, gate, &code);
-    book.change(mandate.organisation(), || async {
-        let mandate = clerk.mandate(Permission::DevicesManage).await?;
-        let mut change = Change::new(mandate.organisation(), clock.now(), mandate.guards());
-        change.images.devices.push(device.clone());
-        Ok::<_, DeviceError>((change, ()))
-    })
-    .await?;
+    ledger
+        .change(mandate.organisation(), || async {
+            let mandate = staff.mandate(Permission::DevicesManage).await?;
+            let mut change = Change::new(mandate.organisation(), clock.now(), mandate.guards());
+            change.images.devices.push(device.clone());
+            Ok::<_, DeviceError>((change, ()))
+        })
+        .await?;
     Ok(show(mandate.caller(), &device, code))
 }
 
@@ -89,13 +90,13 @@ pub fn waiting(clock: Clock, organisation: OrganisationId, name: String, kind: D
 }
 
 /// A fresh code for a device whose app was installed anew. The old token dies when the code is used.
-pub async fn renew(book: &Book, clock: Clock, clerk: Clerk<'_>, id: DeviceId) -> Result<CodeView, DeviceError> {
-    let mandate = clerk.mandate(Permission::DevicesManage).await?;
+pub async fn renew(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, id: DeviceId) -> Result<CodeView, DeviceError> {
+    let mandate = staff.mandate(Permission::DevicesManage).await?;
     let code = make_code(clock.now(), TimeDelta::minutes(limits::ENROLMENT_MINUTES));
-    let device = book
+    let device = ledger
         .change(mandate.organisation(), || async {
-            let mandate = clerk.mandate(Permission::DevicesManage).await?;
-            let mut device = find(book, mandate.caller(), id).await?;
+            let mandate = staff.mandate(Permission::DevicesManage).await?;
+            let mut device = find(ledger, mandate.caller(), id).await?;
             if device.revoked_at.is_some() {
                 return Err(DeviceError::Revoked);
             }
@@ -111,49 +112,50 @@ pub async fn renew(book: &Book, clock: Clock, clerk: Clerk<'_>, id: DeviceId) ->
 }
 
 /// Revokes a device: its session and its token are refused from now on, on every gateway.
-pub async fn revoke(book: &Book, clock: Clock, clerk: Clerk<'_>, id: DeviceId) -> Result<(), DeviceError> {
-    let organisation = clerk.mandate(Permission::DevicesManage).await?.organisation();
-    book.change(organisation, || async {
-        let mandate = clerk.mandate(Permission::DevicesManage).await?;
-        let now = clock.now();
-        let mut change = Change::new(organisation, now, mandate.guards());
-        let mut device = find(book, mandate.caller(), id).await?;
-        if device.revoked_at.is_none() {
-            device.version += 1;
-            device.revoked_at = Some(now);
-            device.enrolment_hash = None;
-            device.enrolment_expires_at = None;
-            let open = book.open_sessions(None, Some(id)).await?;
-            end_with(&mut change, open, |version| Guard::OpenOfDevice { id, version });
-            change.images.devices.push(device);
-        }
-        Ok((change, ()))
-    })
-    .await
+pub async fn revoke(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, id: DeviceId) -> Result<(), DeviceError> {
+    let organisation = staff.mandate(Permission::DevicesManage).await?.organisation();
+    ledger
+        .change(organisation, || async {
+            let mandate = staff.mandate(Permission::DevicesManage).await?;
+            let now = clock.now();
+            let mut change = Change::new(organisation, now, mandate.guards());
+            let mut device = find(ledger, mandate.caller(), id).await?;
+            if device.revoked_at.is_none() {
+                device.version += 1;
+                device.revoked_at = Some(now);
+                device.enrolment_hash = None;
+                device.enrolment_expires_at = None;
+                let open = ledger.open_sessions(None, Some(id)).await?;
+                end_with(&mut change, open, |version| Guard::OpenOfDevice { id, version });
+                change.images.devices.push(device);
+            }
+            Ok((change, ()))
+        })
+        .await
 }
 
 /// The devices of the organisation.
-pub async fn list(book: &Book, clerk: Clerk<'_>, page: Page) -> Result<Vec<ListedDevice>, DeviceError> {
-    let mandate = clerk.mandate(Permission::DevicesManage).await?;
+pub async fn list(ledger: &Ledger, staff: StaffSession<'_>, page: Page) -> Result<Vec<ListedDevice>, DeviceError> {
+    let mandate = staff.mandate(Permission::DevicesManage).await?;
     let mut listed = Vec::new();
-    for device in book.devices(mandate.organisation(), page).await? {
-        listed.push(with_session(book, mandate.caller(), &device).await?);
+    for device in ledger.devices(mandate.organisation(), page).await? {
+        listed.push(with_session(ledger, mandate.caller(), &device).await?);
     }
     Ok(listed)
 }
 
 /// One device of the organisation.
-pub async fn one(book: &Book, clerk: Clerk<'_>, id: DeviceId) -> Result<ListedDevice, DeviceError> {
-    let mandate = clerk.mandate(Permission::DevicesManage).await?;
-    let device = find(book, mandate.caller(), id).await?;
-    with_session(book, mandate.caller(), &device).await
+pub async fn one(ledger: &Ledger, staff: StaffSession<'_>, id: DeviceId) -> Result<ListedDevice, DeviceError> {
+    let mandate = staff.mandate(Permission::DevicesManage).await?;
+    let device = find(ledger, mandate.caller(), id).await?;
+    with_session(ledger, mandate.caller(), &device).await
 }
 
-async fn with_session(book: &Book, caller: &Caller, device: &Device) -> Result<ListedDevice, DeviceError> {
-    let open = book.open_sessions(None, Some(device.id)).await?.into_iter().next();
+async fn with_session(ledger: &Ledger, caller: &Caller, device: &Device) -> Result<ListedDevice, DeviceError> {
+    let open = ledger.open_sessions(None, Some(device.id)).await?.into_iter().next();
     let hardware = device.hardware.clone();
     let mut device = view(device, &OrganisationRef::of(caller.authority()));
-    // A sign-in is a use, and is in the book before the note that the device was seen.
+    // A sign-in is a use, and is in the ledger before the note that the device was seen.
     device.last_seen_at = device.last_seen_at.max(open.as_ref().map(|a| a.session.seen_at.into()));
     let session = open.map(|a| DeviceSession {
         id: a.session.id.0,
@@ -163,7 +165,7 @@ async fn with_session(book: &Book, caller: &Caller, device: &Device) -> Result<L
     Ok(ListedDevice { device, hardware, session })
 }
 
-async fn find(book: &Book, caller: &Caller, id: DeviceId) -> Result<Device, DeviceError> {
-    let found = book.device(id).await?.filter(|device| device.organisation_id == caller.organisation());
+async fn find(ledger: &Ledger, caller: &Caller, id: DeviceId) -> Result<Device, DeviceError> {
+    let found = ledger.device(id).await?.filter(|device| device.organisation_id == caller.organisation());
     Ok(found.ok_or(Refused::NotFound)?)
 }

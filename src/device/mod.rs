@@ -15,7 +15,7 @@ use crate::{
     clock::Stamp,
     faults::Faults,
     ids::{DeviceId, Named},
-    ledger::{LedgerError, rows::Device, words::DeviceKind},
+    ledger::{LedgerError, kinds::DeviceKind, rows::Device},
     session::view::OrganisationRef,
 };
 
@@ -43,7 +43,7 @@ pub enum DeviceError {
     /// A token could not be signed.
     #[error(transparent)]
     Unsigned(#[from] Unsigned),
-    /// The book.
+    /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
@@ -60,7 +60,7 @@ pub struct DeviceView {
     pub kind: DeviceKind,
     /// The gate that it stands at; used unless a scan names another.
     pub gate: Option<String>,
-    /// Whose it is.
+    /// EndScope it is.
     pub organisation: OrganisationRef,
     /// When it was last enrolled.
     pub enrolled_at: Option<Stamp>,

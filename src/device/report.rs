@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 
 use super::{DeviceError, DeviceView, enrol::Hardware, view};
 use crate::{
-    authenticate::Gate,
+    authenticate::Authenticator,
     authorise::Denied,
     faults::Faults,
-    ledger::{Book, LedgerError, Note},
+    ledger::{Ledger, LedgerError, Note},
     session::view::OrganisationRef,
 };
 
@@ -35,17 +35,17 @@ pub struct Reported {
 
 /// Notes what the app on this device says. No decision rests on it, so it is no change: an app that says something else every second
 /// holds up nobody.
-pub async fn report(book: &Book, gate: &Gate, token: &str, report: Report) -> Result<Reported, DeviceError> {
+pub async fn report(ledger: &Ledger, gate: &Authenticator, token: &str, report: Report) -> Result<Reported, DeviceError> {
     let mut device = gate.device(token).await.map_err(Denied::from)?.device().clone();
     let mut faults = Faults::default();
     let said = report.hardware.checked(&mut faults);
     faults.none_or(()).map_err(DeviceError::Invalid)?;
     let hardware = merged(device.hardware.as_ref(), &said);
     if device.hardware.as_ref() != Some(&hardware) {
-        book.note(Note::Hardware(device.id, device.enrolment_id, &hardware)).await?;
+        ledger.note(Note::Hardware(device.id, device.enrolment_id, &hardware)).await?;
         device.hardware = Some(hardware);
     }
-    let organisation = book.organisation(device.organisation_id).await?.ok_or(LedgerError::Broken)?;
+    let organisation = ledger.organisation(device.organisation_id).await?.ok_or(LedgerError::Broken)?;
     let organisation = OrganisationRef { id: organisation.id.0, name: organisation.name, slug: organisation.slug };
     Ok(Reported { device: view(&device, &organisation), hardware: device.hardware })
 }

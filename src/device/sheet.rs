@@ -4,9 +4,9 @@ use chrono_tz::Tz;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::batch::{Batch, BatchDevice};
-use crate::{clock::Stamp, words::words};
+use crate::{clock::Stamp, string_enum::string_enum};
 
-words! {
+string_enum! {
     /// As what a sheet of codes is answered.
     pub enum SheetForm {
         /// One page to print.

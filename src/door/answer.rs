@@ -12,8 +12,8 @@ use crate::{
     clock::Stamp,
     ids::{DeviceId, Named, ScanId, TicketId},
     ledger::{
+        kinds::Direction,
         rows::{Movement, RecordedScan},
-        words::Direction,
     },
 };
 
@@ -101,7 +101,7 @@ pub struct PreviousView {
     pub same_device: bool,
 }
 
-/// Green: the movement is in the book.
+/// Green: the movement is in the ledger.
 pub fn admitted(request: &Request, facts: &Facts, receipt: &Receipt) -> Answer {
     let movement = receipt.movement();
     Answer {

@@ -1,19 +1,19 @@
-//! A verdict becomes an entry in the book, or nothing: the permit is used up either way.
+//! A verdict becomes an entry in the ledger, or nothing: the permit is used up either way.
 
 use tokio::time::Instant;
 
 use super::{facts::Facts, request::Request};
 use crate::{
+    attempt::Sources,
     authorise::Permit,
     ledger::{
         LedgerError,
         entry::{ScanEntry, ScanOutcome},
         rows::{Movement, Ticket},
     },
-    walk::Sources,
 };
 
-/// A movement that is in the book.
+/// A movement that is in the ledger.
 #[derive(Debug)]
 #[must_use = "green is durable, and now it may be shown"]
 pub struct Receipt {
@@ -39,7 +39,7 @@ pub async fn commit(
 ) -> Result<Option<Receipt>, LedgerError> {
     let gate = request.gate_at(permit.device()).map(str::to_owned);
     let entry = ScanEntry {
-        ground: permit.ground(),
+        decided_on: permit.decided_on(),
         id: request.id,
         ticket: ticket.id,
         direction: request.direction,
@@ -50,7 +50,7 @@ pub async fn commit(
         fingerprint: request.fingerprint(permit.device()),
         undoes: None,
     };
-    match sources.book.commit_scan(permit.organisation(), entry, deadline).await? {
+    match sources.ledger.commit_scan(permit.organisation(), entry, deadline).await? {
         ScanOutcome::NotWritten => Ok(None),
         ScanOutcome::Recorded { seq, used, inside, recorded_at } => {
             let device = permit.device();

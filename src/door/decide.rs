@@ -4,13 +4,13 @@ use crate::{
     clock::Moment,
     ids::Named,
     ledger::{
+        kinds::{Direction, TicketStatus},
         rows::{Movement, Ticket, TicketType},
-        words::{Direction, TicketStatus},
     },
-    words::words,
+    string_enum::string_enum,
 };
 
-words! {
+string_enum! {
     /// Why a ticket is refused.
     pub enum Reason {
         /// No ticket of this event has this code.
@@ -60,7 +60,7 @@ pub struct Question<'q> {
 /// Yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Green, once it is in the book.
+    /// Green, once it is in the ledger.
     Admit {
         /// Entries that the movement uses.
         uses: i32,
@@ -69,7 +69,7 @@ pub enum Verdict {
     Refuse(Reason),
 }
 
-words! {
+string_enum! {
     /// The spelling of a verdict in the contract.
     pub enum VerdictWord {
         /// Let in (or out).

@@ -52,7 +52,7 @@ struct Scene {
     allowed: i32,
     used: i32,
     inside: i32,
-    /// Whether the ticket has a movement in the book; one that has not has used nothing.
+    /// Whether the ticket has a movement in the ledger; one that has not has used nothing.
     moved: bool,
     reentry: bool,
 }

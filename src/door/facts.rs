@@ -1,4 +1,4 @@
-//! What a scan is decided on: the nearest copies, or one fresh look at the book that sees authority and ticket together.
+//! What a scan is decided on: the nearest copies, or one fresh look at the ledger that sees authority and ticket together.
 
 use std::sync::Arc;
 
@@ -6,22 +6,22 @@ use tokio::time::Instant;
 
 use super::request::Request;
 use crate::{
+    attempt::{Freshness, Sources},
     authenticate::token::SessionClaims,
-    event::warm::Kept,
+    event::warm::CachedTicket,
     ids::Named,
     ledger::{
         LedgerError,
-        entry::{Doubt, Look},
+        entry::{Look, RefusalCheck},
         rows::{Authority, EventFacts, Movement, RecordedScan, Ticket},
     },
-    walk::{Sight, Sources},
 };
 
 /// What was seen.
 #[derive(Debug)]
 pub struct Facts {
     /// Where it was seen: a refusal found on a copy is confirmed by a fresh look before it is answered.
-    pub sight: Sight,
+    pub freshness: Freshness,
     /// Who asks.
     pub authority: Option<Arc<Authority>>,
     /// The event, if it is of the caller's organisation.
@@ -31,12 +31,12 @@ pub struct Facts {
     /// The ticket.
     pub ticket: Option<Ticket>,
     /// Where it is kept warm, if that is where it was seen.
-    pub kept: Option<Kept>,
+    pub kept: Option<CachedTicket>,
     /// Its last movement.
     pub last: Option<Movement>,
     /// A live event that has a ticket with this code.
     pub elsewhere: Option<Named>,
-    /// What the book has under the scan's id.
+    /// What the ledger has under the scan's id.
     pub recorded: Option<RecordedScan>,
 }
 
@@ -45,11 +45,11 @@ pub async fn gather(
     sources: &Sources,
     claims: SessionClaims,
     request: &Request,
-    sight: Sight,
+    freshness: Freshness,
     deadline: Instant,
 ) -> Result<Facts, LedgerError> {
-    if sight != Sight::Fresh
-        && let Some(facts) = nearest(sources, claims, request, sight).await
+    if freshness != Freshness::Fresh
+        && let Some(facts) = nearest(sources, claims, request, freshness).await
     {
         return Ok(facts);
     }
@@ -57,14 +57,14 @@ pub async fn gather(
 }
 
 /// All from copies, or nothing.
-async fn nearest(sources: &Sources, claims: SessionClaims, request: &Request, sight: Sight) -> Option<Facts> {
+async fn nearest(sources: &Sources, claims: SessionClaims, request: &Request, freshness: Freshness) -> Option<Facts> {
     let event = sources.warm.nearest(request.event)?;
     let (kept, ticket, last) = event.ticket(request.code()?)?;
     let authority = sources.hot.nearest(claims.session).await?;
     let facts = event.facts();
     let event = (facts.event.organisation_id == authority.membership.organisation_id).then(|| Arc::clone(facts));
     Some(Facts {
-        sight,
+        freshness,
         authority: Some(authority),
         event,
         pinned: None,
@@ -76,18 +76,18 @@ async fn nearest(sources: &Sources, claims: SessionClaims, request: &Request, si
     })
 }
 
-/// Whether the book says the same of the ticket as these copies: then whoever was refused on them may be refused on the copies that are
+/// Whether the ledger says the same of the ticket as these copies: then whoever was refused on them may be refused on the copies that are
 /// nearest now, for every change up to that moment is known here.
 pub async fn confirm(sources: &Sources, request: &Request, facts: &Facts, deadline: Instant) -> Result<bool, LedgerError> {
     let (Some(authority), Some(ticket)) = (&facts.authority, &facts.ticket) else { return Ok(false) };
-    let doubt = Doubt {
+    let refusal_check = RefusalCheck {
         organisation: authority.membership.organisation_id,
         scan: request.id,
         ticket: ticket.id,
         seq: facts.last.as_ref().map_or(0, |last| last.seq),
     };
-    let as_of = sources.book.confirm(doubt, deadline).await?;
-    Ok(as_of.is_some_and(|as_of| sources.book.log().position() >= as_of))
+    let as_of = sources.ledger.confirm(refusal_check, deadline).await?;
+    Ok(as_of.is_some_and(|as_of| sources.ledger.log().position() >= as_of))
 }
 
 async fn fresh(sources: &Sources, claims: SessionClaims, request: &Request, deadline: Instant) -> Result<Facts, LedgerError> {
@@ -99,7 +99,7 @@ async fn fresh(sources: &Sources, claims: SessionClaims, request: &Request, dead
         sale: None,
         hold: None,
     };
-    let seen = sources.book.look(look, deadline).await?;
+    let seen = sources.ledger.look(look, deadline).await?;
     if let Some(authority) = &seen.authority {
         sources.hot.remember(seen.as_of, authority);
     }
@@ -108,7 +108,7 @@ async fn fresh(sources: &Sources, claims: SessionClaims, request: &Request, dead
     }
     let (ticket, last) = seen.ticket.unzip();
     Ok(Facts {
-        sight: Sight::Fresh,
+        freshness: Freshness::Fresh,
         authority: seen.authority,
         event: seen.event,
         pinned: seen.pinned,

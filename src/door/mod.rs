@@ -1,7 +1,7 @@
 //! A scan, from request to answer: request, facts, decide, commit, answer.
 //!
 //! This page holds the walk and nothing else. It is walked first on the nearest copies. A green light is then made sure by the commit, and
-//! a red one by the book's word that the ticket has not moved; whoever finds something else there, like any refusal of the caller, walks
+//! a red one by the ledger's word that the ticket has not moved; whoever finds something else there, like any refusal of the caller, walks
 //! once more on a fresh look.
 
 pub mod answer;
@@ -21,6 +21,7 @@ use self::{
     take_back::decide::Objection,
 };
 use crate::{
+    attempt::{Freshness, Sources, Stage, Timings},
     authenticate::{Caller, NotAuthenticated, token::SessionClaims},
     authorise::{self, Act, Denied, Permit, Refused},
     clock::Moment,
@@ -30,7 +31,6 @@ use crate::{
         rows::{RecordedScan, Ticket},
     },
     limits,
-    walk::{Room, Rooms, Sight, Sources},
 };
 
 /// Why there is no verdict.
@@ -51,7 +51,7 @@ pub enum DoorError {
     /// What was scanned is not taken back.
     #[error(transparent)]
     NotTakenBack(#[from] Objection),
-    /// The book.
+    /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
@@ -67,45 +67,45 @@ impl From<Denied> for DoorError {
 }
 
 /// A scan.
-pub async fn scan(sources: &Sources, claims: SessionClaims, request: &Request, rooms: &mut Rooms) -> Result<Answer, DoorError> {
-    let deadline = sources.gate.clock.deadline(limits::WALK);
+pub async fn scan(sources: &Sources, claims: SessionClaims, request: &Request, timings: &mut Timings) -> Result<Answer, DoorError> {
+    let deadline = sources.authenticator.clock.deadline(limits::ATTEMPT_TIMEOUT);
     // A dry run is sure only if it is fresh: no commit stands behind it.
-    let mut sight = if request.dry_run { Sight::Fresh } else { Sight::Nearest };
-    for _ in 0..limits::WALKS {
-        let facts = rooms.time(Room::Facts, facts::gather(sources, claims, request, sight, deadline)).await?;
-        match consider(sources, claims, request, &facts, rooms) {
+    let mut freshness = if request.dry_run { Freshness::Fresh } else { Freshness::Nearest };
+    for _ in 0..limits::ATTEMPTS_MAX {
+        let facts = timings.time(Stage::Facts, facts::gather(sources, claims, request, freshness, deadline)).await?;
+        match consider(sources, claims, request, &facts, timings) {
             Ok(Step::Replay(recorded)) => return Ok(answer::replayed(recorded)),
             Ok(Step::Admit(..)) if request.dry_run => return Ok(answer::would_admit(request, &facts)),
             Ok(Step::Admit(ticket, uses, permit)) => {
-                match rooms.time(Room::Commit, commit::commit(sources, permit, request, &facts, ticket, uses, deadline)).await {
+                match timings.time(Stage::Commit, commit::commit(sources, permit, request, &facts, ticket, uses, deadline)).await {
                     Ok(Some(receipt)) => return Ok(answer::admitted(request, &facts, &receipt)),
                     // Moved, known, or unknown because the answer was lost: the next look tells.
                     Ok(None) | Err(LedgerError::Moved | LedgerError::Unavailable) => {}
                     Err(error) => return Err(error.into()),
                 }
             }
-            Ok(Step::Refuse(reason)) if facts.sight != Sight::Nearest => {
+            Ok(Step::Refuse(reason)) if facts.freshness != Freshness::Nearest => {
                 refused::note(sources, request, &facts, reason);
                 return Ok(answer::refused(request, &facts, reason));
             }
-            // Red on a copy: the book confirms it, or does not.
-            Ok(Step::Refuse(_)) if rooms.time(Room::Facts, facts::confirm(sources, request, &facts, deadline)).await? => {
-                sight = Sight::Confirmed;
+            // Red on a copy: the ledger confirms it, or does not.
+            Ok(Step::Refuse(_)) if timings.time(Stage::Facts, facts::confirm(sources, request, &facts, deadline)).await? => {
+                freshness = Freshness::Confirmed;
                 continue;
             }
-            Err(refusal) if facts.sight == Sight::Fresh => return Err(refusal),
+            Err(refusal) if facts.freshness == Freshness::Fresh => return Err(refusal),
             Ok(Step::Refuse(_)) | Err(_) => {}
         }
-        sight = Sight::Fresh;
+        freshness = Freshness::Fresh;
     }
     Err(LedgerError::Busy.into())
 }
 
 /// Where the walk stands after the judgement.
 enum Step<'f> {
-    /// The scan is in the book already.
+    /// The scan is in the ledger already.
     Replay(&'f RecordedScan),
-    /// Green, if this ticket's movement that uses so many entries gets into the book; and the right to write it.
+    /// Green, if this ticket's movement that uses so many entries gets into the ledger; and the right to write it.
     Admit(&'f Ticket, i32, Permit),
     /// Red.
     Refuse(Reason),
@@ -117,17 +117,18 @@ fn consider<'f>(
     claims: SessionClaims,
     request: &Request,
     facts: &'f Facts,
-    rooms: &mut Rooms,
+    timings: &mut Timings,
 ) -> Result<Step<'f>, DoorError> {
-    let caller = rooms.measure(Room::Authenticate, || sources.gate.admit(facts.authority.clone(), claims))?;
+    let caller = timings.measure(Stage::Authenticate, || sources.authenticator.admit(facts.authority.clone(), claims))?;
     if let Some(recorded) = &facts.recorded {
         return replay(recorded, request, &caller);
     }
-    let permit = rooms.measure(Room::Authorise, || authorise::permit(&caller, Act::Scan, facts.event.as_deref(), facts.pinned.as_ref()))?;
+    let permit =
+        timings.measure(Stage::Authorise, || authorise::permit(&caller, Act::Scan, facts.event.as_deref(), facts.pinned.as_ref()))?;
     if !request.faults.is_empty() {
         return Err(DoorError::Invalid(request.faults.clone()));
     }
-    let verdict = rooms.measure(Room::Decide, || decide::decide(&question(request, facts, &permit, sources.gate.clock.now())));
+    let verdict = timings.measure(Stage::Decide, || decide::decide(&question(request, facts, &permit, sources.authenticator.clock.now())));
     Ok(match (verdict, facts.ticket.as_ref()) {
         (Verdict::Admit { uses }, Some(ticket)) => Step::Admit(ticket, uses, permit),
         (Verdict::Admit { .. }, None) => Step::Refuse(Reason::UnknownTicket),

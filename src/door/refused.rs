@@ -4,15 +4,15 @@ use serde::Serialize;
 
 use super::{DoorError, decide::Reason, facts::Facts, request::Request};
 use crate::{
-    authorise::{self, Clerk, Refused},
+    attempt::Sources,
+    authorise::{self, Refused, StaffSession},
     clock::Stamp,
     ids::{EventId, Named, RefusedScanId, ScanId, TicketId},
     ledger::{
-        Book, LedgerError, Page,
+        Ledger, LedgerError, Page,
+        kinds::{Direction, Permission},
         rows::{ListedRefusal, RefusalFilter, RefusedScan},
-        words::{Direction, Permission},
     },
-    walk::Sources,
 };
 
 /// A refused scan.
@@ -58,17 +58,17 @@ pub struct RefusedTicket {
 
 /// A page of the refused scans of an event, newest first.
 pub async fn list(
-    book: &Book,
-    clerk: Clerk<'_>,
+    ledger: &Ledger,
+    staff: StaffSession<'_>,
     event: EventId,
     filter: &RefusalFilter,
     page: Page,
 ) -> Result<Vec<RefusedScanView>, DoorError> {
-    let caller = clerk.caller().await?;
+    let caller = staff.caller().await?;
     let organisation = caller.organisation();
-    let known = book.event(event).await?.is_some_and(|facts| facts.event.organisation_id == organisation);
+    let known = ledger.event(event).await?.is_some_and(|facts| facts.event.organisation_id == organisation);
     let _mandate = authorise::mandate(known.then_some(caller).ok_or(Refused::NotFound)?, Permission::EventsManage)?;
-    let found = book.refused_scans(organisation, event, filter, page).await?;
+    let found = ledger.refused_scans(organisation, event, filter, page).await?;
     found.into_iter().map(|refused| view(refused).map_err(DoorError::Ledger)).collect()
 }
 
@@ -96,8 +96,8 @@ fn view(refused: ListedRefusal) -> Result<RefusedScanView, LedgerError> {
 pub(super) fn note(sources: &Sources, request: &Request, facts: &Facts, reason: Reason) {
     let Some(authority) = facts.authority.as_deref().filter(|_| !request.dry_run) else { return };
     let Some(device) = &authority.device else { return };
-    let clock = sources.gate.clock;
-    sources.book.note_refused(RefusedScan {
+    let clock = sources.authenticator.clock;
+    sources.ledger.note_refused(RefusedScan {
         id: clock.id(),
         organisation_id: authority.membership.organisation_id,
         event_id: request.event,

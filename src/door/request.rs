@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    attempt::fingerprint,
     clock::Moment,
     event::trim_code,
     faults::Faults,
     ids::{EventId, ScanId},
-    ledger::{rows::Device, words::Direction},
+    ledger::{kinds::Direction, rows::Device},
     limits,
-    shapes::{Name, TicketCode},
-    walk::fingerprint,
+    openapi_schemas::{Name, TicketCode},
 };
 
 /// A scan as it was sent.

@@ -5,19 +5,19 @@ use serde::Deserialize;
 
 use super::{EventError, EventView, TicketTypeView, view, view_type};
 use crate::{
-    authorise::{self, Clerk, Mandate, Refused, Visible},
+    authorise::{self, Mandate, Refused, StaffSession, Visible},
     clock::{Clock, Moment},
     faults::{Faults, Whole, nullable, present},
     ids::{EventId, OrganisationId, TicketTypeId},
     ledger::{
-        Book, LedgerError, Page,
+        Ledger, LedgerError, Page,
         change::Change,
+        kinds::{EventStatus, Permission},
         rows::{Event, EventFacts, TicketType},
-        words::{EventStatus, Permission},
     },
     limits,
-    money::Tender,
-    shapes::{Amount, CurrencyCode, Name, TimeZone},
+    money::Currency,
+    openapi_schemas::{Amount, CurrencyCode, Name, TimeZone},
 };
 
 /// An event to be made.
@@ -150,53 +150,54 @@ pub struct TicketTypeChange {
 }
 
 /// The events that the caller may see: all, or those in the member's list, or the pinned one.
-pub async fn list(book: &Book, clerk: Clerk<'_>, page: Page) -> Result<Vec<EventView>, EventError> {
-    let mandate = clerk.mandate(Permission::EventsView).await?;
+pub async fn list(ledger: &Ledger, staff: StaffSession<'_>, page: Page) -> Result<Vec<EventView>, EventError> {
+    let mandate = staff.mandate(Permission::EventsView).await?;
     let authority = mandate.caller().authority();
     let facts = match authorise::visible(authority.session.kind, &authority.membership) {
-        Visible::All => book.events(mandate.organisation(), page).await?,
+        Visible::All => ledger.events(mandate.organisation(), page).await?,
         Visible::Only(mut ids) => {
             ids.retain(|id| id.0 > page.after);
             ids.sort_unstable();
             ids.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
-            book.events_by_id(ids).await?
+            ledger.events_by_id(ids).await?
         }
     };
     Ok(facts.iter().map(view).collect::<Result<_, _>>()?)
 }
 
 /// One event.
-pub async fn one(book: &Book, clerk: Clerk<'_>, id: EventId) -> Result<EventView, EventError> {
-    let caller = clerk.caller().await?;
-    let facts = find(book, caller.organisation(), id).await?;
+pub async fn one(ledger: &Ledger, staff: StaffSession<'_>, id: EventId) -> Result<EventView, EventError> {
+    let caller = staff.caller().await?;
+    let facts = find(ledger, caller.organisation(), id).await?;
     authorise::may_see(&caller, id)?;
     Ok(view(&facts)?)
 }
 
 /// An event that the caller may change: that it is there is asked before what they may do.
-pub async fn manageable(book: &Book, clerk: Clerk<'_>, id: EventId) -> Result<(Mandate, EventFacts), EventError> {
-    let caller = clerk.caller().await?;
-    let facts = find(book, caller.organisation(), id).await?;
+pub async fn manageable(ledger: &Ledger, staff: StaffSession<'_>, id: EventId) -> Result<(Mandate, EventFacts), EventError> {
+    let caller = staff.caller().await?;
+    let facts = find(ledger, caller.organisation(), id).await?;
     Ok((authorise::mandate(caller, Permission::EventsManage)?, facts))
 }
 
 /// An event of this organisation. Another's is not there.
-pub async fn find(book: &Book, organisation: OrganisationId, id: EventId) -> Result<EventFacts, EventError> {
-    let found = book.event(id).await?.filter(|facts| facts.event.organisation_id == organisation);
+pub async fn find(ledger: &Ledger, organisation: OrganisationId, id: EventId) -> Result<EventFacts, EventError> {
+    let found = ledger.event(id).await?.filter(|facts| facts.event.organisation_id == organisation);
     Ok(found.ok_or(Refused::NotFound)?)
 }
 
 /// Makes an event.
-pub async fn create(book: &Book, clock: Clock, clerk: Clerk<'_>, new: NewEvent) -> Result<EventView, EventError> {
-    let organisation = clerk.mandate(Permission::EventsManage).await?.organisation();
+pub async fn create(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, new: NewEvent) -> Result<EventView, EventError> {
+    let organisation = staff.mandate(Permission::EventsManage).await?.organisation();
     let event = parse(clock, organisation, &new)?;
-    book.change(organisation, || async {
-        let mandate = clerk.mandate(Permission::EventsManage).await?;
-        let mut change = Change::new(organisation, clock.now(), mandate.guards());
-        change.images.events.push(event.clone());
-        Ok::<_, EventError>((change, ()))
-    })
-    .await?;
+    ledger
+        .change(organisation, || async {
+            let mandate = staff.mandate(Permission::EventsManage).await?;
+            let mut change = Change::new(organisation, clock.now(), mandate.guards());
+            change.images.events.push(event.clone());
+            Ok::<_, EventError>((change, ()))
+        })
+        .await?;
     Ok(view(&EventFacts { event, types: Vec::new() })?)
 }
 
@@ -228,7 +229,7 @@ fn timezone(name: &str, faults: &mut Faults) -> String {
 }
 
 fn currency(code: &str, faults: &mut Faults) -> String {
-    faults.money("/currency", Tender::parse(code));
+    faults.money("/currency", Currency::parse(code));
     code.to_owned()
 }
 
@@ -239,8 +240,14 @@ fn in_order(event: &Event, faults: &mut Faults) {
 }
 
 /// Changes an event.
-pub async fn patch(book: &Book, clock: Clock, clerk: Clerk<'_>, id: EventId, wanted: &EventChange) -> Result<EventView, EventError> {
-    let facts = alter(book, clock, clerk, id, |facts, _| {
+pub async fn patch(
+    ledger: &Ledger,
+    clock: Clock,
+    staff: StaffSession<'_>,
+    id: EventId,
+    wanted: &EventChange,
+) -> Result<EventView, EventError> {
+    let facts = alter(ledger, clock, staff, id, |facts, _| {
         let mut faults = Faults::default();
         let EventFacts { event, types } = facts;
         if let Some(name) = &wanted.name {
@@ -270,14 +277,14 @@ pub async fn patch(book: &Book, clock: Clock, clerk: Clerk<'_>, id: EventId, wan
 
 /// Makes a ticket type.
 pub async fn create_type(
-    book: &Book,
+    ledger: &Ledger,
     clock: Clock,
-    clerk: Clerk<'_>,
+    staff: StaffSession<'_>,
     event: EventId,
     new: &NewTicketType,
 ) -> Result<TicketTypeView, EventError> {
     let id: TicketTypeId = clock.id();
-    let facts = alter(book, clock, clerk, event, |facts, now| {
+    let facts = alter(ledger, clock, staff, event, |facts, now| {
         let made = parse_type(id, facts, new, now)?;
         facts.types.push(made);
         Ok(Some(id))
@@ -289,8 +296,8 @@ pub async fn create_type(
 /// What a new ticket type is, once it is found to be in order.
 pub fn parse_type(id: TicketTypeId, facts: &EventFacts, new: &NewTicketType, now: Moment) -> Result<TicketType, Faults> {
     let mut faults = Faults::default();
-    if facts.types.len() >= limits::TICKET_TYPES {
-        faults.add("", format!("an event has at most {} ticket types", limits::TICKET_TYPES));
+    if facts.types.len() >= limits::TICKET_TYPES_MAX {
+        faults.add("", format!("an event has at most {} ticket types", limits::TICKET_TYPES_MAX));
     }
     let ticket_type = TicketType {
         id,
@@ -298,8 +305,8 @@ pub fn parse_type(id: TicketTypeId, facts: &EventFacts, new: &NewTicketType, now
         event_id: facts.event.id,
         name: faults.name("/name", &new.name),
         price_minor: price(&new.price, facts, &mut faults),
-        quota: new.quota.map(|quota| faults.count("/quota", quota, 0, limits::QUOTA)),
-        entries_allowed: faults.count("/entries_allowed", new.entries_allowed.unwrap_or(Whole(1)), 1, limits::ENTRIES_ALLOWED),
+        quota: new.quota.map(|quota| faults.count("/quota", quota, 0, limits::QUOTA_MAX)),
+        entries_allowed: faults.count("/entries_allowed", new.entries_allowed.unwrap_or(Whole(1)), 1, limits::ENTRIES_ALLOWED_MAX),
         reentry: new.reentry,
         gates: gates(&new.gates, &mut faults),
         valid_from: faults.moment_if_any("/valid_from", new.valid_from),
@@ -314,15 +321,15 @@ pub fn parse_type(id: TicketTypeId, facts: &EventFacts, new: &NewTicketType, now
 
 /// Changes a ticket type.
 pub async fn patch_type(
-    book: &Book,
+    ledger: &Ledger,
     clock: Clock,
-    clerk: Clerk<'_>,
+    staff: StaffSession<'_>,
     event: EventId,
     id: TicketTypeId,
     wanted: &TicketTypeChange,
 ) -> Result<TicketTypeView, EventError> {
-    manageable(book, clerk, event).await?.1.ticket_type(id).ok_or(Refused::NotFound)?;
-    let facts = alter(book, clock, clerk, event, |facts, _| {
+    manageable(ledger, staff, event).await?.1.ticket_type(id).ok_or(Refused::NotFound)?;
+    let facts = alter(ledger, clock, staff, event, |facts, _| {
         let mut faults = Faults::default();
         let priced = wanted.price.as_ref().map(|text| price(text, facts, &mut faults));
         let Some(t) = facts.types.iter_mut().find(|t| t.id == id) else { return Ok(None) };
@@ -331,10 +338,10 @@ pub async fn patch_type(
         }
         t.price_minor = priced.unwrap_or(t.price_minor);
         if let Some(quota) = wanted.quota {
-            t.quota = quota.map(|quota| faults.count("/quota", quota, 0, limits::QUOTA));
+            t.quota = quota.map(|quota| faults.count("/quota", quota, 0, limits::QUOTA_MAX));
         }
         if let Some(entries) = wanted.entries_allowed {
-            t.entries_allowed = faults.count("/entries_allowed", entries, 1, limits::ENTRIES_ALLOWED);
+            t.entries_allowed = faults.count("/entries_allowed", entries, 1, limits::ENTRIES_ALLOWED_MAX);
         }
         t.reentry = wanted.reentry.unwrap_or(t.reentry);
         if let Some(named) = &wanted.gates {
@@ -350,13 +357,13 @@ pub async fn patch_type(
 }
 
 fn price(text: &str, facts: &EventFacts, faults: &mut Faults) -> i64 {
-    let parsed = Tender::parse(&facts.event.currency).and_then(|tender| tender.amount(text));
+    let parsed = Currency::parse(&facts.event.currency).and_then(|currency| currency.amount(text));
     faults.money("/price", parsed).map_or(0, |money| money.minor())
 }
 
 fn gates(named: &[String], faults: &mut Faults) -> Vec<String> {
-    if named.len() > limits::GATES {
-        faults.add("/gates", format!("must have at most {} gates", limits::GATES));
+    if named.len() > limits::GATES_MAX {
+        faults.add("/gates", format!("must have at most {} gates", limits::GATES_MAX));
         return Vec::new();
     }
     named.iter().enumerate().map(|(place, gate)| faults.name(&format!("/gates/{place}"), gate)).collect()
@@ -371,29 +378,30 @@ fn window(ticket_type: &TicketType, faults: &mut Faults) {
 }
 
 fn shown(facts: &EventFacts, id: TicketTypeId) -> Result<TicketTypeView, EventError> {
-    let tender = Tender::parse(&facts.event.currency).map_err(|_| LedgerError::Broken)?;
+    let currency = Currency::parse(&facts.event.currency).map_err(|_| LedgerError::Broken)?;
     let ticket_type = facts.ticket_type(id).ok_or(Refused::NotFound)?;
-    Ok(view_type(ticket_type, tender))
+    Ok(view_type(ticket_type, currency))
 }
 
 /// Reads an event, alters it or the one ticket type that `change_it` names, and stores it on the ground of the caller's mandate.
 async fn alter(
-    book: &Book,
+    ledger: &Ledger,
     clock: Clock,
-    clerk: Clerk<'_>,
+    staff: StaffSession<'_>,
     id: EventId,
     change_it: impl Fn(&mut EventFacts, Moment) -> Result<Option<TicketTypeId>, Faults>,
 ) -> Result<EventFacts, EventError> {
-    let organisation = manageable(book, clerk, id).await?.0.organisation();
-    book.change(organisation, || async {
-        let now = clock.now();
-        let (mandate, mut facts) = manageable(book, clerk, id).await?;
-        let touched = change_it(&mut facts, now).map_err(EventError::Invalid)?;
-        facts.event.version += 1;
-        let mut change = Change::new(organisation, now, mandate.guards());
-        change.images.events.push(facts.event.clone());
-        change.images.ticket_types.extend(touched.and_then(|id| facts.ticket_type(id).cloned()));
-        Ok((change, facts))
-    })
-    .await
+    let organisation = manageable(ledger, staff, id).await?.0.organisation();
+    ledger
+        .change(organisation, || async {
+            let now = clock.now();
+            let (mandate, mut facts) = manageable(ledger, staff, id).await?;
+            let touched = change_it(&mut facts, now).map_err(EventError::Invalid)?;
+            facts.event.version += 1;
+            let mut change = Change::new(organisation, now, mandate.guards());
+            change.images.events.push(facts.event.clone());
+            change.images.ticket_types.extend(touched.and_then(|id| facts.ticket_type(id).cloned()));
+            Ok((change, facts))
+        })
+        .await
 }

@@ -7,7 +7,7 @@ pub mod warm;
 
 use serde::Serialize;
 
-pub use crate::ledger::words::TicketStatus;
+pub use crate::ledger::kinds::TicketStatus;
 use crate::{
     authorise::{Denied, Refused},
     clock::{Moment, Stamp},
@@ -15,10 +15,10 @@ use crate::{
     ids::{EventId, TicketTypeId},
     ledger::{
         LedgerError, Name,
+        kinds::EventStatus,
         rows::{EventFacts, TicketType},
-        words::EventStatus,
     },
-    money::{Money, Tender},
+    money::{Currency, Money},
 };
 
 /// Why it was not done.
@@ -36,7 +36,7 @@ pub enum EventError {
     /// The event has a ticket type of this name.
     #[error("This event has a ticket type of this name.")]
     NameTaken,
-    /// The book.
+    /// The ledger.
     #[error(transparent)]
     Ledger(LedgerError),
 }
@@ -122,7 +122,7 @@ pub struct TicketTypeView {
 /// Shows an event.
 pub fn view(facts: &EventFacts) -> Result<EventView, LedgerError> {
     let event = &facts.event;
-    let tender = Tender::parse(&event.currency).map_err(|_| LedgerError::Broken)?;
+    let currency = Currency::parse(&event.currency).map_err(|_| LedgerError::Broken)?;
     Ok(EventView {
         id: event.id,
         name: event.name.clone(),
@@ -132,16 +132,16 @@ pub fn view(facts: &EventFacts) -> Result<EventView, LedgerError> {
         timezone: event.timezone.clone(),
         currency: event.currency.clone(),
         status: event.status,
-        ticket_types: facts.types.iter().map(|t| view_type(t, tender)).collect(),
+        ticket_types: facts.types.iter().map(|t| view_type(t, currency)).collect(),
     })
 }
 
 /// Shows a ticket type.
-pub fn view_type(ticket_type: &TicketType, tender: Tender) -> TicketTypeView {
+pub fn view_type(ticket_type: &TicketType, currency: Currency) -> TicketTypeView {
     TicketTypeView {
         id: ticket_type.id,
         name: ticket_type.name.clone(),
-        price: tender.from_minor(ticket_type.price_minor),
+        price: currency.from_minor(ticket_type.price_minor),
         quota: ticket_type.quota,
         left: ticket_type.left(),
         entries_allowed: ticket_type.entries_allowed,

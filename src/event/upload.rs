@@ -7,15 +7,15 @@ use sha2::{Digest, Sha256};
 
 use super::{EventError, TicketStatus, Window, catalogue::manageable, printable, trim_code};
 use crate::{
-    authorise::Clerk,
+    authorise::StaffSession,
     clock::Clock,
     faults::{Faults, Whole},
     ids::{EventId, TicketTypeId},
     ledger::{
-        Book, Carried, CarriedChunk, KnownTicket, LedgerError, UploadChunk, UploadCount, UploadTicket,
+        Carried, CarriedChunk, KnownTicket, Ledger, LedgerError, UploadChunk, UploadCount, UploadTicket,
         change::Guard,
+        kinds::Permission,
         rows::{EventFacts, TicketType},
-        words::Permission,
     },
     limits,
 };
@@ -83,7 +83,7 @@ pub struct Intake<'f> {
     chunk: Vec<UploadTicket>,
     /// Earlier check-ins of the tickets of the chunk.
     visits: Vec<Carried>,
-    /// Whether tickets are only compared with the book.
+    /// Whether tickets are only compared with the ledger.
     dry_run: bool,
     /// What has become of the rows so far.
     pub uploaded: Uploaded,
@@ -119,10 +119,10 @@ pub struct Imported {
 /// On whose mandate tickets are stored.
 #[derive(Clone, Copy)]
 pub enum Backing<'g> {
-    /// An operator at the book itself.
+    /// An operator at the ledger itself.
     Operator,
     /// Somebody in the back office: what is stored rests on the mandate as it stands then, so who loses it stores no further.
-    Clerk(Clerk<'g>),
+    StaffSession(StaffSession<'g>),
 }
 
 impl Backing<'_> {
@@ -130,7 +130,7 @@ impl Backing<'_> {
     pub async fn guards(&self) -> Result<Vec<Guard>, EventError> {
         match self {
             Self::Operator => Ok(Vec::new()),
-            Self::Clerk(clerk) => Ok(clerk.mandate(Permission::EventsManage).await?.guards()),
+            Self::StaffSession(staff) => Ok(staff.mandate(Permission::EventsManage).await?.guards()),
         }
     }
 }
@@ -142,7 +142,7 @@ macro_rules! insist {
         loop {
             $chunk.guards = $backing.guards().await?;
             match $store.await {
-                Err(LedgerError::Moved) if tries < limits::CHANGE_TRIES => tries += 1,
+                Err(LedgerError::Moved) if tries < limits::CHANGE_TRIES_MAX => tries += 1,
                 Err(LedgerError::Moved) => return Err(LedgerError::Busy.into()),
                 done => break done?,
             }
@@ -179,7 +179,7 @@ impl<'f> Intake<'f> {
         let detail = detail.into();
         (self.witness)(row, code.as_deref(), Err(&detail));
         self.rejected_total += 1;
-        if self.uploaded.rejected.len() < limits::REJECTED_NAMED {
+        if self.uploaded.rejected.len() < limits::REJECTED_NAMED_MAX {
             self.uploaded.rejected.push(RejectedRow { row, code, detail });
         }
     }
@@ -201,7 +201,7 @@ impl<'f> Intake<'f> {
             }
             Err(detail) => self.reject(row, Some(body.code.clone()), detail),
         }
-        self.chunk.len() >= limits::UPLOAD_CHUNK
+        self.chunk.len() >= limits::UPLOAD_CHUNK_ROWS
     }
 
     fn parse(&mut self, body: &TicketBody, imported: &Imported) -> Result<UploadTicket, String> {
@@ -214,7 +214,7 @@ impl<'f> Intake<'f> {
         let mut faults = Faults::default();
         let holder = body.holder.as_deref().map(printable).filter(|holder| !holder.is_empty());
         let holder = faults.name_if_any("holder", holder.as_deref());
-        let entries = body.entries_allowed.map(|n| faults.count("entries_allowed", n, 1, limits::ENTRIES_ALLOWED));
+        let entries = body.entries_allowed.map(|n| faults.count("entries_allowed", n, 1, limits::ENTRIES_ALLOWED_MAX));
         if let Some(fault) = faults.into_vec().into_iter().next() {
             return Err(format!("{} {}", fault.pointer, fault.detail));
         }
@@ -241,14 +241,14 @@ impl<'f> Intake<'f> {
     }
 
     /// Stores the tickets gathered so far.
-    pub async fn store(&mut self, book: &Book, backing: &Backing<'_>) -> Result<(), EventError> {
+    pub async fn store(&mut self, ledger: &Ledger, backing: &Backing<'_>) -> Result<(), EventError> {
         if self.chunk.is_empty() {
             return Ok(());
         }
         let event = &self.facts.event;
         let tickets = std::mem::take(&mut self.chunk);
         if self.dry_run {
-            return Ok(self.compare(book, &tickets).await?);
+            return Ok(self.compare(ledger, &tickets).await?);
         }
         let given = i64::try_from(tickets.len()).unwrap_or(i64::MAX);
         let (organisation, at) = (event.organisation_id, self.clock.now());
@@ -256,23 +256,23 @@ impl<'f> Intake<'f> {
         // A ticket that has been used elsewhere comes with its entry, in one step: no phone finds it unused in between.
         let entries = visits.iter().map(|visit| Carried { is_over: false, ..visit.clone() }).collect();
         let mut chunk = UploadChunk { organisation, event: event.id, guards: Vec::new(), tickets, entries, at };
-        let UploadCount { created, updated, carried, .. } = insist!(backing, chunk, book.store_tickets(&chunk));
+        let UploadCount { created, updated, carried, .. } = insist!(backing, chunk, ledger.store_tickets(&chunk));
         self.uploaded.created += created;
         self.uploaded.updated += updated;
         self.uploaded.unchanged += given - created - updated;
         self.carried_over += carried.unsigned_abs();
         if visits.iter().any(|visit| visit.is_over) {
             let mut chunk = CarriedChunk { organisation, event: event.id, guards: Vec::new(), visits, at };
-            self.carried_over += insist!(backing, chunk, book.carry_over(&chunk));
+            self.carried_over += insist!(backing, chunk, ledger.carry_over(&chunk));
         }
         Ok(())
     }
 }
 
 impl Intake<'_> {
-    async fn compare(&mut self, book: &Book, tickets: &[UploadTicket]) -> Result<(), LedgerError> {
+    async fn compare(&mut self, ledger: &Ledger, tickets: &[UploadTicket]) -> Result<(), LedgerError> {
         let codes: Vec<&str> = tickets.iter().map(|ticket| ticket.code.as_str()).collect();
-        let known = book.tickets_by_code(self.facts.event.id, &codes).await?;
+        let known = ledger.tickets_by_code(self.facts.event.id, &codes).await?;
         let known: HashMap<&str, &KnownTicket> = known.iter().map(|known| (known.ticket.code.as_str(), known)).collect();
         for ticket in tickets {
             match known.get(ticket.code.as_str()) {
@@ -294,33 +294,39 @@ fn digest(code: &str) -> [u8; 16] {
 }
 
 /// Takes an upload as JSON.
-pub async fn json(book: &Book, clock: Clock, clerk: Clerk<'_>, event: EventId, body: UploadBody) -> Result<Uploaded, EventError> {
-    let (_, facts) = manageable(book, clerk, event).await?;
-    if body.tickets.len() > limits::UPLOAD_TICKETS {
-        return Err(EventError::Invalid(Faults::one("/tickets", format!("must have at most {} tickets", limits::UPLOAD_TICKETS))));
+pub async fn json(
+    ledger: &Ledger,
+    clock: Clock,
+    staff: StaffSession<'_>,
+    event: EventId,
+    body: UploadBody,
+) -> Result<Uploaded, EventError> {
+    let (_, facts) = manageable(ledger, staff, event).await?;
+    if body.tickets.len() > limits::UPLOAD_TICKETS_MAX {
+        return Err(EventError::Invalid(Faults::one("/tickets", format!("must have at most {} tickets", limits::UPLOAD_TICKETS_MAX))));
     }
     let mut intake = Intake::new(&facts, clock);
     for (row, ticket) in (1_u64..).zip(&body.tickets) {
         if intake.take(row, ticket) {
-            intake.store(book, &Backing::Clerk(clerk)).await?;
+            intake.store(ledger, &Backing::StaffSession(staff)).await?;
         }
     }
-    intake.store(book, &Backing::Clerk(clerk)).await?;
+    intake.store(ledger, &Backing::StaffSession(staff)).await?;
     Ok(intake.uploaded)
 }
 
 /// Takes an upload as CSV with a heading line.
-pub async fn csv(book: &Book, clock: Clock, clerk: Clerk<'_>, event: EventId, bytes: &[u8]) -> Result<Uploaded, EventError> {
-    let (_, facts) = manageable(book, clerk, event).await?;
+pub async fn csv(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, event: EventId, bytes: &[u8]) -> Result<Uploaded, EventError> {
+    let (_, facts) = manageable(ledger, staff, event).await?;
     let mut reader = csv::ReaderBuilder::new().from_reader(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
     check_headings(reader.headers()).map_err(EventError::Invalid)?;
     let mut intake = Intake::new(&facts, clock);
     for (row, record) in (2_u64..).zip(reader.deserialize::<CsvRow>()) {
-        if row > u64::try_from(limits::UPLOAD_ROWS).unwrap_or(u64::MAX) {
+        if row > u64::try_from(limits::UPLOAD_ROWS_MAX).unwrap_or(u64::MAX) {
             intake.reject(
                 row,
                 None,
-                format!("an upload has at most {} rows; this one and those after it were not read", limits::UPLOAD_ROWS),
+                format!("an upload has at most {} rows; this one and those after it were not read", limits::UPLOAD_ROWS_MAX),
             );
             break;
         }
@@ -339,10 +345,10 @@ pub async fn csv(book: &Book, clock: Clock, clerk: Clerk<'_>, event: EventId, by
             }
         };
         if full {
-            intake.store(book, &Backing::Clerk(clerk)).await?;
+            intake.store(ledger, &Backing::StaffSession(staff)).await?;
         }
     }
-    intake.store(book, &Backing::Clerk(clerk)).await?;
+    intake.store(ledger, &Backing::StaffSession(staff)).await?;
     Ok(intake.uploaded)
 }
 
@@ -380,7 +386,7 @@ impl CsvRow {
             None | Some("") => None,
             Some(text) => Some(Whole(text.parse().map_err(|_| format!("“{text}” is not a number of entries"))?)),
         };
-        let status = self.status.trim().parse().map_err(|error: crate::words::UnknownWord| error.to_string())?;
+        let status = self.status.trim().parse().map_err(|error: crate::string_enum::UnknownWord| error.to_string())?;
         Ok(TicketBody { code: self.code, ticket_type: self.ticket_type, holder: self.holder, status, entries_allowed })
     }
 }

@@ -95,7 +95,7 @@ fn parse(list: &GuestList, body: &GuestBody, now: Moment) -> Result<Guest, Strin
         name_key,
         company: faults.name_if_any("company", company),
         note: note(&mut faults, "note", body.note.as_deref()),
-        party_size: faults.count("party_size", body.party_size.unwrap_or(Whole(1)), 1, limits::PARTY_SIZE),
+        party_size: faults.count("party_size", body.party_size.unwrap_or(Whole(1)), 1, limits::PARTY_SIZE_MAX),
         arrived: 0,
         removed_at: None,
         version: 1,
@@ -176,7 +176,7 @@ fn settle(sent: &Guest, known: Option<&Guest>) -> Result<(Fate, Guest), String> 
     Ok((fate, Guest { arrived, created_at, version: known.version + 1, ..sent.clone() }))
 }
 
-/// A guest's name and its key, which an index of the book has to hold.
+/// A guest's name and its key, which an index of the ledger has to hold.
 pub(super) fn guest_name(faults: &mut Faults, pointer: &str, text: &str) -> (String, String) {
     let name = faults.name(pointer, text);
     let key = fold(&name);

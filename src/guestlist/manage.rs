@@ -10,17 +10,17 @@ use super::{
     view_guest, view_list,
 };
 use crate::{
-    authorise::{Clerk, Refused},
+    authorise::{Refused, StaffSession},
     clock::Clock,
     faults::{Faults, Whole, nullable, present},
     ids::{EventId, GuestId, GuestListId},
     ledger::{
-        Book,
+        Ledger,
         change::Guard,
         guestlist::{GuestChange, GuestList, ListedGuest, ListedGuestList},
     },
     limits,
-    shapes::{Name, Note},
+    openapi_schemas::{Name, Note},
 };
 
 /// A guest list to be made.
@@ -86,13 +86,13 @@ pub struct GuestBodyChange {
 
 /// Makes a guest list.
 pub async fn create_list(
-    book: &Book,
+    ledger: &Ledger,
     clock: Clock,
-    clerk: Clerk<'_>,
+    staff: StaffSession<'_>,
     event: EventId,
     new: &NewGuestList,
 ) -> Result<GuestListView, GuestError> {
-    let organisation = manager_of_event(book, clerk, event).await?.organisation();
+    let organisation = manager_of_event(ledger, staff, event).await?.organisation();
     let mut faults = Faults::default();
     let list = GuestList {
         organisation_id: organisation,
@@ -105,22 +105,28 @@ pub async fn create_list(
         created_at: clock.now(),
     };
     faults.none_or(()).map_err(GuestError::Invalid)?;
-    book.change(organisation, || async {
-        let mandate = manager_of_event(book, clerk, event).await?;
-        if book.guest_census(event).await?.0 >= limits::GUEST_LISTS {
-            return Err(GuestError::Invalid(Faults::one("", format!("an event has at most {} guest lists", limits::GUEST_LISTS))));
-        }
-        let mut change = GuestChange::new(organisation, mandate.guards());
-        change.lists.push(list.clone());
-        Ok((change, ()))
-    })
-    .await?;
+    ledger
+        .change(organisation, || async {
+            let mandate = manager_of_event(ledger, staff, event).await?;
+            if ledger.guest_census(event).await?.0 >= limits::GUEST_LISTS_MAX {
+                return Err(GuestError::Invalid(Faults::one("", format!("an event has at most {} guest lists", limits::GUEST_LISTS_MAX))));
+            }
+            let mut change = GuestChange::new(organisation, mandate.guards());
+            change.lists.push(list.clone());
+            Ok((change, ()))
+        })
+        .await?;
     Ok(view_list(&ListedGuestList { list, guests: 0, people: 0, arrived: 0 }))
 }
 
 /// Changes a guest list.
-pub async fn patch_list(book: &Book, clerk: Clerk<'_>, id: GuestListId, wanted: &GuestListChange) -> Result<GuestListView, GuestError> {
-    alter_list(book, clerk, id, |list| {
+pub async fn patch_list(
+    ledger: &Ledger,
+    staff: StaffSession<'_>,
+    id: GuestListId,
+    wanted: &GuestListChange,
+) -> Result<GuestListView, GuestError> {
+    alter_list(ledger, staff, id, |list| {
         let mut faults = Faults::default();
         if let Some(name) = &wanted.name {
             list.name = faults.name("/name", name);
@@ -133,10 +139,10 @@ pub async fn patch_list(book: &Book, clerk: Clerk<'_>, id: GuestListId, wanted: 
     .await
 }
 
-/// Strikes a guest list off, and with it who is on it. What has happened stays in the book.
-pub async fn strike_list(book: &Book, clock: Clock, clerk: Clerk<'_>, id: GuestListId) -> Result<(), GuestError> {
+/// Strikes a guest list off, and with it who is on it. What has happened stays in the ledger.
+pub async fn strike_list(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, id: GuestListId) -> Result<(), GuestError> {
     let now = clock.now();
-    alter_list(book, clerk, id, |list| {
+    alter_list(ledger, staff, id, |list| {
         list.removed_at = Some(now);
         Ok(())
     })
@@ -145,46 +151,48 @@ pub async fn strike_list(book: &Book, clock: Clock, clerk: Clerk<'_>, id: GuestL
 }
 
 async fn alter_list(
-    book: &Book,
-    clerk: Clerk<'_>,
+    ledger: &Ledger,
+    staff: StaffSession<'_>,
     id: GuestListId,
     change_it: impl Fn(&mut GuestList) -> Result<(), Faults>,
 ) -> Result<GuestListView, GuestError> {
-    let organisation = manager_of_list(book, clerk, id).await?.0.organisation();
-    book.change(organisation, || async {
-        let (mandate, mut listed) = manager_of_list(book, clerk, id).await?;
-        change_it(&mut listed.list).map_err(GuestError::Invalid)?;
-        listed.list.version += 1;
-        let mut change = GuestChange::new(organisation, mandate.guards());
-        change.lists.push(listed.list.clone());
-        Ok((change, view_list(&listed)))
-    })
-    .await
+    let organisation = manager_of_list(ledger, staff, id).await?.0.organisation();
+    ledger
+        .change(organisation, || async {
+            let (mandate, mut listed) = manager_of_list(ledger, staff, id).await?;
+            change_it(&mut listed.list).map_err(GuestError::Invalid)?;
+            listed.list.version += 1;
+            let mut change = GuestChange::new(organisation, mandate.guards());
+            change.lists.push(listed.list.clone());
+            Ok((change, view_list(&listed)))
+        })
+        .await
 }
 
 /// Puts guests on a list, or brings those who are on it to the state that is sent. What is out of order costs only itself.
-pub async fn add(book: &Book, clock: Clock, clerk: Clerk<'_>, id: GuestListId, body: &GuestsBody) -> Result<Added, GuestError> {
-    let (mandate, listed) = manager_of_list(book, clerk, id).await?;
-    if body.guests.len() > limits::GUESTS_AT_ONCE {
-        return Err(GuestError::Invalid(Faults::one("/guests", format!("must have at most {} guests", limits::GUESTS_AT_ONCE))));
+pub async fn add(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, id: GuestListId, body: &GuestsBody) -> Result<Added, GuestError> {
+    let (mandate, listed) = manager_of_list(ledger, staff, id).await?;
+    if body.guests.len() > limits::GUESTS_AT_ONCE_MAX {
+        return Err(GuestError::Invalid(Faults::one("/guests", format!("must have at most {} guests", limits::GUESTS_AT_ONCE_MAX))));
     }
     let organisation = mandate.organisation();
     let rows = read(&listed.list, &body.guests, clock.now());
-    book.change(organisation, || async {
-        let (mandate, listed) = manager_of_list(book, clerk, id).await?;
-        put(book, &listed.list, &rows, mandate.guards()).await
-    })
-    .await
+    ledger
+        .change(organisation, || async {
+            let (mandate, listed) = manager_of_list(ledger, staff, id).await?;
+            put(ledger, &listed.list, &rows, mandate.guards()).await
+        })
+        .await
 }
 
 /// The change that puts these guests on this list, and what is answered.
-pub async fn put(book: &Book, list: &GuestList, rows: &[Row], guards: Vec<Guard>) -> Result<(GuestChange, Added), GuestError> {
+pub async fn put(ledger: &Ledger, list: &GuestList, rows: &[Row], guards: Vec<Guard>) -> Result<(GuestChange, Added), GuestError> {
     let ids: Vec<GuestId> = rows.iter().filter_map(|row| row.as_ref().ok()).map(|guest| guest.id).collect();
-    let known = book.guests_by_id(list.organisation_id, &ids).await?;
-    let (_, guests) = book.guest_census(list.event_id).await?;
+    let known = ledger.guests_by_id(list.organisation_id, &ids).await?;
+    let (_, guests) = ledger.guest_census(list.event_id).await?;
     let (images, added) = plan(list, rows, known);
-    if guests + added.created > limits::GUESTS {
-        return Err(GuestError::Invalid(Faults::one("/guests", format!("an event has at most {} guests", limits::GUESTS))));
+    if guests + added.created > limits::GUESTS_MAX {
+        return Err(GuestError::Invalid(Faults::one("/guests", format!("an event has at most {} guests", limits::GUESTS_MAX))));
     }
     let mut change = GuestChange::new(list.organisation_id, guards);
     change.on_list = Some((list.id, list.version));
@@ -193,8 +201,8 @@ pub async fn put(book: &Book, list: &GuestList, rows: &[Row], guards: Vec<Guard>
 }
 
 /// Changes a guest. A party is never smaller than who of it is in.
-pub async fn patch(book: &Book, clerk: Clerk<'_>, id: GuestId, wanted: &GuestBodyChange) -> Result<GuestView, GuestError> {
-    let changed = alter(book, clerk, id, |listed| {
+pub async fn patch(ledger: &Ledger, staff: StaffSession<'_>, id: GuestId, wanted: &GuestBodyChange) -> Result<GuestView, GuestError> {
+    let changed = alter(ledger, staff, id, |listed| {
         let guest = &mut listed.guest;
         if guest.removed_at.is_some() {
             return Err(Refused::NotFound.into());
@@ -204,7 +212,7 @@ pub async fn patch(book: &Book, clerk: Clerk<'_>, id: GuestId, wanted: &GuestBod
             (guest.name, guest.name_key) = guest_name(&mut faults, "/name", name);
         }
         if let Some(size) = wanted.party_size {
-            guest.party_size = faults.count("/party_size", size, 1, limits::PARTY_SIZE);
+            guest.party_size = faults.count("/party_size", size, 1, limits::PARTY_SIZE_MAX);
         }
         if let Some(company) = &wanted.company {
             guest.company = faults.name_if_any("/company", company.as_deref());
@@ -222,10 +230,10 @@ pub async fn patch(book: &Book, clerk: Clerk<'_>, id: GuestId, wanted: &GuestBod
     Ok(view_guest(&changed))
 }
 
-/// Strikes a guest off. What has happened stays in the book.
-pub async fn strike(book: &Book, clock: Clock, clerk: Clerk<'_>, id: GuestId) -> Result<(), GuestError> {
+/// Strikes a guest off. What has happened stays in the ledger.
+pub async fn strike(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, id: GuestId) -> Result<(), GuestError> {
     let now = clock.now();
-    alter(book, clerk, id, |listed| {
+    alter(ledger, staff, id, |listed| {
         listed.guest.removed_at = listed.guest.removed_at.or(Some(now));
         Ok(())
     })
@@ -234,19 +242,20 @@ pub async fn strike(book: &Book, clock: Clock, clerk: Clerk<'_>, id: GuestId) ->
 }
 
 async fn alter(
-    book: &Book,
-    clerk: Clerk<'_>,
+    ledger: &Ledger,
+    staff: StaffSession<'_>,
     id: GuestId,
     change_it: impl Fn(&mut ListedGuest) -> Result<(), GuestError>,
 ) -> Result<ListedGuest, GuestError> {
-    let organisation = manager_of_guest(book, clerk, id).await?.0.organisation();
-    book.change(organisation, || async {
-        let (mandate, mut listed) = manager_of_guest(book, clerk, id).await?;
-        change_it(&mut listed)?;
-        listed.guest.version += 1;
-        let mut change = GuestChange::new(organisation, mandate.guards());
-        change.guests.push(listed.guest.clone());
-        Ok((change, listed))
-    })
-    .await
+    let organisation = manager_of_guest(ledger, staff, id).await?.0.organisation();
+    ledger
+        .change(organisation, || async {
+            let (mandate, mut listed) = manager_of_guest(ledger, staff, id).await?;
+            change_it(&mut listed)?;
+            listed.guest.version += 1;
+            let mut change = GuestChange::new(organisation, mandate.guards());
+            change.guests.push(listed.guest.clone());
+            Ok((change, listed))
+        })
+        .await
 }

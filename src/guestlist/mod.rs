@@ -1,7 +1,7 @@
 //! Guest lists: who is expected at an event with how many people, found by any part of the name, and let in one by one or all at once.
 //!
 //! [`manage`] is the back office's part, [`search`] what both sides of it see, [`check_in`] a walk like the door's: what is decided is
-//! written only while session, membership, device, event and guest are what they were, and the book itself counts the party.
+//! written only while session, membership, device, event and guest are what they were, and the ledger itself counts the party.
 //!
 //! Names of guests are shown to those who check them in or manage them, and are in no log.
 
@@ -43,7 +43,7 @@ pub enum GuestError {
     /// The party would be smaller than who of it is in.
     #[error("{0} of this party are in already.")]
     AlreadyArrived(i32),
-    /// The book.
+    /// The ledger.
     #[error(transparent)]
     Ledger(LedgerError),
 }

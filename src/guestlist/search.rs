@@ -6,13 +6,13 @@ use super::{GuestError, GuestListView, GuestView, check_in::answer::CheckInView,
 use crate::{
     authenticate::Caller,
     authorise::{
-        Clerk, Mandate, Refused,
+        Mandate, Refused, StaffSession,
         guestlist::{guest_manager, may_see_guests, pinned_elsewhere},
     },
     faults::Faults,
     ids::{EventId, GuestId, GuestListId, Named},
     ledger::{
-        Book, LedgerError, Page,
+        Ledger, LedgerError, Page,
         guestlist::{Arrival, GuestSearch, ListedGuest, ListedGuestList},
     },
     limits,
@@ -30,58 +30,58 @@ pub struct GuestHistory {
 }
 
 /// The event, if it is of the caller's organisation: that it is there is asked before what they may do.
-async fn event(book: &Book, caller: &Caller, id: EventId) -> Result<(), GuestError> {
-    let found = book.event(id).await?.filter(|facts| facts.event.organisation_id == caller.organisation());
+async fn event(ledger: &Ledger, caller: &Caller, id: EventId) -> Result<(), GuestError> {
+    let found = ledger.event(id).await?.filter(|facts| facts.event.organisation_id == caller.organisation());
     found.map(drop).ok_or(Refused::NotFound.into())
 }
 
-async fn pinned(book: &Book, caller: &Caller, event: EventId) -> Result<Option<Named>, LedgerError> {
+async fn pinned(ledger: &Ledger, caller: &Caller, event: EventId) -> Result<Option<Named>, LedgerError> {
     match pinned_elsewhere(caller, event) {
-        Some(elsewhere) => book.event_named(elsewhere).await,
+        Some(elsewhere) => ledger.event_named(elsewhere).await,
         None => Ok(None),
     }
 }
 
-async fn reader(book: &Book, clerk: Clerk<'_>, id: EventId) -> Result<Caller, GuestError> {
-    let caller = clerk.caller().await?;
-    event(book, &caller, id).await?;
-    may_see_guests(&caller, id, pinned(book, &caller, id).await?.as_ref())?;
+async fn reader(ledger: &Ledger, staff: StaffSession<'_>, id: EventId) -> Result<Caller, GuestError> {
+    let caller = staff.caller().await?;
+    event(ledger, &caller, id).await?;
+    may_see_guests(&caller, id, pinned(ledger, &caller, id).await?.as_ref())?;
     Ok(caller)
 }
 
 /// May this caller see the guest lists of this event?
-pub async fn may_read(book: &Book, clerk: Clerk<'_>, id: EventId) -> Result<(), GuestError> {
-    reader(book, clerk, id).await.map(drop)
+pub async fn may_read(ledger: &Ledger, staff: StaffSession<'_>, id: EventId) -> Result<(), GuestError> {
+    reader(ledger, staff, id).await.map(drop)
 }
 
 /// The right to change the guest lists of this event.
-pub async fn manager_of_event(book: &Book, clerk: Clerk<'_>, id: EventId) -> Result<Mandate, GuestError> {
-    let caller = clerk.caller().await?;
-    event(book, &caller, id).await?;
-    let pinned = pinned(book, &caller, id).await?;
+pub async fn manager_of_event(ledger: &Ledger, staff: StaffSession<'_>, id: EventId) -> Result<Mandate, GuestError> {
+    let caller = staff.caller().await?;
+    event(ledger, &caller, id).await?;
+    let pinned = pinned(ledger, &caller, id).await?;
     Ok(guest_manager(caller, id, pinned.as_ref())?)
 }
 
 /// The right to change this guest list.
-pub async fn manager_of_list(book: &Book, clerk: Clerk<'_>, id: GuestListId) -> Result<(Mandate, ListedGuestList), GuestError> {
-    let caller = clerk.caller().await?;
-    let listed = book.guest_list(caller.organisation(), id).await?.ok_or(Refused::NotFound)?;
-    let pinned = pinned(book, &caller, listed.list.event_id).await?;
+pub async fn manager_of_list(ledger: &Ledger, staff: StaffSession<'_>, id: GuestListId) -> Result<(Mandate, ListedGuestList), GuestError> {
+    let caller = staff.caller().await?;
+    let listed = ledger.guest_list(caller.organisation(), id).await?.ok_or(Refused::NotFound)?;
+    let pinned = pinned(ledger, &caller, listed.list.event_id).await?;
     Ok((guest_manager(caller, listed.list.event_id, pinned.as_ref())?, listed))
 }
 
 /// The right to change this guest.
-pub async fn manager_of_guest(book: &Book, clerk: Clerk<'_>, id: GuestId) -> Result<(Mandate, ListedGuest), GuestError> {
-    let caller = clerk.caller().await?;
-    let listed = book.guest(caller.organisation(), id).await?.ok_or(Refused::NotFound)?;
-    let pinned = pinned(book, &caller, listed.guest.event_id).await?;
+pub async fn manager_of_guest(ledger: &Ledger, staff: StaffSession<'_>, id: GuestId) -> Result<(Mandate, ListedGuest), GuestError> {
+    let caller = staff.caller().await?;
+    let listed = ledger.guest(caller.organisation(), id).await?.ok_or(Refused::NotFound)?;
+    let pinned = pinned(ledger, &caller, listed.guest.event_id).await?;
     Ok((guest_manager(caller, listed.guest.event_id, pinned.as_ref())?, listed))
 }
 
 /// The guest lists of an event.
-pub async fn lists(book: &Book, clerk: Clerk<'_>, id: EventId, page: Page) -> Result<Vec<GuestListView>, GuestError> {
-    may_read(book, clerk, id).await?;
-    Ok(book.guest_lists(id, page).await?.iter().map(view_list).collect())
+pub async fn lists(ledger: &Ledger, staff: StaffSession<'_>, id: EventId, page: Page) -> Result<Vec<GuestListView>, GuestError> {
+    may_read(ledger, staff, id).await?;
+    Ok(ledger.guest_lists(id, page).await?.iter().map(view_list).collect())
 }
 
 /// What guests are looked for by.
@@ -96,10 +96,16 @@ pub struct Wanted {
 }
 
 /// The guests of an event that are looked for, in the order of their names.
-pub async fn guests(book: &Book, clerk: Clerk<'_>, id: EventId, wanted: &Wanted, page: Page) -> Result<Vec<GuestView>, GuestError> {
-    let caller = reader(book, clerk, id).await?;
+pub async fn guests(
+    ledger: &Ledger,
+    staff: StaffSession<'_>,
+    id: EventId,
+    wanted: &Wanted,
+    page: Page,
+) -> Result<Vec<GuestView>, GuestError> {
+    let caller = reader(ledger, staff, id).await?;
     if let Some(list) = wanted.list {
-        let listed = book.guest_list(caller.organisation(), list).await?;
+        let listed = ledger.guest_list(caller.organisation(), list).await?;
         listed.filter(|listed| listed.list.event_id == id).ok_or(Refused::NotFound)?;
     }
     let search = GuestSearch {
@@ -107,7 +113,7 @@ pub async fn guests(book: &Book, clerk: Clerk<'_>, id: EventId, wanted: &Wanted,
         list: wanted.list,
         arrival: wanted.arrived,
     };
-    Ok(book.guests(caller.organisation(), id, &search, page).await?.iter().map(view_guest).collect())
+    Ok(ledger.guests(caller.organisation(), id, &search, page).await?.iter().map(view_guest).collect())
 }
 
 fn query(q: &str) -> Result<Vec<String>, Faults> {
@@ -118,11 +124,11 @@ fn query(q: &str) -> Result<Vec<String>, Faults> {
 }
 
 /// One guest, struck off or not, with all that happened.
-pub async fn guest(book: &Book, clerk: Clerk<'_>, id: GuestId) -> Result<GuestHistory, GuestError> {
-    let caller = clerk.caller().await?;
-    let listed = book.guest(caller.organisation(), id).await?.ok_or(Refused::NotFound)?;
+pub async fn guest(ledger: &Ledger, staff: StaffSession<'_>, id: GuestId) -> Result<GuestHistory, GuestError> {
+    let caller = staff.caller().await?;
+    let listed = ledger.guest(caller.organisation(), id).await?.ok_or(Refused::NotFound)?;
     let event = listed.guest.event_id;
-    may_see_guests(&caller, event, pinned(book, &caller, event).await?.as_ref())?;
-    let check_ins = book.check_ins(caller.organisation(), id).await?;
+    may_see_guests(&caller, event, pinned(ledger, &caller, event).await?.as_ref())?;
+    let check_ins = ledger.check_ins(caller.organisation(), id).await?;
     Ok(GuestHistory { guest: view_guest(&listed), check_ins: check_ins.iter().map(CheckInView::of).collect() })
 }

@@ -1,10 +1,10 @@
 //! The accept loop: who connects gets the routes, and nobody holds a connection for nothing.
 //!
 //! It promises that a client which dawdles is closed: in the middle of a request's head after
-//! `limits::HEADER_READ`, between two requests after `limits::IDLE`, and after `limits::IDLE`
+//! `limits::HEADER_READ_TIMEOUT`, between two requests after `limits::IDLE_TIMEOUT`, and after `limits::IDLE_TIMEOUT`
 //! in which it takes nothing of an answer. An answer that has no end may be quiet for as long as it likes. How long a body may take is not seen here; the layer
 //! that reads it says so. It never ends because accepting failed, and when it has returned, no
-//! connection is left. How it ends is told by a [`Leave`]: with a gateway that goes on in this one's place, every connection is handed
+//! connection is left. How it ends is told by a [`Shutdown`]: with a gateway that goes on in this one's place, every connection is handed
 //! over at a moment when no request is on it; without one, it is closed after its next answer.
 //!
 //! `axum::serve` (0.8.9) installs no timer, so with it none of these limits exists.
@@ -23,7 +23,7 @@ use axum::http::{HeaderValue, Request, header};
 use axum::response::Response;
 use futures::FutureExt;
 use hyper::body::Incoming;
-use hyper::server::conn::http1::{Builder, Connection};
+use hyper::server::conn::http1::{Builder, Connection as HyperConnection};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
@@ -34,17 +34,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use super::crowd::{Crowd, Seat};
-use super::line::{Course, Line, Patience, linger};
+use super::connection::{Connection, ConnectionState, HeadTimer, linger};
+use super::connection_limit::{ConnectionLimit, ConnectionSlot};
 use super::problem::Problem;
-use super::shed::TurnedAway;
-use super::turnstiles::{Turnstile, Turnstiles};
-use crate::handover::Doorway;
+use super::shed::Overloaded;
+use super::workers::{Worker, Workers};
+use crate::handover::ListeningSocket;
 use crate::limits;
 
 /// How a request has come, in its extensions.
 #[derive(Clone)]
-pub struct Visit {
+pub struct ConnectionInfo {
     /// Who is at the other end of the connection. An IPv4 address is one even when it came in on an IPv6 socket, so that it can be compared
     /// with a setting.
     pub peer: SocketAddr,
@@ -56,9 +56,9 @@ pub struct Visit {
 
 /// How a gateway leaves, step by step; its connections and its readiness look at it.
 #[derive(Clone, Default)]
-pub struct Leave {
+pub struct Shutdown {
     announced: Arc<AtomicBool>,
-    heir: Arc<OnceLock<mpsc::Sender<std::net::TcpStream>>>,
+    successor: Arc<OnceLock<mpsc::Sender<std::net::TcpStream>>>,
     closing: Signal,
 }
 
@@ -92,7 +92,7 @@ impl Signal {
     }
 }
 
-impl Leave {
+impl Shutdown {
     /// First: the gateway says that it is not ready for more. All else goes on, but every answer is the last of its connection.
     pub fn announce(&self) {
         self.announced.store(true, Ordering::Relaxed);
@@ -109,47 +109,52 @@ impl Leave {
     }
 
     /// The same, but the connections go to another gateway.
-    pub fn bequeath(&self, heir: mpsc::Sender<std::net::TcpStream>) {
-        let _ = self.heir.set(heir);
+    pub fn hand_over_to(&self, successor: mpsc::Sender<std::net::TcpStream>) {
+        let _ = self.successor.set(successor);
         self.closing.give();
     }
 }
 
-/// Serves `routes` to those who knock at the doorway, as many as the crowd may be, and to the connections of the gateway before this one, until it is time to leave; then
-/// lets open requests finish within `limits::DRAIN`.
+/// Serves `routes` to those who knock at the listening, as many as the connection_limit may be, and to the connections of the gateway before this one, until it is time to shutdown; then
+/// lets open requests finish within `limits::DRAIN_TIMEOUT`.
 ///
 /// Dropped before its end, it closes all connections as well.
-pub async fn serve(doorway: Doorway, routes: Router, crowd: Arc<Crowd>, leave: Leave) -> io::Result<()> {
-    let closing = leave.closing.clone();
-    let house = House::open(routes, crowd, leave)?;
-    let mut arrivals = Arrivals { socket: doorway.socket, inherited: doorway.inherited };
-    closing.token.run_until_cancelled(house.accept_all(&mut arrivals)).await;
-    house.accept_the_rest(arrivals);
-    house.drain().await;
+pub async fn serve(
+    listening: ListeningSocket,
+    routes: Router,
+    connection_limit: Arc<ConnectionLimit>,
+    shutdown: Shutdown,
+) -> io::Result<()> {
+    let closing = shutdown.closing.clone();
+    let acceptor = Acceptor::open(routes, connection_limit, shutdown)?;
+    let mut arrivals = Arrivals { socket: listening.socket, inherited: listening.inherited };
+    closing.token.run_until_cancelled(acceptor.accept_all(&mut arrivals)).await;
+    acceptor.accept_the_rest(arrivals);
+    acceptor.drain().await;
     Ok(())
 }
 
 /// All open connections and what they share.
-struct House {
+struct Acceptor {
     routes: Router,
-    turnstiles: Turnstiles,
-    crowd: Arc<Crowd>,
+    workers: Workers,
+    connection_limit: Arc<ConnectionLimit>,
     /// Who is turned away, and told so.
     lingering: Arc<Semaphore>,
-    leave: Leave,
+    shutdown: Shutdown,
     open: TaskTracker,
     cut: CancellationToken,
 }
 
-impl House {
-    fn open(routes: Router, crowd: Arc<Crowd>, leave: Leave) -> io::Result<Self> {
+impl Acceptor {
+    fn open(routes: Router, connection_limit: Arc<ConnectionLimit>, shutdown: Shutdown) -> io::Result<Self> {
         Ok(Self {
             // Given its (empty) state here, once, and not for each request anew.
             routes: routes.with_state(()),
-            turnstiles: Turnstiles::open()?,
-            crowd,
-            lingering: Arc::new(Semaphore::new(limits::LINGERING)),
-            leave,
+            workers: Workers::open()?,
+            connection_limit,
+            lingering: Arc::new(Semaphore::new(limits::LINGERING_MAX)),
+            shutdown,
             open: TaskTracker::new(),
             cut: CancellationToken::new(),
         })
@@ -164,14 +169,14 @@ impl House {
 
     /// Whoever stands at the door when it closes is still let in. With another gateway on the same socket, they are left to it.
     fn accept_the_rest(&self, mut arrivals: Arrivals) {
-        let has_heir = self.leave.heir.get().is_some();
+        let has_heir = self.shutdown.successor.get().is_some();
         while let Some(arrival) = if has_heir { arrivals.inherited().now_or_never() } else { arrivals.next().now_or_never() } {
             self.receive(arrival);
         }
     }
 
     fn receive(&self, arrival: Arrival) {
-        match self.crowd.seat(arrival.peer.ip().to_canonical()) {
+        match self.connection_limit.seat(arrival.peer.ip().to_canonical()) {
             Some(seat) => self.seat(arrival, seat),
             None => self.turn_away(arrival.stream),
         }
@@ -184,37 +189,37 @@ impl House {
         self.open.spawn(cut.run_until_cancelled_owned(async move {
             let mut stream = stream;
             let words = Problem::busy().as_last_words();
-            if time::timeout(limits::LINGER, stream.write_all(&words)).await.is_ok() && stream.shutdown().await.is_ok() {
+            if time::timeout(limits::LINGER_TIMEOUT, stream.write_all(&words)).await.is_ok() && stream.shutdown().await.is_ok() {
                 linger(stream).await;
             }
             drop(place);
         }));
     }
 
-    fn seat(&self, arrival: Arrival, seat: Seat) {
+    fn seat(&self, arrival: Arrival, seat: ConnectionSlot) {
         let Arrival { stream, peer, inherited } = arrival;
         let cut = self.cut.child_token();
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let visit = Visit { peer, hang_up: cut.clone(), two_lengths: false };
-        let (routes, leave) = (self.routes.clone(), self.leave.clone());
+        let info = ConnectionInfo { peer, hang_up: cut.clone(), two_lengths: false };
+        let (routes, shutdown) = (self.routes.clone(), self.shutdown.clone());
         // Who has hung up meanwhile is let go.
         let Ok(stream) = stream.into_std() else { return };
-        let turnstile = Arc::clone(self.turnstiles.next());
-        let handle = turnstile.handle().clone();
+        let worker = Arc::clone(self.workers.next());
+        let handle = worker.handle().clone();
         let served = async move {
             if let Ok(stream) = TcpStream::from_std(stream) {
-                cut.run_until_cancelled(converse(Line::new(stream, inherited), visit, routes, leave, &turnstile)).await;
+                cut.run_until_cancelled(converse(Connection::new(stream, inherited), info, routes, shutdown, &worker)).await;
             }
             drop(seat);
         };
         self.open.spawn_on(served, &handle);
     }
 
-    /// Idle connections leave at once, the others after the answer that they wait for, and
-    /// whoever is still there after `limits::DRAIN` is cut off.
+    /// Idle connections shutdown at once, the others after the answer that they wait for, and
+    /// whoever is still there after `limits::DRAIN_TIMEOUT` is cut off.
     async fn drain(self) {
         self.open.close();
-        if time::timeout(limits::DRAIN, self.open.wait()).await.is_err() {
+        if time::timeout(limits::DRAIN_TIMEOUT, self.open.wait()).await.is_err() {
             tracing::warn!(connections = self.open.len(), "requests were still open at the end of the drain; they are cut off");
         }
         self.cut.cancel();
@@ -222,7 +227,7 @@ impl House {
     }
 }
 
-impl Drop for House {
+impl Drop for Acceptor {
     fn drop(&mut self) {
         self.cut.cancel();
     }
@@ -279,7 +284,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 if !std::mem::replace(&mut failing, true) {
                     tracing::error!(%error, "connections cannot be accepted; trying again");
                 }
-                time::sleep(limits::ACCEPT_BACK_OFF).await;
+                time::sleep(limits::ACCEPT_RETRY_DELAY).await;
             }
         }
     }
@@ -290,44 +295,44 @@ fn is_of_one_client(error: &io::Error) -> bool {
 }
 
 /// One connection, from its first request to its last.
-async fn converse(line: Line, visit: Visit, routes: Router, leave: Leave, turnstile: &Turnstile) {
-    let course = Arc::clone(&line.course);
-    let patience = Patience::new(&course);
-    let service = service_fn(|request| answer(routes.clone(), visit.clone(), &course, turnstile, &leave, request));
+async fn converse(socket: Connection, info: ConnectionInfo, routes: Router, shutdown: Shutdown, worker: &Worker) {
+    let state = Arc::clone(&socket.state);
+    let head_timer = HeadTimer::new(&state);
+    let service = service_fn(|request| answer(routes.clone(), info.clone(), &state, worker, &shutdown, request));
     let mut connection = pin!(
         Builder::new()
-            .timer(patience)
-            .header_read_timeout(limits::IDLE)
+            .timer(head_timer)
+            .header_read_timeout(limits::IDLE_TIMEOUT)
             // The buffer's limit alone lets a head pass that came faster than it was looked at.
             .max_header_size(limits::HEADER_BYTES)
             .max_buf_size(limits::HEADER_BYTES)
             // Answers are small: put together they go out in one piece for less than what it costs to name the pieces.
             .writev(false)
-            .serve_connection(TokioIo::new(line), service)
+            .serve_connection(TokioIo::new(socket), service)
     );
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = leave.closing.heard() => match leave.heir.get() {
-            Some(heir) => hand_over(connection, &course, heir).await,
-            None => close(connection, &course).await,
+        () = shutdown.closing.heard() => match shutdown.successor.get() {
+            Some(successor) => hand_over(connection, &state, successor).await,
+            None => close(connection, &state).await,
         },
     };
-    if let Some(stream) = course.left() {
+    if let Some(stream) = state.left() {
         linger(stream).await;
     }
     // How a client leaves is its own business: it hangs up, dawdles or sends what is not HTTP.
     if let Err(error) = ended {
-        tracing::debug!(peer = %visit.peer, %error, "a connection ended before its time");
+        tracing::debug!(peer = %info.peer, %error, "a connection ended before its time");
     }
 }
 
 /// Finishes what is begun. Who was let in only just now is heard once.
-async fn close<S>(mut connection: Pin<&mut Connection<TokioIo<Line>, S>>, course: &Course) -> hyper::Result<()>
+async fn close<S>(mut connection: Pin<&mut HyperConnection<TokioIo<Connection>, S>>, state: &ConnectionState) -> hyper::Result<()>
 where
     S: HttpService<Incoming, ResBody = axum::body::Body, Error = Infallible>,
 {
-    if !course.was_answered()
-        && let Ok(ended) = time::timeout(limits::LAST_WORD, &mut connection).await
+    if !state.was_answered()
+        && let Ok(ended) = time::timeout(limits::LAST_REQUEST_TIMEOUT, &mut connection).await
     {
         return ended;
     }
@@ -338,9 +343,9 @@ where
 /// Hands the connection over as soon as no request is on it: between two polls hyper stands between two requests, and no byte has come
 /// since the last answer. What comes from now on waits in the kernel for the other gateway.
 async fn hand_over<S>(
-    mut connection: Pin<&mut Connection<TokioIo<Line>, S>>,
-    course: &Course,
-    heir: &mpsc::Sender<std::net::TcpStream>,
+    mut connection: Pin<&mut HyperConnection<TokioIo<Connection>, S>>,
+    state: &ConnectionState,
+    successor: &mpsc::Sender<std::net::TcpStream>,
 ) -> hyper::Result<()>
 where
     S: HttpService<Incoming, ResBody = axum::body::Body, Error = Infallible>,
@@ -348,49 +353,49 @@ where
     let mut tried = false;
     let ended = poll_fn(|context| {
         let ended = connection.as_mut().poll(context);
-        if ended.is_ready() || tried || !course.is_quiet() {
+        if ended.is_ready() || tried || !state.is_quiet() {
             return ended;
         }
         tried = true;
-        course.keep_open(true);
+        state.keep_open(true);
         connection.as_mut().graceful_shutdown();
         let ended = connection.as_mut().poll(context);
         // An answer that goes on (a stream) ends by itself, and its connection with it.
-        course.keep_open(ended.is_ready());
+        state.keep_open(ended.is_ready());
         ended
     })
     .await;
-    if course.is_kept_open()
-        && course.is_quiet()
-        && let Some(stream) = course.left()
+    if state.is_kept_open()
+        && state.is_quiet()
+        && let Some(stream) = state.left()
         && let Ok(stream) = stream.into_std()
     {
         // There is room for every connection.
-        let _ = heir.try_send(stream);
+        let _ = successor.try_send(stream);
     }
     ended
 }
 
 async fn answer(
     mut routes: Router,
-    visit: Visit,
-    course: &Course,
-    turnstile: &Turnstile,
-    leave: &Leave,
+    info: ConnectionInfo,
+    state: &ConnectionState,
+    worker: &Worker,
+    shutdown: &Shutdown,
     mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    course.asked();
+    state.asked();
     let in_chunks = request.headers().contains_key(header::TRANSFER_ENCODING);
-    let two_lengths = course.takes_two_lengths() && in_chunks;
-    request.extensions_mut().insert(Visit { two_lengths, ..visit });
+    let two_lengths = state.takes_two_lengths() && in_chunks;
+    request.extensions_mut().insert(ConnectionInfo { two_lengths, ..info });
     let mut response = routes.call(request).await?;
     // What follows a body in chunks is not believed to be a request: somebody in between may have counted otherwise.
-    if in_chunks || leave.is_announced() {
+    if in_chunks || shutdown.is_announced() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    course.answered(response.status());
-    if response.extensions().get::<TurnedAway>().is_some() {
-        course.rest(turnstile.rest());
+    state.answered(response.status());
+    if response.extensions().get::<Overloaded>().is_some() {
+        state.rest(worker.rest());
     }
     Ok(response)
 }

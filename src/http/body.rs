@@ -17,23 +17,23 @@ use tokio::{
 };
 
 use super::{
-    layers::Guest,
+    layers::InFlight,
     problem::{Code, Problem},
 };
 use crate::{clock::Clock, faults::Faults, limits};
 
 /// A JSON body as it was sent. What is wrong with it is told after all that is wrong with the caller, so it is looked at with
-/// [`Sent::read`] once the caller is known.
-pub struct Sent<T>(Result<T, Problem>);
+/// [`JsonBody::read`] once the caller is known.
+pub struct JsonBody<T>(Result<T, Problem>);
 
-impl<T> Sent<T> {
+impl<T> JsonBody<T> {
     /// The body.
     pub fn read(self) -> Result<T, Problem> {
         self.0
     }
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = std::convert::Infallible;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
@@ -46,9 +46,9 @@ async fn receive<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
     if media_type(&parts.headers).is_none_or(|media_type| media_type != "application/json") {
         return Err(unsupported());
     }
-    let bytes = collect(body, limits::BODY_BYTES, limits::BODY_READ).await?;
+    let bytes = collect(body, limits::BODY_BYTES, limits::BODY_READ_TIMEOUT).await?;
     // A slow sender has taken nobody's place until now.
-    if let Some(guest) = parts.extensions.get::<Guest>() {
+    if let Some(guest) = parts.extensions.get::<InFlight>() {
         guest.begin()?;
     }
     parse(&bytes)
@@ -80,7 +80,7 @@ pub async fn collect(body: Body, most: usize, within: Duration) -> Result<Bytes,
 }
 
 /// A body as a file that nobody else sees and that is gone when it is closed, at its start: at most so many bytes and within so much time.
-/// Who sends less than [`limits::UPLOAD_LEAST_BYTES_PER_SECOND`] is given up before that.
+/// Who sends less than [`limits::UPLOAD_MIN_BYTES_PER_SECOND`] is given up before that.
 pub async fn to_file(body: Body, most: usize, within: Duration) -> Result<std::fs::File, Problem> {
     match timeout(within, write_to_file(body, most)).await {
         Err(_) => Err(too_slow()),
@@ -91,10 +91,10 @@ pub async fn to_file(body: Body, most: usize, within: Duration) -> Result<std::f
 async fn write_to_file(body: Body, most: usize) -> Result<std::fs::File, Problem> {
     let mut body = Limited::new(body, most);
     let mut file = tokio::fs::File::from_std(tempfile::tempfile().map_err(|error| not_kept(&error))?);
-    let grace = Clock.deadline(limits::UPLOAD_GRACE);
+    let grace = Clock.deadline(limits::UPLOAD_GRACE_TIMEOUT);
     let (begun, mut came) = (Clock.mark(), 0_u64);
     loop {
-        match timeout(limits::IMPORT_PAUSE, body.frame()).await {
+        match timeout(limits::IMPORT_PAUSE_TIMEOUT, body.frame()).await {
             Err(_) => return Err(too_slow()),
             Ok(Some(Err(error))) => return Err(not_whole(&*error, most)),
             Ok(Some(Ok(frame))) => {
@@ -105,7 +105,7 @@ async fn write_to_file(body: Body, most: usize) -> Result<std::fs::File, Problem
             }
             Ok(None) => break,
         }
-        if Clock.is_past(grace) && came < Clock.since(begun).as_secs() * limits::UPLOAD_LEAST_BYTES_PER_SECOND {
+        if Clock.is_past(grace) && came < Clock.since(begun).as_secs() * limits::UPLOAD_MIN_BYTES_PER_SECOND {
             return Err(too_slow());
         }
     }

@@ -1,7 +1,7 @@
 //! What every request passes on its way in and out: whether there is room for it, a place among those in work, an id, and one line in the log.
 //!
 //! A phone that loses its Wi-Fi drops its connection, not the work: what has to wait for anything goes on in a task of its own, and so
-//! nothing that has begun on the book is ever cut off in the middle by a client.
+//! nothing that has begun on the ledger is ever cut off in the middle by a client.
 
 use std::{
     convert::Infallible,
@@ -28,20 +28,20 @@ use tower::{Layer, Service};
 use uuid::Uuid;
 
 use super::{
-    accept::Visit,
+    accept::ConnectionInfo,
     metrics::{CallFigures, Metrics},
     problem::{Code, Prepared, Problem},
-    shed::{InWork, Rank, Shed, TurnedAway},
+    shed::{InWork, Overloaded, Rank, Shed},
 };
-use crate::{clock::Clock, limits, walk::Rooms};
+use crate::{attempt::Timings, clock::Clock, limits};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What stands in front of every call.
 #[derive(Clone)]
-pub struct Desk(Arc<Fittings>);
+pub struct RequestLayer(Arc<LayerParts>);
 
-struct Fittings {
+struct LayerParts {
     metrics: Arc<Metrics>,
     shed: Arc<Shed>,
     proxies: Box<[IpNet]>,
@@ -52,10 +52,10 @@ struct Fittings {
     background: Handle,
 }
 
-impl Desk {
-    /// A desk that counts here and believes these proxies.
+impl RequestLayer {
+    /// A layer that counts here and believes these proxies.
     pub fn new(metrics: Arc<Metrics>, shed: Arc<Shed>, proxies: &[IpNet], clock: Clock) -> Self {
-        Self(Arc::new(Fittings {
+        Self(Arc::new(LayerParts {
             metrics,
             shed,
             proxies: proxies.into(),
@@ -66,19 +66,19 @@ impl Desk {
     }
 }
 
-impl<S> Layer<S> for Desk {
-    type Service = Attended<S>;
+impl<S> Layer<S> for RequestLayer {
+    type Service = RequestService<S>;
 
-    fn layer(&self, handler: S) -> Attended<S> {
-        Attended { handler, desk: self.clone(), call: Arc::default() }
+    fn layer(&self, handler: S) -> RequestService<S> {
+        RequestService { handler, layer: self.clone(), call: Arc::default() }
     }
 }
 
-/// A call with the desk in front of it.
+/// A call with the layer in front of it.
 #[derive(Clone)]
-pub struct Attended<S> {
+pub struct RequestService<S> {
     handler: S,
-    desk: Desk,
+    layer: RequestLayer,
     /// Which call it is: the same at every request, so it is found out at the first.
     call: Arc<OnceLock<Arc<Call>>>,
 }
@@ -92,13 +92,13 @@ struct Call {
     figures: CallFigures,
 }
 
-impl<S> Attended<S> {
-    /// What stands behind this desk may be more than one call: what is nowhere else, and methods that a path does not know.
+impl<S> RequestService<S> {
+    /// What stands behind this layer may be more than one call: what is nowhere else, and methods that a path does not know.
     fn call(&self, request: &Request) -> Arc<Call> {
         let method = request.method();
         let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str);
         let call = || {
-            let figures = self.desk.0.metrics.of_call(method, route);
+            let figures = self.layer.0.metrics.of_call(method, route);
             Arc::new(Call { method: method.clone(), route: route.into(), rank: Rank::of(method, route), figures })
         };
         let known = self.call.get_or_init(call);
@@ -106,39 +106,39 @@ impl<S> Attended<S> {
     }
 }
 
-impl<S> Service<Request> for Attended<S>
+impl<S> Service<Request> for RequestService<S>
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Work;
+    type Future = RequestFuture;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.handler.poll_ready(context)
     }
 
     /// Works on a request; or turns it away, without a line in the log: there would be too many.
-    fn call(&mut self, request: Request) -> Work {
-        let Fittings { shed, clock, busy, background, .. } = &*self.desk.0;
+    fn call(&mut self, request: Request) -> RequestFuture {
+        let LayerParts { shed, clock, busy, background, .. } = &*self.layer.0;
         let call = Self::call(self, &request);
         let rank = call.rank;
         if !shed.admits(rank) {
             let mut response = busy.body(&new_id().to_string());
-            response.extensions_mut().insert(TurnedAway);
-            return Work(Progress::Done(response));
+            response.extensions_mut().insert(Overloaded);
+            return RequestFuture(Progress::Done(response));
         }
-        let work = work(self.desk.clone(), call, clock.mark(), request, self.handler.clone());
-        Work(match rank {
+        let work = work(self.layer.clone(), call, clock.mark(), request, self.handler.clone());
+        RequestFuture(match rank {
             Rank::Lists | Rank::SignIns => Progress::Elsewhere(background.spawn(work)),
             Rank::Scans | Rank::Sales | Rank::Health => Progress::AtHand(work.boxed()),
         })
     }
 }
 
-/// Work on a request. On the door path, what can be done at once is; what has to wait for anything goes on in a task of its own.
-pub struct Work(Progress);
+/// RequestFuture on a request. On the door path, what can be done at once is; what has to wait for anything goes on in a task of its own.
+pub struct RequestFuture(Progress);
 
 enum Progress {
     AtHand(BoxFuture<'static, Response>),
@@ -147,7 +147,7 @@ enum Progress {
     Told,
 }
 
-impl Future for Work {
+impl Future for RequestFuture {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -173,16 +173,16 @@ impl Future for Work {
 
 /// Who asks, and their place among those in work, which is taken when the last byte of the request has come.
 #[derive(Clone)]
-pub struct Guest(Arc<Waiting>);
+pub struct InFlight(Arc<InFlightParts>);
 
-struct Waiting {
+struct InFlightParts {
     address: Option<IpAddr>,
-    desk: Desk,
+    layer: RequestLayer,
     rank: Rank,
     place: OnceLock<InWork>,
 }
 
-impl Guest {
+impl InFlight {
     /// Where the request comes from, as far as that can be believed.
     pub fn address(&self) -> Option<IpAddr> {
         self.0.address
@@ -190,8 +190,8 @@ impl Guest {
 
     /// Takes the place, unless too many others have come while the body did.
     pub fn begin(&self) -> Result<(), Problem> {
-        let Waiting { desk, rank, place, .. } = &*self.0;
-        let begun = InWork::begin(&desk.0.shed, *rank).ok_or_else(Problem::busy)?;
+        let InFlightParts { layer, rank, place, .. } = &*self.0;
+        let begun = InWork::begin(&layer.0.shed, *rank).ok_or_else(Problem::busy)?;
         // Nobody begins twice; who did would give the second place back at once.
         let _ = place.set(begun);
         Ok(())
@@ -202,21 +202,25 @@ fn new_id() -> Uuid {
     Uuid::new_v4()
 }
 
-async fn work<S>(desk: Desk, call: Arc<Call>, arrived: Instant, mut request: Request, mut handler: S) -> Response
+async fn work<S>(layer: RequestLayer, call: Arc<Call>, arrived: Instant, mut request: Request, mut handler: S) -> Response
 where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
-    let Fittings { metrics, shed, proxies, clock, .. } = &*desk.0;
+    let LayerParts { metrics, shed, proxies, clock, .. } = &*layer.0;
     let begun = clock.mark();
     let mut id = Uuid::encode_buffer();
     let id: &str = new_id().hyphenated().encode_lower(&mut id);
-    let guest =
-        Guest(Arc::new(Waiting { address: client(&request, proxies), desk: desk.clone(), rank: call.rank, place: OnceLock::new() }));
+    let in_flight = InFlight(Arc::new(InFlightParts {
+        address: client(&request, proxies),
+        layer: layer.clone(),
+        rank: call.rank,
+        place: OnceLock::new(),
+    }));
     let begins_at_once = request.body().is_end_stream();
-    request.extensions_mut().insert(guest.clone());
-    let mut response = if request.extensions().get::<Visit>().is_some_and(|visit| visit.two_lengths) {
+    request.extensions_mut().insert(in_flight.clone());
+    let mut response = if request.extensions().get::<ConnectionInfo>().is_some_and(|info| info.two_lengths) {
         Problem::two_lengths().into_response()
-    } else if begins_at_once && guest.begin().is_err() {
+    } else if begins_at_once && in_flight.begin().is_err() {
         Problem::busy().into_response()
     } else {
         metrics.in_work(1);
@@ -230,12 +234,12 @@ where
             }
         }
     };
-    let address = guest.address();
-    drop(guest);
+    let address = in_flight.address();
+    drop(in_flight);
     fail_point!("before-answer", |_| std::process::abort());
-    let rooms = response.extensions_mut().remove::<Rooms>();
-    if let Some(rooms) = rooms.as_ref().filter(|_| !response.status().is_server_error()) {
-        shed.answered(begun.saturating_duration_since(arrived), rooms);
+    let timings = response.extensions_mut().remove::<Timings>();
+    if let Some(timings) = timings.as_ref().filter(|_| !response.status().is_server_error()) {
+        shed.answered(begun.saturating_duration_since(arrived), timings);
     }
     let code = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => {
@@ -245,7 +249,7 @@ where
             response = problem.into_body(id);
             keep(&headers, &mut response);
             if busy {
-                response.extensions_mut().insert(TurnedAway);
+                response.extensions_mut().insert(Overloaded);
             }
             code
         }
@@ -255,8 +259,8 @@ where
         response.headers_mut().insert(X_REQUEST_ID, id);
     }
     let time = clock.since(begun);
-    tell(&call, id, address, &response, code, time, rooms.as_ref());
-    metrics.answered(&call.figures, response.status().as_u16(), code, time, rooms.as_ref());
+    tell(&call, id, address, &response, code, time, timings.as_ref());
+    metrics.answered(&call.figures, response.status().as_u16(), code, time, timings.as_ref());
     response
 }
 
@@ -268,9 +272,9 @@ fn keep(before: &HeaderMap, response: &mut Response) {
 }
 
 /// A line for what was refused or took long; what went well has its line at `debug`, for a line costs as much as the request it tells of.
-fn tell(call: &Call, id: &str, client: Option<IpAddr>, response: &Response, code: &str, time: Duration, rooms: Option<&Rooms>) {
+fn tell(call: &Call, id: &str, client: Option<IpAddr>, response: &Response, code: &str, time: Duration, timings: Option<&Timings>) {
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    let room = |of: fn(&Rooms) -> Duration| rooms.map(|rooms| micros(of(rooms)));
+    let room = |of: fn(&Timings) -> Duration| timings.map(|timings| micros(of(timings)));
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
@@ -292,7 +296,7 @@ fn tell(call: &Call, id: &str, client: Option<IpAddr>, response: &Response, code
         };
     }
     let status = response.status();
-    if status.is_client_error() || status.is_server_error() || time >= limits::SLOW {
+    if status.is_client_error() || status.is_server_error() || time >= limits::SLOW_REQUEST_TIMEOUT {
         line!(info);
     } else {
         line!(debug);
@@ -302,7 +306,7 @@ fn tell(call: &Call, id: &str, client: Option<IpAddr>, response: &Response, code
 /// Who is asking, for the log: the peer, or what the proxies in front of us say of it. Only the nearest address that is no proxy of
 /// ours is believed; whatever stands before it, the client may have written itself.
 fn client(request: &Request, proxies: &[IpNet]) -> Option<IpAddr> {
-    let peer = request.extensions().get::<Visit>()?.peer.ip();
+    let peer = request.extensions().get::<ConnectionInfo>()?.peer.ip();
     let ours = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(address));
     if !ours(&peer) {
         return Some(peer);

@@ -13,7 +13,7 @@ use prometheus_client::{
 };
 
 use super::shed::Shed;
-use crate::{clock::Clock, push, walk::Rooms};
+use crate::{attempt::Timings, clock::Clock, stream};
 
 /// A request by what was asked and what was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -71,7 +71,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Answered, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
-    rooms: [Histogram; 5],
+    timings: [Histogram; 5],
     verdicts: Family<VerdictLabel, Counter>,
     sales: Counter,
     up: Family<PartLabel, Gauge>,
@@ -86,7 +86,7 @@ fn seconds() -> Histogram {
 
 impl Metrics {
     /// Counters that stand at nothing, beside those of the streams, of the log of refused scans and of the passwords; and who counts whom it turns away.
-    pub fn new(streams: &push::Figures, refused_lost: &Counter, password_checks: &Counter, clock: Clock) -> (Self, Arc<Shed>) {
+    pub fn new(streams: &stream::Figures, refused_lost: &Counter, password_checks: &Counter, clock: Clock) -> (Self, Arc<Shed>) {
         let mut registry = Registry::with_prefix("stagedoor");
         let requests = Family::<Answered, Counter<u64, AtomicU64>>::default();
         let make: fn() -> Histogram = seconds;
@@ -114,14 +114,14 @@ impl Metrics {
         registry.register("streams_dropped", "Streams cut off because their reader did not keep up", streams.dropped.clone());
         registry.register(
             "refused_scans_lost",
-            "Refused scans that were not written down: too many, or the book too slow",
+            "Refused scans that were not written down: too many, or the ledger too slow",
             refused_lost.clone(),
         );
         registry.register("password_checks", "Passwords checked, right or wrong", password_checks.clone());
         // Looked up once, and not five times for each scan.
-        let rooms = Rooms::default().each().map(|(room, _)| of_rooms.get_or_create(&RoomLabel { room }).clone());
+        let timings = Timings::default().each().map(|(room, _)| of_rooms.get_or_create(&RoomLabel { room }).clone());
         let shed = Shed::new(clock, &mut registry);
-        (Self { registry, requests, seconds: durations, rooms, verdicts, sales, up, degraded, in_work }, shed)
+        (Self { registry, requests, seconds: durations, timings, verdicts, sales, up, degraded, in_work }, shed)
     }
 
     /// The figures of a call.
@@ -132,7 +132,7 @@ impl Metrics {
     }
 
     /// A request was answered.
-    pub fn answered(&self, call: &CallFigures, status: u16, code: &'static str, time: Duration, rooms: Option<&Rooms>) {
+    pub fn answered(&self, call: &CallFigures, status: u16, code: &'static str, time: Duration, timings: Option<&Timings>) {
         call.seconds.observe(time.as_secs_f64());
         let count = || {
             let answered = Answered { method: call.method, route: Arc::clone(&call.route), status, code };
@@ -143,8 +143,8 @@ impl Metrics {
         } else {
             count().inc()
         };
-        let Some(rooms) = rooms else { return };
-        for (histogram, (_, time)) in self.rooms.iter().zip(rooms.each()) {
+        let Some(timings) = timings else { return };
+        for (histogram, (_, time)) in self.timings.iter().zip(timings.each()) {
             histogram.observe(time.as_secs_f64());
         }
     }

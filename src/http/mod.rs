@@ -1,21 +1,21 @@
-//! HTTP: from bytes to rooms and back. This page is the list of all calls.
+//! HTTP: from bytes to timings and back. This page is the list of all calls.
 
 pub mod accept;
 mod body;
-pub mod crowd;
+mod connection;
+pub mod connection_limit;
+mod content_length;
 pub mod examples;
+mod extract;
 mod layers;
-mod lengths;
-mod line;
 pub mod metrics;
 mod openapi;
-mod parts;
 mod problem;
 mod routes;
 pub mod shed;
 pub mod state;
-mod turnstiles;
 pub mod uploads;
+mod workers;
 
 use axum::{
     Router,
@@ -27,17 +27,17 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
 pub use self::body::parse as parse_body;
-use self::routes::{devices, door, events, guests, imports, may, operations, records, sales, scans, sessions, stream, team};
+use self::routes::{devices, door, events, guests, imports, operations, preflight, records, sales, scans, sessions, stream, team};
 use self::{
     examples::Given,
-    layers::Desk,
+    layers::RequestLayer,
     problem::{Code, Problem},
-    state::House,
+    state::AppState,
 };
 use crate::{config::Config, limits};
 
 /// Every call, each with its handler.
-fn calls() -> OpenApiRouter<House> {
+fn calls() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         // the door path
         .routes(routes!(scans::scan))
@@ -51,7 +51,7 @@ fn calls() -> OpenApiRouter<House> {
         .routes(routes!(sales::void))
         .routes(routes!(sales::hold))
         .routes(routes!(sales::release))
-        .routes(routes!(may::may))
+        .routes(routes!(preflight::may))
         // devices
         .routes(routes!(devices::add, devices::list))
         .routes(routes!(devices::enrol))
@@ -93,11 +93,11 @@ fn calls() -> OpenApiRouter<House> {
 }
 
 /// The calls with what every request passes, and the documents that are made from them.
-pub fn router(house: House, config: &Config, examples: &Given) -> anyhow::Result<Router> {
-    let desk = Desk::new(house.metrics.clone(), house.shed.clone(), &config.trusted_proxies, house.clock);
+pub fn router(state: AppState, config: &Config, examples: &Given) -> anyhow::Result<Router> {
+    let desk = RequestLayer::new(state.metrics.clone(), state.shed.clone(), &config.trusted_proxies, state.clock);
     let (calls, document) = calls().split_for_parts();
     let written = operations::written(&document, examples)?;
-    house.document.get_or_init(|| written);
+    state.document.get_or_init(|| written);
     let router = calls
         .merge(SwaggerUi::new(operations::VIEWER).config(utoipa_swagger_ui::Config::from("/openapi.json")))
         .fallback(async || Problem::not_found())
@@ -107,7 +107,7 @@ pub fn router(house: House, config: &Config, examples: &Given) -> anyhow::Result
         .layer(desk);
     // Outermost: a till in a browser has to be able to read a refusal as well.
     let router = if config.cors_origins.is_empty() { router } else { router.layer(cors(&config.cors_origins)) };
-    Ok(router.with_state(house))
+    Ok(router.with_state(state))
 }
 
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
@@ -116,5 +116,5 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("last-event-id")])
         .expose_headers([HeaderName::from_static("idempotent-replayed"), HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
-        .max_age(limits::CORS_AGE)
+        .max_age(limits::CORS_AGE_MAX)
 }

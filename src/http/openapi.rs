@@ -19,7 +19,7 @@ use utoipa::{
             the same id again finds the first answer."
     ),
     // What the stream tells stands in no body that the document could show.
-    components(schemas(crate::push::StateView, crate::push::StockView, crate::push::AttendanceView)),
+    components(schemas(crate::stream::StateView, crate::stream::StockView, crate::stream::AttendanceView)),
     modifiers(&Tokens),
     security(("token" = [])),
     tags(

@@ -9,8 +9,8 @@
 //! read and nobody signs in, however few may be in work at that instant.
 //!
 //! A refusal is told at once and asks to come again in a second. Whoever asks again before that is told again at once while the turnstiles
-//! have time to spare, as they have when it is the book that is slow. When they have none, there are a few moments for those who ask again
-//! ([`limits::TURNED_AWAY_EACH`]), and who finds none free is heard on the same connection when one is: else those who are refused would
+//! have time to spare, as they have when it is the ledger that is slow. When they have none, there are a few moments for those who ask again
+//! ([`limits::OVERLOAD_EACH_DELAY`]), and who finds none free is heard on the same connection when one is: else those who are refused would
 //! take the machine from those who are served.
 
 use std::{
@@ -28,7 +28,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{clock::Clock, limits, walk::Rooms};
+use crate::{attempt::Timings, clock::Clock, limits};
 
 /// How long a request can wait, in the order in which they are turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,7 +96,7 @@ impl Rank {
 
 /// In the extensions of an answer: there is too much to do, and the asker is asked to come again.
 #[derive(Clone, Copy)]
-pub struct TurnedAway;
+pub struct Overloaded;
 
 /// A rank, as a label.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -148,7 +148,7 @@ impl Shed {
             "Scans and sales that may be in work at once; follows the time that they take",
             limit_shown.clone(),
         );
-        limit_shown.set(i64::try_from(limits::DOOR_START).unwrap_or(i64::MAX));
+        limit_shown.set(i64::try_from(limits::IN_FLIGHT_START_COUNT).unwrap_or(i64::MAX));
         let counter = |rank: Rank| turned_away.get_or_create(&RankLabel { rank: rank.as_str() }).clone();
         let begun = clock.mark();
         Arc::new(Self {
@@ -156,7 +156,7 @@ impl Shed {
             begun,
             in_work: AtomicUsize::new(0),
             lists: AtomicUsize::new(0),
-            limit: AtomicUsize::new(limits::DOOR_START),
+            limit: AtomicUsize::new(limits::IN_FLIGHT_START_COUNT),
             turned_away_at: Default::default(),
             turned_away: [Rank::Lists, Rank::SignIns, Rank::Scans, Rank::Sales].map(counter),
             limit_shown,
@@ -174,7 +174,7 @@ impl Shed {
             Rank::SignIns => free && !self.turns_away(Rank::Scans),
             Rank::Lists => {
                 let others = self.turns_away(Rank::SignIns) || self.turns_away(Rank::Scans);
-                free && !others && self.lists.load(Ordering::Relaxed) < limits::LISTS_AT_ONCE
+                free && !others && self.lists.load(Ordering::Relaxed) < limits::LISTS_AT_ONCE_MAX
             }
         };
         if !admitted {
@@ -207,18 +207,18 @@ impl Shed {
         u64::try_from(self.clock.since(self.begun).as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// A request is answered that waited so long before it was begun and then walked through these rooms.
-    pub fn answered(&self, waited: Duration, rooms: &Rooms) {
-        let total = rooms.each().into_iter().fold(waited, |sum, (_, time)| sum.saturating_add(time));
+    /// A request is answered that waited so long before it was begun and then walked through these timings.
+    pub fn answered(&self, waited: Duration, timings: &Timings) {
+        let total = timings.each().into_iter().fold(waited, |sum, (_, time)| sum.saturating_add(time));
         // Whoever finds somebody else measuring has nothing to add that would matter.
         let Ok(mut window) = self.window.try_lock() else { return };
         window.answers += 1;
         window.waited += total;
         window.most = window.most.max(self.in_work.load(Ordering::Relaxed));
-        if !rooms.commit.is_zero() {
-            window.floor.this = window.floor.this.min(rooms.commit);
+        if !timings.commit.is_zero() {
+            window.floor.this = window.floor.this.min(timings.commit);
         }
-        if window.answers >= limits::SHED_SAMPLES && self.clock.since(window.begun) >= limits::SHED_WINDOW {
+        if window.answers >= limits::SHED_SAMPLES_MIN && self.clock.since(window.begun) >= limits::SHED_WINDOW_INTERVAL {
             let limit = window.judge(self.limit.load(Ordering::Relaxed), self.clock.mark());
             self.limit.store(limit, Ordering::Relaxed);
             self.limit_shown.set(i64::try_from(limit).unwrap_or(i64::MAX));
@@ -237,7 +237,7 @@ impl Window {
         let mean = self.waited / self.answers.max(1);
         let was_full = self.most >= limit.saturating_mul(8) / 10;
         let target = self.floor.target();
-        if now.saturating_duration_since(self.floor.begun) > limits::SHED_FLOOR {
+        if now.saturating_duration_since(self.floor.begun) > limits::SHED_FLOOR_INTERVAL {
             self.floor = Floor { begun: now, this: Duration::MAX, last: self.floor.this };
         }
         (self.begun, self.answers, self.waited, self.most) = (now, 0, Duration::ZERO, 0);
@@ -248,14 +248,14 @@ impl Window {
         } else {
             limit
         };
-        next.clamp(limits::DOOR_LEAST, limits::DOOR_MOST)
+        next.clamp(limits::IN_FLIGHT_MIN, limits::IN_FLIGHT_MAX)
     }
 }
 
 impl Floor {
     fn target(&self) -> Duration {
         let fastest = self.this.min(self.last);
-        if fastest == Duration::MAX { limits::DOOR_TARGET } else { limits::DOOR_TARGET.max(fastest.saturating_mul(3)) }
+        if fastest == Duration::MAX { limits::SCAN_TARGET_TIMEOUT } else { limits::SCAN_TARGET_TIMEOUT.max(fastest.saturating_mul(3)) }
     }
 }
 
@@ -313,7 +313,7 @@ mod tests {
     fn lists_go_first_then_sign_ins_then_scans_and_sales_last() {
         for (tenths, admitted) in [(4, 4), (5, 3), (7, 2), (9, 1), (10, 0)] {
             let shed = shed();
-            let _busy = fill(&shed, limits::DOOR_START * tenths / 10 + 1);
+            let _busy = fill(&shed, limits::IN_FLIGHT_START_COUNT * tenths / 10 + 1);
             let ranks = [Rank::Lists, Rank::SignIns, Rank::Scans, Rank::Sales];
             let found = ranks.map(|rank| shed.admits(rank));
             assert_eq!(found.iter().filter(|admitted| **admitted).count(), admitted, "{tenths} tenths: {found:?}");
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn while_scans_are_turned_away_nobody_signs_in_between_two_batches() {
         let shed = shed();
-        let busy = fill(&shed, limits::DOOR_START);
+        let busy = fill(&shed, limits::IN_FLIGHT_START_COUNT);
         assert!(!shed.admits(Rank::Scans));
         drop(busy);
         assert!(shed.admits(Rank::Scans) && shed.admits(Rank::Sales));
@@ -342,8 +342,8 @@ mod tests {
         assert_eq!(judge(5, 10, 1_000), 1_000, "nobody needs more");
         assert_eq!(judge(5, 1_000, 1_000), 1_125);
         assert_eq!(judge(100, 1_000, 1_000), 900);
-        assert_eq!(judge(100, 400, limits::DOOR_LEAST), limits::DOOR_LEAST);
-        assert_eq!(judge(5, limits::DOOR_MOST, limits::DOOR_MOST), limits::DOOR_MOST);
+        assert_eq!(judge(100, 400, limits::IN_FLIGHT_MIN), limits::IN_FLIGHT_MIN);
+        assert_eq!(judge(5, limits::IN_FLIGHT_MAX, limits::IN_FLIGHT_MAX), limits::IN_FLIGHT_MAX);
     }
 
     #[test]

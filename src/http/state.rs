@@ -1,4 +1,4 @@
-//! What the handlers share: the rooms, opened once by the gateway.
+//! What the handlers share: the timings, opened once by the gateway.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -7,30 +7,30 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{accept::Leave, metrics::Metrics, parts::Bearer, problem::Problem, shed::Shed, uploads::Uploads};
+use super::{accept::Shutdown, extract::Bearer, metrics::Metrics, problem::Problem, shed::Shed, uploads::Uploads};
 use crate::{
-    authenticate::{Gate, GateError, token::Tokens},
-    authorise::Clerk,
+    attempt::Sources,
+    authenticate::{AuthError, Authenticator, token::Tokens},
+    authorise::StaffSession,
     clock::Clock,
     event::catalogue::manageable,
     ids::EventId,
-    ledger::{Book, words::Permission},
-    push::Push,
-    session::{hot::Hot, sign_in::Entrance},
-    team::change::Office,
-    walk::Sources,
+    ledger::{Ledger, kinds::Permission},
+    session::{hot::Hot, sign_in::SignInService},
+    stream::Streams,
+    team::change::TeamService,
 };
 
-/// The rooms of one gateway.
+/// The timings of one gateway.
 #[derive(Clone)]
-pub struct House(pub Arc<Rooms>);
+pub struct AppState(pub Arc<Services>);
 
 /// What a gateway has opened.
-pub struct Rooms {
-    /// The book.
-    pub book: Book,
+pub struct Services {
+    /// The ledger.
+    pub ledger: Ledger,
     /// Where tokens become callers.
-    pub gate: Gate,
+    pub authenticator: Authenticator,
     /// Issues and verifies tokens.
     pub tokens: Arc<Tokens>,
     /// Hot copies of sessions.
@@ -38,11 +38,11 @@ pub struct Rooms {
     /// Where scans and sales find what they decide on.
     pub sources: Sources,
     /// Where people sign in.
-    pub entrance: Entrance,
+    pub sign_in: SignInService,
     /// Where the team is managed.
-    pub office: Office,
+    pub team: TeamService,
     /// Where streams are opened.
-    pub push: Push,
+    pub streams: Streams,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Who is turned away when there is too much to do.
@@ -50,7 +50,7 @@ pub struct Rooms {
     /// Places for uploads.
     pub uploads: Uploads,
     /// Whether the gateway is about to stop.
-    pub leave: Leave,
+    pub shutdown: Shutdown,
     /// The OpenAPI document as it is sent, once the calls are known.
     pub document: OnceLock<Bytes>,
     /// How long a hold keeps stock.
@@ -59,44 +59,54 @@ pub struct Rooms {
     pub clock: Clock,
 }
 
-impl std::ops::Deref for House {
-    type Target = Rooms;
+impl std::ops::Deref for AppState {
+    type Target = Services;
 
-    fn deref(&self) -> &Rooms {
+    fn deref(&self) -> &Services {
         &self.0
     }
 }
 
-impl House {
-    /// The person behind a session token, for the back office.
-    pub async fn clerk(&self, bearer: &Bearer) -> Result<Clerk<'_>, GateError> {
-        Ok(Clerk::new(&self.gate, self.gate.claims(bearer.0.as_deref()).await?))
+impl AppState {
+    /// The person behind a session token, for the back team.
+    pub async fn staff(&self, bearer: &Bearer) -> Result<StaffSession<'_>, AuthError> {
+        Ok(StaffSession::new(&self.authenticator, self.authenticator.claims(bearer.0.as_deref()).await?))
     }
 
     /// The same for a call with a body: an ill-formed body is told only to a caller who is who they say.
-    pub async fn clerk_with<T>(&self, bearer: &Bearer, sent: Result<T, Problem>) -> Result<(Clerk<'_>, T), Problem> {
-        let clerk = self.clerk(bearer).await?;
+    pub async fn staff_with<T>(&self, bearer: &Bearer, sent: Result<T, Problem>) -> Result<(StaffSession<'_>, T), Problem> {
+        let staff = self.staff(bearer).await?;
         if sent.is_err() {
-            let _caller = clerk.caller().await?;
+            let _caller = staff.caller().await?;
         }
-        Ok((clerk, sent?))
+        Ok((staff, sent?))
     }
 
     /// The same for a call that needs a permission: it is asked for before the body.
-    pub async fn manager_with<T>(&self, bearer: &Bearer, needs: Permission, sent: Result<T, Problem>) -> Result<(Clerk<'_>, T), Problem> {
-        let clerk = self.clerk(bearer).await?;
+    pub async fn manager_with<T>(
+        &self,
+        bearer: &Bearer,
+        needs: Permission,
+        sent: Result<T, Problem>,
+    ) -> Result<(StaffSession<'_>, T), Problem> {
+        let staff = self.staff(bearer).await?;
         if sent.is_err() {
-            let _mandate = clerk.mandate(needs).await?;
+            let _mandate = staff.mandate(needs).await?;
         }
-        Ok((clerk, sent?))
+        Ok((staff, sent?))
     }
 
     /// The same for a call on an event: that it is there is asked first.
-    pub async fn organiser_with<T>(&self, bearer: &Bearer, event: EventId, sent: Result<T, Problem>) -> Result<(Clerk<'_>, T), Problem> {
-        let clerk = self.clerk(bearer).await?;
+    pub async fn organiser_with<T>(
+        &self,
+        bearer: &Bearer,
+        event: EventId,
+        sent: Result<T, Problem>,
+    ) -> Result<(StaffSession<'_>, T), Problem> {
+        let staff = self.staff(bearer).await?;
         if sent.is_err() {
-            let _event = manageable(&self.book, clerk, event).await?;
+            let _event = manageable(&self.ledger, staff, event).await?;
         }
-        Ok((clerk, sent?))
+        Ok((staff, sent?))
     }
 }

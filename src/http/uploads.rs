@@ -32,9 +32,9 @@ pub struct Uploads {
 impl Default for Uploads {
     fn default() -> Self {
         Self {
-            arriving: Arc::new(Semaphore::new(limits::UPLOADS_ARRIVING)),
+            arriving: Arc::new(Semaphore::new(limits::UPLOADS_ARRIVING_MAX)),
             of_organisation: Mutex::default(),
-            in_work: Semaphore::new(limits::UPLOADS_AT_ONCE),
+            in_work: Semaphore::new(limits::UPLOADS_AT_ONCE_MAX),
         }
     }
 }
@@ -51,13 +51,13 @@ impl Uploads {
         let seat = self.seat(organisation).await?;
         let file = body::to_file(sent, most, within).await?;
         drop(seat);
-        let place = timeout(limits::UPLOAD_WAIT, self.in_work.acquire()).await;
+        let place = timeout(limits::UPLOAD_WAIT_TIMEOUT, self.in_work.acquire()).await;
         Ok(Upload { file, _place: place.ok().and_then(Result::ok).ok_or_else(Problem::busy)? })
     }
 
     async fn seat(&self, organisation: OrganisationId) -> Result<[OwnedSemaphorePermit; 2], Problem> {
         let own = self.seats_of(organisation);
-        let seats = timeout(limits::UPLOAD_WAIT, async {
+        let seats = timeout(limits::UPLOAD_WAIT_TIMEOUT, async {
             // One's own first: who waits for that keeps nobody else waiting.
             let own = own.acquire_owned().await.ok()?;
             Some([own, Arc::clone(&self.arriving).acquire_owned().await.ok()?])
@@ -71,7 +71,7 @@ impl Uploads {
             return seats;
         }
         all.retain(|_, seats| seats.strong_count() > 0);
-        let seats = Arc::new(Semaphore::new(limits::UPLOADS_OF_ORGANISATION));
+        let seats = Arc::new(Semaphore::new(limits::UPLOADS_PER_ORGANISATION_MAX));
         all.insert(organisation, Arc::downgrade(&seats));
         seats
     }

@@ -1,6 +1,6 @@
 //! Statements that both databases understand, written once.
 //!
-//! Each function stands for both: [`on_both`] puts the same body into the Postgres and the SQLite book. Only what the door path
+//! Each function stands for both: [`on_both`] puts the same body into the Postgres and the SQLite ledger. Only what the door path
 //! writes in batches, and the looks that it takes, differ (see `postgres/` and `sqlite/`).
 
 use std::{collections::HashMap, sync::Arc};
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     error::LedgerError,
+    kinds::{EventStatus, MemberStatus, Role, SessionKind},
     lease::within,
     postgres::Postgres,
     rows::{
@@ -17,7 +18,6 @@ use super::{
         OrganisationNames, RecordedSale, RefusalFilter, Sale, SaleLine, Session, SigningKey, SoldTicket, Ticket, TicketType, User,
     },
     sqlite::Sqlite,
-    words::{EventStatus, MemberStatus, Role, SessionKind},
 };
 use crate::{
     clock::Moment,
@@ -108,8 +108,8 @@ macro_rules! on_both {
 
 /// Lends a connection, waits for the statement, gives the connection back.
 macro_rules! ask {
-    ($book:expr, $limit:expr, $connection:ident => $work:expr) => {{
-        let mut lease = $book.lease().await?;
+    ($ledger:expr, $limit:expr, $connection:ident => $work:expr) => {{
+        let mut lease = $ledger.lease().await?;
         let left = lease.left($limit);
         let $connection = &mut *lease;
         let done = within(left, $work).await?;
@@ -121,45 +121,45 @@ macro_rules! ask {
 pub(super) use {ask, on_both};
 
 on_both! {
-    /// The book's own id: names its keys in Redis.
+    /// The ledger's own id: names its keys in Redis.
     pub async fn id(&self) -> Result<Uuid, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_scalar("select id from book").fetch_one(db))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => query_scalar("select id from book").fetch_one(db))
     }
 
     /// The position of the log of changes.
     pub async fn position(&self) -> Result<i64, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_scalar("select change_seq from book").fetch_one(db))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => query_scalar("select change_seq from book").fetch_one(db))
     }
 
     /// Changes after this position, oldest first, of every organisation.
     pub async fn changes_after(&self, position: i64) -> Result<Vec<Altered>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_as("select seq, organisation_id, ids from changes where seq > $1 order by seq limit $2")
-            .bind(position).bind(limits::CHANGES_AT_ONCE).fetch_all(db))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => query_as("select seq, organisation_id, ids from changes where seq > $1 order by seq limit $2")
+            .bind(position).bind(limits::CHANGES_AT_ONCE_MAX).fetch_all(db))
     }
 
     /// The oldest change that the log still holds.
     pub async fn oldest_change(&self) -> Result<Option<i64>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_scalar("select min(seq) from changes").fetch_one(db))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => query_scalar("select min(seq) from changes").fetch_one(db))
     }
 
     /// Every signing key, retired ones included.
     pub async fn signing_keys(&self) -> Result<Vec<SigningKey>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_as("select kid, seed, created_at, retired_at from signing_keys").fetch_all(db))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => query_as("select kid, seed, created_at, retired_at from signing_keys").fetch_all(db))
     }
 
     /// The organisation with this slug.
     pub async fn organisation_by_slug(&self, slug: &str) -> Result<Option<Organisation>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_as("select * from organisations where slug = $1").bind(slug).fetch_optional(db))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => query_as("select * from organisations where slug = $1").bind(slug).fetch_optional(db))
     }
 
     /// The organisation with this id.
     pub async fn organisation(&self, id: OrganisationId) -> Result<Option<Organisation>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_as("select * from organisations where id = $1").bind(id).fetch_optional(db))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => query_as("select * from organisations where id = $1").bind(id).fetch_optional(db))
     }
 
     /// A session with its member and device.
     pub async fn authority(&self, session: SessionId) -> Result<Option<Authority>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => Self::authority_on(db, session))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => Self::authority_on(db, session))
     }
 
     pub(super) async fn authority_on(db: &mut <Self as super::Connected>::Connection, session: SessionId) -> Result<Option<Authority>, sqlx::Error> {
@@ -180,7 +180,7 @@ on_both! {
 
     /// The member that signs in by this name, and the person behind it.
     pub async fn member_by_username(&self, organisation: OrganisationId, username_key: &str) -> Result<Option<(Membership, User)>, LedgerError> {
-        let found: Result<Option<Membership>, LedgerError> = ask!(self, limits::LEDGER_CALL, db =>
+        let found: Result<Option<Membership>, LedgerError> = ask!(self, limits::LEDGER_CALL_TIMEOUT, db =>
             query_as("select * from memberships where organisation_id = $1 and username_key = $2 and status <> 'removed'")
                 .bind(organisation).bind(username_key).fetch_optional(db));
         match found? {
@@ -191,12 +191,12 @@ on_both! {
 
     /// A person.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_as("select * from users where id = $1").bind(id).fetch_optional(db))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => query_as("select * from users where id = $1").bind(id).fetch_optional(db))
     }
 
     /// A member of this organisation, whatever its status but removed.
     pub async fn member(&self, organisation: OrganisationId, user: UserId) -> Result<Option<(Membership, User)>, LedgerError> {
-        let found: Result<Option<Membership>, LedgerError> = ask!(self, limits::LEDGER_CALL, db =>
+        let found: Result<Option<Membership>, LedgerError> = ask!(self, limits::LEDGER_CALL_TIMEOUT, db =>
             query_as("select * from memberships where organisation_id = $1 and user_id = $2 and status <> 'removed'")
                 .bind(organisation).bind(user).fetch_optional(db));
         match found? {
@@ -208,14 +208,14 @@ on_both! {
     /// The members of an organisation, by membership id. `needle` is looked for in name, user name and address; lower case.
     pub async fn members(&self, organisation: OrganisationId, role: Option<Role>, needle: &str, page: Page) -> Result<Vec<(Membership, User)>, LedgerError> {
         let like = format!("%{}%", needle.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-        let memberships: Result<Vec<Membership>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => query_as(
+        let memberships: Result<Vec<Membership>, LedgerError> = ask!(self, limits::LEDGER_BULK_TIMEOUT, db => query_as(
             "select m.* from memberships m join users u on u.id = m.user_id
              where m.organisation_id = $1 and m.status <> 'removed' and m.id > $2 and ($3 = '' or m.role = $3)
                and (lower(u.name) like $4 escape '\\' or m.username_key like $4 escape '\\' or lower(u.email) like $4 escape '\\')
              order by m.id limit $5",
         ).bind(organisation).bind(page.after).bind(role.map_or("", Role::as_str)).bind(&like).bind(i64::from(page.limit)).fetch_all(db));
         let memberships = memberships?;
-        let users: Result<Vec<User>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => query_as(
+        let users: Result<Vec<User>, LedgerError> = ask!(self, limits::LEDGER_BULK_TIMEOUT, db => query_as(
             "select u.* from users u join memberships m on m.user_id = u.id where m.organisation_id = $1 and m.id > $2 and m.id <= $3",
         ).bind(organisation).bind(page.after).bind(memberships.last().map_or(page.after, |m| m.id.0)).fetch_all(db));
         let mut users: HashMap<UserId, User> = users?.into_iter().map(|u| (u.id, u)).collect();
@@ -224,13 +224,13 @@ on_both! {
 
     /// How many active Organisation Admins there are.
     pub async fn active_administrators(&self, organisation: OrganisationId) -> Result<i64, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_scalar("select count(*) from memberships where organisation_id = $1 and role = $2 and status = $3")
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => query_scalar("select count(*) from memberships where organisation_id = $1 and role = $2 and status = $3")
             .bind(organisation).bind(Role::OrganisationAdmin).bind(MemberStatus::Active).fetch_one(db))
     }
 
     /// The sessions of this member or on this device that have not ended, with the names that they tell.
     pub async fn open_sessions(&self, member: Option<MembershipId>, device: Option<DeviceId>) -> Result<Vec<Authority>, LedgerError> {
-        let open: Result<Vec<SessionId>, LedgerError> = ask!(self, limits::LEDGER_CALL, db =>
+        let open: Result<Vec<SessionId>, LedgerError> = ask!(self, limits::LEDGER_CALL_TIMEOUT, db =>
             query_scalar("select id from sessions where ended_at is null and (membership_id = $1 or device_id = $2) order by id")
                 .bind(member).bind(device).fetch_all(db));
         self.authorities(open?).await
@@ -245,7 +245,7 @@ on_both! {
                and (s.ended_at is null and s.expires_at > $9 and {}) = $8 order by s.id limit $10",
             Self::IN_USE,
         );
-        ask!(self, limits::LEDGER_BULK, db => async {
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => async {
             let sessions: Vec<Session> = query_as(sqlx::AssertSqlSafe(statement))
                 .bind(organisation).bind(page.after).bind(filter.user.is_none()).bind(filter.user).bind(filter.device.is_none()).bind(filter.device)
                 .bind(filter.kind.map_or("", SessionKind::as_str)).bind(filter.live).bind(filter.at).bind(i64::from(page.limit))
@@ -283,7 +283,7 @@ on_both! {
     }
 
     async fn authorities(&self, sessions: Vec<SessionId>) -> Result<Vec<Authority>, LedgerError> {
-        ask!(self, limits::LEDGER_BULK, db => async {
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => async {
             let mut all = Vec::with_capacity(sessions.len());
             for session in sessions {
                 all.extend(Self::authority_on(&mut *db, session).await?);
@@ -294,30 +294,30 @@ on_both! {
 
     /// A device, of whichever organisation.
     pub async fn device(&self, id: DeviceId) -> Result<Option<Device>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_as("select * from devices where id = $1").bind(id).fetch_optional(db))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => query_as("select * from devices where id = $1").bind(id).fetch_optional(db))
     }
 
     /// The device whose enrolment code hashes to this.
     pub async fn device_by_enrolment(&self, hash: &str) -> Result<Option<Device>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_as("select * from devices where enrolment_hash = $1").bind(hash).fetch_optional(db))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => query_as("select * from devices where enrolment_hash = $1").bind(hash).fetch_optional(db))
     }
 
     /// The names of an organisation's devices that begin with this one.
     pub async fn device_names(&self, organisation: OrganisationId, begin: &str) -> Result<Vec<String>, LedgerError> {
         let length = i32::try_from(begin.chars().count()).unwrap_or(i32::MAX);
-        ask!(self, limits::LEDGER_BULK, db => query_scalar("select name from devices where organisation_id = $1 and substr(name, 1, $2) = $3")
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => query_scalar("select name from devices where organisation_id = $1 and substr(name, 1, $2) = $3")
             .bind(organisation).bind(length).bind(begin).fetch_all(db))
     }
 
     /// The devices of an organisation.
     pub async fn devices(&self, organisation: OrganisationId, page: Page) -> Result<Vec<Device>, LedgerError> {
-        ask!(self, limits::LEDGER_BULK, db => query_as("select * from devices where organisation_id = $1 and id > $2 order by id limit $3")
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => query_as("select * from devices where organisation_id = $1 and id > $2 order by id limit $3")
             .bind(organisation).bind(page.after).bind(i64::from(page.limit)).fetch_all(db))
     }
 
     /// An event with its ticket types, of whichever organisation.
     pub async fn event(&self, id: EventId, at: Moment) -> Result<Option<EventFacts>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => Self::event_on(db, id, Some(at)))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => Self::event_on(db, id, Some(at)))
     }
 
     /// With what live holds keep at this moment, if there is one.
@@ -343,7 +343,7 @@ on_both! {
 
     /// The events of an organisation with their ticket types.
     pub async fn events(&self, organisation: OrganisationId, page: Page, at: Moment) -> Result<Vec<EventFacts>, LedgerError> {
-        let ids: Result<Vec<EventId>, LedgerError> = ask!(self, limits::LEDGER_BULK, db =>
+        let ids: Result<Vec<EventId>, LedgerError> = ask!(self, limits::LEDGER_BULK_TIMEOUT, db =>
             query_scalar("select id from events where organisation_id = $1 and id > $2 order by id limit $3")
                 .bind(organisation).bind(page.after).bind(i64::from(page.limit)).fetch_all(db));
         self.events_by_id(ids?, at).await
@@ -351,18 +351,18 @@ on_both! {
 
     /// The live events of an organisation, newest first.
     pub async fn live_events(&self, organisation: OrganisationId, most: u32) -> Result<Vec<EventId>, LedgerError> {
-        ask!(self, limits::LEDGER_BULK, db => query_scalar("select id from events where organisation_id = $1 and status = $2 order by id desc limit $3")
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => query_scalar("select id from events where organisation_id = $1 and status = $2 order by id desc limit $3")
             .bind(organisation).bind(EventStatus::Live).bind(i64::from(most)).fetch_all(db))
     }
 
     /// Those of these ids that are an event's, with their ticket types.
     pub async fn events_among(&self, ids: &[Uuid], at: Moment) -> Result<Vec<EventFacts>, LedgerError> {
         let mut events = Vec::new();
-        for ids in ids.chunks(limits::IDS_AT_ONCE) {
+        for ids in ids.chunks(limits::IDS_AT_ONCE_MAX) {
             let places: Vec<_> = (1..=ids.len()).map(|n| format!("${n}")).collect();
             let statement = format!("select id from events where id in ({})", places.join(", "));
             let asked = ids.iter().fold(query_scalar(sqlx::AssertSqlSafe(statement)), |asked, id| asked.bind(id));
-            let found: Result<Vec<EventId>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => asked.fetch_all(db));
+            let found: Result<Vec<EventId>, LedgerError> = ask!(self, limits::LEDGER_BULK_TIMEOUT, db => asked.fetch_all(db));
             events.extend(found?);
         }
         self.events_by_id(events, at).await
@@ -370,7 +370,7 @@ on_both! {
 
     /// These events with their ticket types.
     pub async fn events_by_id(&self, ids: Vec<EventId>, at: Moment) -> Result<Vec<EventFacts>, LedgerError> {
-        ask!(self, limits::LEDGER_BULK, db => async {
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => async {
             let mut all = Vec::with_capacity(ids.len());
             for id in ids {
                 all.extend(Self::event_on(&mut *db, id, Some(at)).await?);
@@ -387,19 +387,19 @@ on_both! {
 
     /// The id and name of an event, of whichever organisation.
     pub async fn event_named(&self, id: EventId) -> Result<Option<Named>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => Self::event_named_on(db, id))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => Self::event_named_on(db, id))
     }
 
     /// Tickets of an event for the warm copy: a page in the order of their codes.
     pub async fn tickets(&self, event: EventId, after: &str) -> Result<Vec<Ticket>, LedgerError> {
-        ask!(self, limits::LEDGER_BULK, db => query_as(
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => query_as(
             "select id, ticket_type_id, code, holder, status, entries_allowed, valid_from, valid_until, version from tickets where event_id = $1 and code > $2 order by code limit $3",
-        ).bind(event).bind(after).bind(limits::WARM_PAGE).fetch_all(db))
+        ).bind(event).bind(after).bind(limits::WARM_PAGE_ROWS).fetch_all(db))
     }
 
     /// Every ticket of an event, and whether it was ever scanned; for a demo's list of what can be tried.
     pub async fn tickets_with_use(&self, event: EventId) -> Result<Vec<(Ticket, bool)>, LedgerError> {
-        let found: Result<Vec<TicketUse>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => query_as(
+        let found: Result<Vec<TicketUse>, LedgerError> = ask!(self, limits::LEDGER_BULK_TIMEOUT, db => query_as(
             "select t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until, t.version,
                     exists (select 1 from admissions a where a.ticket_id = t.id) as scanned
              from tickets t where t.event_id = $1 order by t.code",
@@ -409,14 +409,14 @@ on_both! {
 
     /// An event's tickets that have changed since an older version of it.
     pub async fn tickets_changed(&self, event: EventId, since: i64) -> Result<Vec<Ticket>, LedgerError> {
-        ask!(self, limits::LEDGER_BULK, db => query_as(
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => query_as(
             "select id, ticket_type_id, code, holder, status, entries_allowed, valid_from, valid_until, version from tickets where event_id = $1 and version > $2 and version > 0",
         ).bind(event).bind(since).fetch_all(db))
     }
 
     /// Where a scan of the session's organisation was made: the event, and the ticket's code. A movement that takes another back is no scan.
     pub async fn scanned(&self, session: SessionId, scan: ScanId) -> Result<Option<(EventId, String)>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_as(
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => query_as(
             "select a.event_id, t.code from sessions s
              join admissions a on a.organisation_id = s.organisation_id and a.id = $2 and a.undoes is null
              join tickets t on t.id = a.ticket_id
@@ -429,7 +429,7 @@ on_both! {
         &self, organisation: OrganisationId, event: EventId, filter: &RefusalFilter, page: Page,
     ) -> Result<Vec<ListedRefusal>, LedgerError> {
         let before = if page.after.is_nil() { Uuid::max() } else { page.after };
-        ask!(self, limits::LEDGER_BULK, db => query_as(
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => query_as(
             "select r.id, r.scan_id, r.code, r.ticket_id, t.ticket_type_id, y.name as ticket_type_name, r.direction, r.reason, r.gate,
                     r.device_id, d.name as device_name, m.user_id, u.name as user_name, r.scanned_at, r.refused_at
              from refused_scans r
@@ -449,7 +449,7 @@ on_both! {
 
     /// Who came to an event of this organisation, and who is inside: one statement, and so one moment.
     pub(super) async fn attendance(&self, organisation: OrganisationId, event: EventId) -> Result<Attendance, LedgerError> {
-        let cells: Result<Vec<AttendanceCell>, LedgerError> = ask!(self, limits::LEDGER_BULK, db => query_as(
+        let cells: Result<Vec<AttendanceCell>, LedgerError> = ask!(self, limits::LEDGER_BULK_TIMEOUT, db => query_as(
             "with standing as (
                  select ticket_id, seq, direction, gate
                  from admissions
@@ -485,7 +485,7 @@ on_both! {
 
     /// A sale of this organisation.
     pub async fn sale(&self, organisation: OrganisationId, id: SaleId) -> Result<Option<RecordedSale>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => Self::sale_on(db, organisation, id))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => Self::sale_on(db, organisation, id))
     }
 
     pub(super) async fn sale_on(
@@ -517,11 +517,11 @@ on_both! {
                 query("delete from signing_keys where retired_at < $1").bind(before).execute(&mut *db).await?;
             }
             Note::PruneChanges => {
-                query("delete from changes where seq <= (select change_seq from book) - $1").bind(limits::CHANGES_KEPT).execute(&mut *db).await?;
+                query("delete from changes where seq <= (select change_seq from book) - $1").bind(limits::CHANGES_KEPT_MAX).execute(&mut *db).await?;
             }
             Note::PruneRefused(before) => {
                 query("delete from refused_scans where id in (select id from refused_scans where refused_at < $1 order by refused_at limit $2)")
-                    .bind(before).bind(limits::REFUSED_FORGOTTEN).execute(&mut *db).await?;
+                    .bind(before).bind(limits::REFUSED_PRUNED_ROWS).execute(&mut *db).await?;
             }
             Note::Hardware(device, enrolment, hardware) => {
                 query("update devices set hardware = $3 where id = $1 and enrolment_id = $2 and revoked_at is null")

@@ -1,7 +1,7 @@
 //! A change: new images of rows, stored whole or not at all.
 //!
 //! Whoever changes something reads it, makes the new images, each one version above what was read, and hands them over with a guard:
-//! the versions of all else that the change rests on (the caller's session, membership and device above all). The book stores them
+//! the versions of all else that the change rests on (the caller's session, membership and device above all). The ledger stores them
 //! under the organisation's lock if every one of them is still what it was, and says [`super::LedgerError::Moved`] otherwise. So all
 //! rules of the team, of devices and of events are written once, in Rust, and hold under races between gateways.
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Book, LedgerError,
+    Ledger, LedgerError,
     rows::{Device, Event, Membership, Organisation, Session, SigningKey, TicketType, User, Version},
 };
 use crate::{
@@ -123,7 +123,7 @@ pub struct Images {
 
 /// A change of one organisation.
 #[derive(Debug)]
-#[must_use = "a change does nothing until the book stores it"]
+#[must_use = "a change does nothing until the ledger stores it"]
 pub struct Change {
     /// Whose.
     pub organisation: OrganisationId,
@@ -165,14 +165,14 @@ impl Change {
     }
 }
 
-/// A change of whatever kind, as [`Book::change`] makes it: attempted, stored, and thought through again if what it rests on has moved.
+/// A change of whatever kind, as [`Ledger::change`] makes it: attempted, stored, and thought through again if what it rests on has moved.
 pub trait Storable: Send + Sync {
     /// Stores it, whole or not at all.
-    fn store_in(&self, book: &Book) -> impl Future<Output = Result<(), LedgerError>> + Send;
+    fn store_in(&self, ledger: &Ledger) -> impl Future<Output = Result<(), LedgerError>> + Send;
 }
 
 impl Storable for Change {
-    async fn store_in(&self, book: &Book) -> Result<(), LedgerError> {
-        book.store(self).await
+    async fn store_in(&self, ledger: &Ledger) -> Result<(), LedgerError> {
+        ledger.store(self).await
     }
 }

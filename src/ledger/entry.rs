@@ -7,18 +7,18 @@ use std::{
 
 use super::{
     change::Guard,
-    lane::Job,
+    group_commit::Job,
+    kinds::{Direction, PaymentMethod},
     rows::{Attendance, Authority, EventFacts, Movement, RecordedHold, RecordedSale, RecordedScan, SaleLine, Ticket, Version},
-    words::{Direction, PaymentMethod},
 };
 use crate::{
     clock::Moment,
     ids::{DeviceId, EventId, HoldId, MembershipId, Named, OrganisationId, SaleId, ScanId, SessionId, TicketId, TicketTypeId, VoidId},
 };
 
-/// The versions that a decision was made on. The book writes only while every one of them stands.
+/// The versions that a decision was made on. The ledger writes only while every one of them stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ground {
+pub struct DecidedOn {
     /// The session and its version.
     pub session: (SessionId, Version),
     /// The membership and its version.
@@ -29,7 +29,7 @@ pub struct Ground {
     pub event: (EventId, Version),
 }
 
-impl Ground {
+impl DecidedOn {
     /// The same as guards, for what is not written in batches.
     pub fn guards(&self) -> Vec<Guard> {
         let Self { session, membership, device, event } = *self;
@@ -46,7 +46,7 @@ impl Ground {
 #[derive(Clone, Debug)]
 pub struct ScanEntry {
     /// What it rests on.
-    pub ground: Ground,
+    pub decided_on: DecidedOn,
     /// The scan's id.
     pub id: ScanId,
     /// The ticket.
@@ -77,7 +77,7 @@ impl ScanEntry {
 /// What became of a movement.
 #[derive(Clone, Debug)]
 pub enum ScanOutcome {
-    /// It is in the book.
+    /// It is in the ledger.
     Recorded {
         /// Its number.
         seq: i32,
@@ -140,7 +140,7 @@ pub struct NewTicket {
 #[derive(Clone, Debug)]
 pub struct SaleEntry {
     /// What it rests on.
-    pub ground: Ground,
+    pub decided_on: DecidedOn,
     /// The sale's id.
     pub id: SaleId,
     /// ISO 4217.
@@ -170,7 +170,7 @@ pub struct SaleEntry {
 /// What became of a sale.
 #[derive(Clone, Debug)]
 pub enum SaleOutcome {
-    /// It is in the book.
+    /// It is in the ledger.
     Recorded {
         /// Its number.
         receipt_number: i64,
@@ -201,7 +201,7 @@ impl Job for SaleEntry {
 #[derive(Clone, Debug)]
 pub struct HoldEntry {
     /// What it rests on.
-    pub ground: Ground,
+    pub decided_on: DecidedOn,
     /// The hold's id.
     pub id: HoldId,
     /// ISO 4217.
@@ -247,7 +247,7 @@ impl Job for HoldEntry {
 #[derive(Clone, Debug)]
 pub struct VoidEntry {
     /// What it rests on.
-    pub ground: Ground,
+    pub decided_on: DecidedOn,
     /// The void's id.
     pub id: VoidId,
     /// The sale.
@@ -261,7 +261,7 @@ pub struct VoidEntry {
 /// What became of a void.
 #[derive(Clone, Copy, Debug)]
 pub enum VoidOutcome {
-    /// It is in the book.
+    /// It is in the ledger.
     Recorded {
         /// When it was recorded.
         recorded_at: Moment,
@@ -272,7 +272,7 @@ pub enum VoidOutcome {
     NotWritten,
 }
 
-/// A fresh look: all that a walk decides on, in one snapshot of the book.
+/// A fresh look: all that a walk decides on, in one snapshot of the ledger.
 #[derive(Clone, Debug)]
 pub struct Look {
     /// Who asks.
@@ -281,11 +281,11 @@ pub struct Look {
     pub event: EventId,
     /// The ticket's code, for a scan.
     pub code: Option<String>,
-    /// The scan that may be in the book already.
+    /// The scan that may be in the ledger already.
     pub scan: Option<ScanId>,
-    /// The sale that may be in the book already.
+    /// The sale that may be in the ledger already.
     pub sale: Option<SaleId>,
-    /// The hold that may be in the book already, or that a sale names.
+    /// The hold that may be in the ledger already, or that a sale names.
     pub hold: Option<HoldId>,
 }
 
@@ -304,11 +304,11 @@ pub struct Seen {
     pub ticket: Option<(Ticket, Option<Movement>)>,
     /// A live event of the organisation that has a ticket with this code.
     pub elsewhere: Option<Named>,
-    /// What the book has under the scan's id.
+    /// What the ledger has under the scan's id.
     pub scan: Option<RecordedScan>,
-    /// What the book has under the sale's id.
+    /// What the ledger has under the sale's id.
     pub sale: Option<RecordedSale>,
-    /// What the book has under the hold's id.
+    /// What the ledger has under the hold's id.
     pub hold: Option<RecordedHold>,
 }
 
@@ -321,10 +321,10 @@ impl Job for Look {
     }
 }
 
-/// A refusal that was decided on copies, and what it rests on: that the ticket has not moved since, and that the scan is not in the book.
+/// A refusal that was decided on copies, and what it rests on: that the ticket has not moved since, and that the scan is not in the ledger.
 /// What else the copies say, the log of changes vouches for.
 #[derive(Clone, Debug)]
-pub struct Doubt {
+pub struct RefusalCheck {
     /// Whose scan.
     pub organisation: OrganisationId,
     /// The scan.
@@ -335,8 +335,8 @@ pub struct Doubt {
     pub seq: i32,
 }
 
-impl Job for Doubt {
-    /// The position of the log of changes at which the book says the same; None: it has moved on.
+impl Job for RefusalCheck {
+    /// The position of the log of changes at which the ledger says the same; None: it has moved on.
     type Done = Option<i64>;
     type Seen = ();
 

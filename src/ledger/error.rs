@@ -1,13 +1,13 @@
-//! What the book answers when it cannot do what it was asked.
+//! What the ledger answers when it cannot do what it was asked.
 
-/// Why the book did not do it. Small enough to be told to everybody who waits for the same batch.
+/// Why the ledger did not do it. Small enough to be told to everybody who waits for the same batch.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LedgerError {
     /// It did not answer in time, or the way to it is broken. Whether something was written is unknown: look it up by its id.
-    #[error("the book cannot be reached")]
+    #[error("the ledger cannot be reached")]
     Unavailable,
     /// Too much is waiting for it; nothing was written.
-    #[error("too much is waiting for the book")]
+    #[error("too much is waiting for the ledger")]
     Busy,
     /// What the change rests on has a newer version; nothing was written.
     #[error("what the change rests on has moved")]
@@ -15,12 +15,12 @@ pub enum LedgerError {
     /// A name is in use; nothing was written.
     #[error("the name is taken ({0})")]
     Taken(Name),
-    /// The book refused a statement that it should not have: a fault of ours.
-    #[error("the book refused a statement")]
+    /// The ledger refused a statement that it should not have: a fault of ours.
+    #[error("the ledger refused a statement")]
     Broken,
 }
 
-/// A name that must be unique, by its constraint in the book.
+/// A name that must be unique, by its constraint in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
     /// `organisations_slug`.
@@ -44,7 +44,7 @@ impl std::fmt::Display for Name {
     }
 }
 
-/// The SQLSTATE with which a function of the book says that something has moved.
+/// The SQLSTATE with which a function of the ledger says that something has moved.
 const MOVED: &str = "SD001";
 
 impl From<sqlx::Error> for LedgerError {
@@ -56,11 +56,11 @@ impl From<sqlx::Error> for LedgerError {
                 | sqlx::Error::Protocol(_)
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed => {
-                    tracing::warn!(error = %error, "the way to the book is broken");
+                    tracing::warn!(error = %error, "the way to the ledger is broken");
                     Self::Unavailable
                 }
                 _ => {
-                    tracing::error!(error = %error, "the book was misread");
+                    tracing::error!(error = %error, "the ledger was misread");
                     Self::Broken
                 }
             };
@@ -73,10 +73,10 @@ impl From<sqlx::Error> for LedgerError {
             return unique(refusal.constraint().unwrap_or_default(), refusal.message());
         }
         if is_passing(&code) {
-            tracing::warn!(error = %error, "the book did not get to it");
+            tracing::warn!(error = %error, "the ledger did not get to it");
             return Self::Unavailable;
         }
-        tracing::error!(error = %error, "the book refused a statement");
+        tracing::error!(error = %error, "the ledger refused a statement");
         Self::Broken
     }
 }

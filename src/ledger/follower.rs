@@ -1,45 +1,45 @@
-//! Follows the log of changes in Postgres, and its clock: woken by `NOTIFY`, and looking by itself every [`limits::POLL`] in any case.
+//! Follows the log of changes in Postgres, and its clock: woken by `NOTIFY`, and looking by itself every [`limits::CHANGE_LOG_POLL_INTERVAL`] in any case.
 
 use std::sync::Arc;
 
 use fail::fail_point;
 use tokio::time::{sleep, timeout};
 
-use super::{error::LedgerError, log::ChangeLog, postgres::Postgres};
+use super::{change_log::ChangeLog, error::LedgerError, postgres::Postgres};
 use crate::{clock::Clock, limits};
 
 /// Follows until the task is dropped.
-pub(super) async fn follow(book: Arc<Postgres>, log: Arc<ChangeLog>, clock: Clock) {
+pub(super) async fn follow(ledger: Arc<Postgres>, log: Arc<ChangeLog>, clock: Clock) {
     let mut told = clock.mark();
     loop {
         // Without a listener the poll alone carries the guarantee.
-        match book.listen().await {
+        match ledger.listen().await {
             Ok(mut listener) => {
-                while catch_up(&book, &log, clock).await.is_ok() {
-                    if clock.since(told) >= limits::POLL {
+                while catch_up(&ledger, &log, clock).await.is_ok() {
+                    if clock.since(told) >= limits::CHANGE_LOG_POLL_INTERVAL {
                         told = clock.mark();
-                        let _ = book.hear_time().await;
+                        let _ = ledger.hear_time().await;
                     }
-                    let woken = timeout(limits::POLL, listener.recv()).await;
+                    let woken = timeout(limits::CHANGE_LOG_POLL_INTERVAL, listener.recv()).await;
                     if matches!(woken, Ok(Err(_))) {
                         break;
                     }
                 }
             }
             Err(_) => {
-                let _ = catch_up(&book, &log, clock).await;
+                let _ = catch_up(&ledger, &log, clock).await;
             }
         }
-        sleep(limits::POLL).await;
+        sleep(limits::CHANGE_LOG_POLL_INTERVAL).await;
     }
 }
 
 /// Hears every change up to now.
-async fn catch_up(book: &Postgres, log: &ChangeLog, clock: Clock) -> Result<(), LedgerError> {
+async fn catch_up(ledger: &Postgres, log: &ChangeLog, clock: Clock) -> Result<(), LedgerError> {
     loop {
         fail_point!("before-hearing");
         let asked = clock.mark();
-        let changes = book.changes_after(log.position()).await?;
+        let changes = ledger.changes_after(log.position()).await?;
         // Numbers have no gaps: one that is missing was pruned while this gateway was away.
         if let Some(first) = changes.first()
             && first.seq > log.position() + 1
@@ -50,7 +50,7 @@ async fn catch_up(book: &Postgres, log: &ChangeLog, clock: Clock) -> Result<(), 
             log.note(change.seq, &change.ids);
         }
         let last = changes.last().map_or(log.position(), |change| change.seq);
-        let more = i64::try_from(changes.len()).unwrap_or(0) >= limits::CHANGES_AT_ONCE;
+        let more = i64::try_from(changes.len()).unwrap_or(0) >= limits::CHANGES_AT_ONCE_MAX;
         log.heard(last, asked);
         if !more {
             return Ok(());

@@ -26,21 +26,22 @@ impl<M: Manager> Clone for Connections<M> {
 impl<M: Manager> Connections<M> {
     /// At most so many connections of this kind.
     pub fn new(manager: M, most: usize) -> Result<Self, LedgerError> {
-        let timeouts = Timeouts { wait: Some(limits::CONNECT), create: Some(limits::CONNECT), recycle: Some(limits::CONNECT) };
+        let timeouts =
+            Timeouts { wait: Some(limits::CONNECT_TIMEOUT), create: Some(limits::CONNECT_TIMEOUT), recycle: Some(limits::CONNECT_TIMEOUT) };
         let pool = Pool::builder(manager).max_size(most).timeouts(timeouts).runtime(deadpool::Runtime::Tokio1).build();
         pool.map(Self).map_err(|_| LedgerError::Broken)
     }
 
     /// Opens a first connection: nobody waits for an answer yet.
     pub async fn open_first(&self) -> Result<(), LedgerError> {
-        let first = Timeouts { create: Some(limits::CONNECT_FIRST), ..self.0.timeouts() };
+        let first = Timeouts { create: Some(limits::FIRST_CONNECT_TIMEOUT), ..self.0.timeouts() };
         self.0.timeout_get(&first).await.map(drop).map_err(|_| LedgerError::Unavailable)
     }
 
     /// Lends a connection.
     pub async fn lease(&self) -> Result<Lease<M>, LedgerError> {
         let asked = Clock.mark();
-        match timeout(limits::CONNECT, self.0.get()).await {
+        match timeout(limits::CONNECT_TIMEOUT, self.0.get()).await {
             Ok(Ok(object)) => Ok(Lease { object: Some(object), asked, finished: false }),
             Ok(Err(_)) | Err(_) => Err(LedgerError::Unavailable),
         }
@@ -56,7 +57,7 @@ pub struct Lease<M: Manager> {
 }
 
 impl<M: Manager> Lease<M> {
-    /// What is left of this time for the work: whoever waited long for a connection to a book that hangs does not wait as long again.
+    /// What is left of this time for the work: whoever waited long for a connection to a ledger that hangs does not wait as long again.
     pub fn left(&self, limit: Duration) -> Duration {
         limit.saturating_sub(Clock.since(self.asked))
     }
@@ -93,7 +94,7 @@ impl<M: Manager> Drop for Lease<M> {
     }
 }
 
-/// Waits for the book, but not for ever.
+/// Waits for the ledger, but not for ever.
 pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, LedgerError> {
     match timeout(limit, work).await {
         Ok(done) => done.map_err(LedgerError::from),
@@ -103,15 +104,15 @@ pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = Result
 
 #[cfg(test)]
 mod tests {
-    use crate::{ids::SessionId, ledger::Book};
+    use crate::{ids::SessionId, ledger::Ledger};
 
-    fn bytes<Asked>(_: fn(&'static Book, SessionId) -> Asked) -> usize {
+    fn bytes<Asked>(_: fn(&'static Ledger, SessionId) -> Asked) -> usize {
         size_of::<Asked>()
     }
 
     #[test]
-    fn whoever_may_ask_the_book_does_not_carry_a_dial_along() {
-        let asked = bytes(|book, session| book.authority(session));
+    fn whoever_may_ask_the_ledger_does_not_carry_a_dial_along() {
+        let asked = bytes(|ledger, session| ledger.authority(session));
         assert!(asked < 3_000, "{asked} bytes; it was 11,000 when each had room for the opening of a connection");
     }
 }

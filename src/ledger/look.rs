@@ -1,6 +1,6 @@
 //! Fresh looks: what many walks need to see, read together in one snapshot and so of one moment.
 //!
-//! Who asks and at which event is read once for all who share it, and shared; of tickets and scans each book reads all that a batch
+//! Who asks and at which event is read once for all who share it, and shared; of tickets and scans each ledger reads all that a batch
 //! names in one statement of its own (see `postgres/look.rs` and `sqlite/look.rs`).
 
 use std::{
@@ -16,11 +16,11 @@ use super::{
     both::on_both,
     entry::{Look, Seen},
     error::LedgerError,
+    kinds::Direction,
     lease::within,
     postgres::Postgres,
     rows::{Authority, Device, Event, EventFacts, Membership, Movement, OrganisationNames, RecordedScan, Session, Ticket, TicketType},
     sqlite::Sqlite,
-    words::Direction,
 };
 use crate::{
     clock::Moment,
@@ -132,9 +132,9 @@ fn distinct<T: Into<Uuid>>(ids: impl Iterator<Item = T>) -> Vec<Uuid> {
     ids.map(Into::into).collect::<HashSet<Uuid>>().into_iter().collect()
 }
 
-/// What the book answered to doubts: its position for each that is confirmed.
-pub(super) fn confirmed(doubts: usize, as_of: i64, moved: impl IntoIterator<Item = usize>) -> Vec<Option<i64>> {
-    let mut all = vec![Some(as_of); doubts];
+/// What the ledger answered to refusal_checks: its position for each that is confirmed.
+pub(super) fn confirmed(refusal_checks: usize, as_of: i64, moved: impl IntoIterator<Item = usize>) -> Vec<Option<i64>> {
+    let mut all = vec![Some(as_of); refusal_checks];
     for place in moved {
         if let Some(one) = all.get_mut(place) {
             *one = None;
@@ -147,7 +147,7 @@ on_both! {
     /// What each of these walks needs to see, in their order, all of one moment.
     pub async fn look(&self, looks: &[Look]) -> Result<Vec<Box<Seen>>, LedgerError> {
         let mut lease = self.lease_for_looks().await?;
-        let seen = within(limits::WALK, self.snapshot(&mut lease, looks)).await?;
+        let seen = within(limits::ATTEMPT_TIMEOUT, self.snapshot(&mut lease, looks)).await?;
         lease.finish();
         Ok(seen)
     }

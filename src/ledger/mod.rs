@@ -1,4 +1,4 @@
-//! The book: the truth, and what it promises. All SQL is here.
+//! The ledger: the truth, and what it promises. All SQL is here.
 //!
 //! * What is written is written once, whole, and is on disk before it is answered.
 //! * It is written only while every version that it rests on still stands, looked at under the organisation's lock.
@@ -9,21 +9,21 @@
 
 mod both;
 pub mod change;
+mod change_log;
 pub mod entry;
 mod error;
 mod follower;
+pub mod group_commit;
 pub mod guestlist;
-pub mod lane;
+pub mod kinds;
 mod lease;
-mod log;
 mod look;
 mod postgres;
-mod refusals;
+mod refused_scans;
 pub mod rows;
 mod sold;
 mod sqlite;
 mod upload;
-pub mod words;
 
 use std::sync::Arc;
 
@@ -39,28 +39,29 @@ use uuid::Uuid;
 
 pub use self::{
     both::{Note, Page, SessionFilter},
+    change_log::{ChangeLog, SIGNING_KEYS},
     error::{LedgerError, Name},
-    log::{ChangeLog, SIGNING_KEYS},
     sqlite::InUse,
     upload::{Carried, CarriedChunk, KnownTicket, UploadChunk, UploadCount, UploadTicket},
 };
 use self::{
     change::{Change, Ending, Rotation, Storable},
     entry::{
-        Count, Doubt, Ground, HoldEntry, HoldOutcome, Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen, VoidEntry, VoidOutcome,
+        Count, DecidedOn, HoldEntry, HoldOutcome, Look, RefusalCheck, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen, VoidEntry,
+        VoidOutcome,
     },
+    group_commit::GroupCommit,
     guestlist::{
         CheckInEntry, CheckInLook, CheckInSeen, CheckedIn, GuestChange, GuestSearch, ListedGuest, ListedGuestList, RecordedCheckIn,
     },
-    lane::Lanes,
+    kinds::Role,
     postgres::Postgres,
-    refusals::Refusals,
+    refused_scans::Refusals,
     rows::{
         Altered, Attendance, Authority, Device, EventFacts, ListedRefusal, ListedSale, Membership, Organisation, QuarterSum, RecordedHold,
         RecordedSale, RefusalFilter, RefusedScan, SaleFilter, SaleSum, SigningKey, Ticket, TypeSum, User, Void,
     },
     sqlite::Sqlite,
-    words::Role,
 };
 use crate::{
     clock::{Clock, Moment},
@@ -71,10 +72,10 @@ use crate::{
     limits,
 };
 
-/// The connection that a book's statements run on.
+/// The connection that a ledger's statements run on.
 trait Connected {
     type Connection;
-    /// Begins a transaction that only reads, and sees the book as it was at one moment.
+    /// Begins a transaction that only reads, and sees the ledger as it was at one moment.
     const SNAPSHOT: &'static str;
 }
 
@@ -96,18 +97,18 @@ enum Store {
 impl Clone for Store {
     fn clone(&self) -> Self {
         match self {
-            Self::Postgres(book) => Self::Postgres(Arc::clone(book)),
-            Self::Sqlite(book) => Self::Sqlite(Arc::clone(book)),
+            Self::Postgres(ledger) => Self::Postgres(Arc::clone(ledger)),
+            Self::Sqlite(ledger) => Self::Sqlite(Arc::clone(ledger)),
         }
     }
 }
 
-/// The same call on whichever book this is.
+/// The same call on whichever ledger this is.
 macro_rules! on {
-    ($store:expr, $book:ident => $call:expr) => {
+    ($store:expr, $ledger:ident => $call:expr) => {
         match $store {
-            Store::Postgres($book) => $call,
-            Store::Sqlite($book) => $call,
+            Store::Postgres($ledger) => $call,
+            Store::Sqlite($ledger) => $call,
         }
     };
 }
@@ -115,22 +116,22 @@ macro_rules! on {
 impl Store {
     /// Writes refused scans down.
     async fn log_refused(&self, batch: &[RefusedScan]) -> Result<(), LedgerError> {
-        on!(self, book => book.log_refused(batch).await)
+        on!(self, ledger => ledger.log_refused(batch).await)
     }
 }
 
-/// The book, with the lanes that write to it.
+/// The ledger, with the lanes that write to it.
 #[derive(Clone)]
-pub struct Book {
+pub struct Ledger {
     store: Store,
     log: Arc<ChangeLog>,
-    scans: Lanes<OrganisationId, ScanEntry>,
-    sales: Lanes<OrganisationId, SaleEntry>,
-    holds: Lanes<OrganisationId, HoldEntry>,
-    check_ins: Lanes<OrganisationId, CheckInEntry>,
-    looks: Lanes<(), Look>,
-    doubts: Lanes<(), Doubt>,
-    counts: Lanes<(OrganisationId, EventId), Count>,
+    scans: GroupCommit<OrganisationId, ScanEntry>,
+    sales: GroupCommit<OrganisationId, SaleEntry>,
+    holds: GroupCommit<OrganisationId, HoldEntry>,
+    check_ins: GroupCommit<OrganisationId, CheckInEntry>,
+    looks: GroupCommit<(), Look>,
+    refusal_checks: GroupCommit<(), RefusalCheck>,
+    counts: GroupCommit<(OrganisationId, EventId), Count>,
     clock: Clock,
     refusals: Arc<Refusals>,
     turns: Arc<DashMap<OrganisationId, Arc<Mutex<()>>>>,
@@ -140,7 +141,7 @@ pub struct Book {
     _follower: Option<Arc<Follower>>,
 }
 
-/// The task that follows the log; it ends with the last handle on the book.
+/// The task that follows the log; it ends with the last handle on the ledger.
 struct Follower(JoinHandle<()>);
 
 impl Drop for Follower {
@@ -149,22 +150,22 @@ impl Drop for Follower {
     }
 }
 
-impl Book {
-    /// Opens the book and brings it up to date. A book that gateways share has a clock of its own, by which they go.
+impl Ledger {
+    /// Opens the ledger and brings it up to date. A ledger that gateways share has a clock of its own, by which they go.
     pub async fn open(database: &Database, connections: usize) -> anyhow::Result<Self> {
         let clock = match database {
-            Database::Postgres(_) => Clock::of_a_book(),
+            Database::Postgres(_) => Clock::of_a_ledger(),
             Database::Sqlite(_) => Clock,
         };
         let store = match database {
             Database::Postgres(url) => Store::Postgres(Arc::new(Postgres::open(url.expose(), connections, clock).await?)),
             Database::Sqlite(path) => Store::Sqlite(Arc::new(Sqlite::open(path, connections).await?)),
         };
-        let position = on!(&store, book => book.position().await)?;
+        let position = on!(&store, ledger => ledger.position().await)?;
         let log = Arc::new(ChangeLog::new(clock, position, matches!(store, Store::Sqlite(_))));
         let follower = match &store {
-            Store::Postgres(book) => {
-                let task = tokio::spawn(follower::follow(Arc::clone(book), Arc::clone(&log), clock));
+            Store::Postgres(ledger) => {
+                let task = tokio::spawn(follower::follow(Arc::clone(ledger), Arc::clone(&log), clock));
                 Some(Arc::new(Follower(task)))
             }
             Store::Sqlite(_) => None,
@@ -175,7 +176,7 @@ impl Book {
             holds: hold_lanes(&store, clock),
             check_ins: check_in_lanes(&store, clock),
             looks: look_lanes(&store, clock),
-            doubts: doubt_lanes(&store, clock),
+            refusal_checks: doubt_lanes(&store, clock),
             counts: count_lanes(&store),
             clock,
             refusals: Refusals::open(store.clone()),
@@ -187,12 +188,12 @@ impl Book {
         })
     }
 
-    /// The clock by which whoever works on this book goes.
+    /// The clock by which whoever works on this ledger goes.
     pub fn clock(&self) -> Clock {
         self.clock
     }
 
-    /// Wakes whenever this gateway may have moved the stock of an event. What another one sells, only the book tells.
+    /// Wakes whenever this gateway may have moved the stock of an event. What another one sells, only the ledger tells.
     pub fn stock_stirred(&self) -> watch::Receiver<()> {
         self.stock.subscribe()
     }
@@ -232,17 +233,23 @@ impl Book {
     }
 
     /// Gives a hold's stock back. Answers whether it was there to be given.
-    pub async fn release_hold(&self, organisation: OrganisationId, at: Moment, ground: &Ground, hold: HoldId) -> Result<bool, LedgerError> {
-        let released = on!(&self.store, book => book.release_hold(organisation, at, ground, hold).await);
+    pub async fn release_hold(
+        &self,
+        organisation: OrganisationId,
+        at: Moment,
+        decided_on: &DecidedOn,
+        hold: HoldId,
+    ) -> Result<bool, LedgerError> {
+        let released = on!(&self.store, ledger => ledger.release_hold(organisation, at, decided_on, hold).await);
         self.stock.send_replace(());
         released
     }
 
     /// Voids a sale, and notes here at once that the event's tickets have changed.
     pub async fn commit_void(&self, organisation: OrganisationId, at: Moment, entry: &VoidEntry) -> Result<VoidOutcome, LedgerError> {
-        let (outcome, number) = on!(&self.store, book => book.commit_void(organisation, at, entry).await)?;
+        let (outcome, number) = on!(&self.store, ledger => ledger.commit_void(organisation, at, entry).await)?;
         if number > 0 {
-            self.log.note(number, &[entry.ground.event.0.0]);
+            self.log.note(number, &[entry.decided_on.event.0.0]);
         }
         Ok(outcome)
     }
@@ -252,15 +259,15 @@ impl Book {
         self.looks.submit((), look, deadline).await
     }
 
-    /// Asks the book to confirm a refusal: the position of the log of changes at which it does.
-    pub async fn confirm(&self, doubt: Doubt, deadline: Instant) -> Result<Option<i64>, LedgerError> {
-        self.doubts.submit((), doubt, deadline).await
+    /// Asks the ledger to confirm a refusal: the position of the log of changes at which it does.
+    pub async fn confirm(&self, refusal_check: RefusalCheck, deadline: Instant) -> Result<Option<i64>, LedgerError> {
+        self.refusal_checks.submit((), refusal_check, deadline).await
     }
 
     /// Who came to an event of this organisation, and who is inside, as of after this was asked. Whoever asks while it is being counted
     /// shares the next count: an event is counted by a gateway once at a time, however many ask.
     pub async fn attendance(&self, organisation: OrganisationId, event: EventId) -> Result<Attendance, LedgerError> {
-        self.counts.submit((organisation, event), Count, self.clock.deadline(limits::LEDGER_BULK)).await
+        self.counts.submit((organisation, event), Count, self.clock.deadline(limits::LEDGER_BULK_TIMEOUT)).await
     }
 
     /// Makes a change: `attempt` reads what it rests on and says what is to be written, and is asked again when that has moved.
@@ -273,8 +280,8 @@ impl Book {
         E: From<LedgerError>,
     {
         let turn = Arc::clone(&self.turns.entry(organisation).or_default());
-        let Ok(_turn) = tokio::time::timeout(limits::LEDGER_BULK, turn.lock()).await else { return Err(LedgerError::Busy.into()) };
-        for _ in 0..limits::CHANGE_TRIES {
+        let Ok(_turn) = tokio::time::timeout(limits::LEDGER_BULK_TIMEOUT, turn.lock()).await else { return Err(LedgerError::Busy.into()) };
+        for _ in 0..limits::CHANGE_TRIES_MAX {
             let (change, answer) = attempt().await?;
             match change.store_in(self).await {
                 Ok(()) => return Ok(answer),
@@ -287,7 +294,7 @@ impl Book {
 
     /// Stores a change, and notes here at once what it altered: this gateway trusts no older copy from now on.
     pub async fn store(&self, change: &Change) -> Result<(), LedgerError> {
-        let number = on!(&self.store, book => book.store(change).await)?;
+        let number = on!(&self.store, ledger => ledger.store(change).await)?;
         if number > 0 {
             self.log.note(number, &change.altered());
         }
@@ -296,7 +303,7 @@ impl Book {
 
     /// Ends open sessions, all or none. Answers how many.
     pub async fn end_sessions(&self, ending: &Ending) -> Result<usize, LedgerError> {
-        let (ended, number) = on!(&self.store, book => book.end_sessions(ending).await)?;
+        let (ended, number) = on!(&self.store, ledger => ledger.end_sessions(ending).await)?;
         if number > 0 {
             self.log.note(number, &ended);
         }
@@ -305,14 +312,14 @@ impl Book {
 
     /// Puts a new signing key in the place of the active one.
     pub async fn rotate_keys(&self, rotation: &Rotation<'_>) -> Result<(), LedgerError> {
-        let number = on!(&self.store, book => book.rotate_keys(rotation).await)?;
+        let number = on!(&self.store, ledger => ledger.rotate_keys(rotation).await)?;
         self.log.note(number, &[SIGNING_KEYS]);
         Ok(())
     }
 
     /// Stores a chunk of an upload.
     pub async fn store_tickets(&self, chunk: &UploadChunk) -> Result<UploadCount, LedgerError> {
-        let count = on!(&self.store, book => book.store_tickets(chunk).await)?;
+        let count = on!(&self.store, ledger => ledger.store_tickets(chunk).await)?;
         self.stock.send_replace(());
         if count.seq > 0 {
             self.log.note(count.seq, &[chunk.event.0]);
@@ -320,9 +327,9 @@ impl Book {
         Ok(count)
     }
 
-    /// Whether the book answers.
+    /// Whether the ledger answers.
     pub async fn is_reachable(&self) -> bool {
-        on!(&self.store, book => book.position().await).is_ok()
+        on!(&self.store, ledger => ledger.position().await).is_ok()
     }
 
     /// Writes a refused scan down, if there is time for it; never waits.
@@ -335,11 +342,11 @@ impl Book {
         self.refusals.lost()
     }
 
-    /// Closes the book in order: what waits for the log of refused scans is written down first.
+    /// Closes the ledger in order: what waits for the log of refused scans is written down first.
     pub async fn close(&self) {
         self.refusals.close().await;
-        if let Store::Sqlite(book) = &self.store {
-            book.close().await;
+        if let Store::Sqlite(ledger) = &self.store {
+            ledger.close().await;
         }
     }
 }
@@ -347,11 +354,11 @@ impl Book {
 /// Calls whose answer tells what live holds keep now.
 macro_rules! pass_on_now {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
-        impl Book {$(
+        impl Ledger {$(
             $(#[$doc])*
             pub async fn $name(&self, $($arg: $type),*) -> Result<$answer, LedgerError> {
                 let now = self.clock.now();
-                on!(&self.store, book => book.$name($($arg,)* now).await)
+                on!(&self.store, ledger => ledger.$name($($arg,)* now).await)
             }
         )*}
     };
@@ -368,24 +375,24 @@ pass_on_now! {
     events_by_id(ids: Vec<EventId>) -> Vec<EventFacts>;
 }
 
-/// Calls that both books answer alike.
+/// Calls that both ledgers answer alike.
 macro_rules! pass_on {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
-        impl Book {$(
+        impl Ledger {$(
             $(#[$doc])*
             pub async fn $name(&self, $($arg: $type),*) -> Result<$answer, LedgerError> {
-                on!(&self.store, book => book.$name($($arg),*).await)
+                on!(&self.store, ledger => ledger.$name($($arg),*).await)
             }
         )*}
     };
 }
 
 pass_on! {
-    /// The book's own id.
+    /// The ledger's own id.
     id() -> Uuid;
     /// The number of the last change.
     position() -> i64;
-    /// Changes after this position, oldest first, of every organisation; so many at once as [`limits::CHANGES_AT_ONCE`] says.
+    /// Changes after this position, oldest first, of every organisation; so many at once as [`limits::CHANGES_AT_ONCE_MAX`] says.
     changes_after(position: i64) -> Vec<Altered>;
     /// The oldest change that the log still holds.
     oldest_change() -> Option<i64>;
@@ -471,73 +478,76 @@ pass_on! {
     void(organisation: OrganisationId, id: VoidId) -> Option<Void>;
 }
 
-/// Tries a batch again when the book lost a race or a connection, while those who wait for it still do. That is safe: what was written is
+/// Tries a batch again when the ledger lost a race or a connection, while those who wait for it still do. That is safe: what was written is
 /// known by its id.
 macro_rules! insist {
     ($clock:expr, $call:expr) => {{
-        let until = $clock.deadline(limits::WALK);
+        let until = $clock.deadline(limits::ATTEMPT_TIMEOUT);
         let mut tries = 1;
         loop {
             match $call.await {
-                Err(LedgerError::Unavailable | LedgerError::Moved) if tries < limits::BATCH_TRIES && !$clock.is_past(until) => tries += 1,
+                Err(LedgerError::Unavailable | LedgerError::Moved) if tries < limits::BATCH_TRIES_MAX && !$clock.is_past(until) => {
+                    tries += 1
+                }
                 done => break done,
             }
         }
     }};
 }
 
-fn scan_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, ScanEntry> {
+fn scan_lanes(store: &Store, clock: Clock) -> GroupCommit<OrganisationId, ScanEntry> {
     let store = store.clone();
-    Lanes::new(limits::BATCH, move |organisation, batch: Arc<Vec<ScanEntry>>| {
+    GroupCommit::new(limits::BATCH_MAX, move |organisation, batch: Arc<Vec<ScanEntry>>| {
         let store = store.clone();
-        async move { insist!(clock, async { on!(&store, book => book.commit_scans(organisation, clock.now(), &batch).await) }) }.boxed()
+        async move { insist!(clock, async { on!(&store, ledger => ledger.commit_scans(organisation, clock.now(), &batch).await) }) }.boxed()
     })
 }
 
-fn sale_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, SaleEntry> {
+fn sale_lanes(store: &Store, clock: Clock) -> GroupCommit<OrganisationId, SaleEntry> {
     let store = store.clone();
-    Lanes::new(limits::SALES_BATCH, move |organisation, batch: Arc<Vec<SaleEntry>>| {
+    GroupCommit::new(limits::SALES_BATCH_MAX, move |organisation, batch: Arc<Vec<SaleEntry>>| {
         let store = store.clone();
-        async move { insist!(clock, async { on!(&store, book => book.commit_sales(organisation, clock.now(), &batch).await) }) }.boxed()
+        async move { insist!(clock, async { on!(&store, ledger => ledger.commit_sales(organisation, clock.now(), &batch).await) }) }.boxed()
     })
 }
 
-fn hold_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, HoldEntry> {
+fn hold_lanes(store: &Store, clock: Clock) -> GroupCommit<OrganisationId, HoldEntry> {
     let store = store.clone();
-    Lanes::new(limits::SALES_BATCH, move |organisation, batch: Arc<Vec<HoldEntry>>| {
+    GroupCommit::new(limits::SALES_BATCH_MAX, move |organisation, batch: Arc<Vec<HoldEntry>>| {
         let store = store.clone();
-        async move { insist!(clock, async { on!(&store, book => book.commit_holds(organisation, clock.now(), &batch).await) }) }.boxed()
+        async move { insist!(clock, async { on!(&store, ledger => ledger.commit_holds(organisation, clock.now(), &batch).await) }) }.boxed()
     })
 }
 
-fn check_in_lanes(store: &Store, clock: Clock) -> Lanes<OrganisationId, CheckInEntry> {
+fn check_in_lanes(store: &Store, clock: Clock) -> GroupCommit<OrganisationId, CheckInEntry> {
     let store = store.clone();
-    Lanes::new(limits::CHECK_INS_BATCH, move |organisation, batch: Arc<Vec<CheckInEntry>>| {
+    GroupCommit::new(limits::CHECK_INS_BATCH_MAX, move |organisation, batch: Arc<Vec<CheckInEntry>>| {
         let store = store.clone();
-        async move { insist!(clock, async { on!(&store, book => book.commit_check_ins(organisation, clock.now(), &batch).await) }) }.boxed()
+        async move { insist!(clock, async { on!(&store, ledger => ledger.commit_check_ins(organisation, clock.now(), &batch).await) }) }
+            .boxed()
     })
 }
 
-fn look_lanes(store: &Store, clock: Clock) -> Lanes<(), Look> {
+fn look_lanes(store: &Store, clock: Clock) -> GroupCommit<(), Look> {
     let store = store.clone();
-    Lanes::new(limits::BATCH, move |(), batch: Arc<Vec<Look>>| {
+    GroupCommit::new(limits::BATCH_MAX, move |(), batch: Arc<Vec<Look>>| {
         let store = store.clone();
-        async move { insist!(clock, async { on!(&store, book => book.look(&batch).await) }) }.boxed()
+        async move { insist!(clock, async { on!(&store, ledger => ledger.look(&batch).await) }) }.boxed()
     })
 }
 
-fn doubt_lanes(store: &Store, clock: Clock) -> Lanes<(), Doubt> {
+fn doubt_lanes(store: &Store, clock: Clock) -> GroupCommit<(), RefusalCheck> {
     let store = store.clone();
-    Lanes::new(limits::BATCH, move |(), batch: Arc<Vec<Doubt>>| {
+    GroupCommit::new(limits::BATCH_MAX, move |(), batch: Arc<Vec<RefusalCheck>>| {
         let store = store.clone();
-        async move { insist!(clock, async { on!(&store, book => book.confirm(&batch).await) }) }.boxed()
+        async move { insist!(clock, async { on!(&store, ledger => ledger.confirm(&batch).await) }) }.boxed()
     })
 }
 
-fn count_lanes(store: &Store) -> Lanes<(OrganisationId, EventId), Count> {
+fn count_lanes(store: &Store) -> GroupCommit<(OrganisationId, EventId), Count> {
     let store = store.clone();
-    Lanes::new(limits::BATCH, move |(organisation, event), batch: Arc<Vec<Count>>| {
+    GroupCommit::new(limits::BATCH_MAX, move |(organisation, event), batch: Arc<Vec<Count>>| {
         let store = store.clone();
-        async move { Ok(vec![on!(&store, book => book.attendance(organisation, event).await)?; batch.len()]) }.boxed()
+        async move { Ok(vec![on!(&store, ledger => ledger.attendance(organisation, event).await)?; batch.len()]) }.boxed()
     })
 }

@@ -20,7 +20,7 @@ use crate::{
 on_both! {
     /// A hold of this organisation.
     pub async fn hold(&self, organisation: OrganisationId, id: HoldId) -> Result<Option<RecordedHold>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => Self::hold_on(db, organisation, id))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => Self::hold_on(db, organisation, id))
     }
 
     pub(super) async fn hold_on(
@@ -36,7 +36,7 @@ on_both! {
 
     /// A void of this organisation.
     pub async fn void(&self, organisation: OrganisationId, id: VoidId) -> Result<Option<Void>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => query_as("select id, sale_id, device_id, recorded_at, fingerprint from sale_voids where organisation_id = $1 and id = $2")
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => query_as("select id, sale_id, device_id, recorded_at, fingerprint from sale_voids where organisation_id = $1 and id = $2")
             .bind(organisation).bind(id).fetch_optional(db))
     }
 
@@ -64,7 +64,7 @@ on_both! {
             sales.push(" and s.receipt_number < ").push_bind(i64::try_from(page.after.as_u128()).unwrap_or(i64::MAX));
         }
         sales.push(" order by s.receipt_number desc limit ").push_bind(i64::from(page.limit));
-        ask!(self, limits::LEDGER_BULK, db => sales.build_query_as().fetch_all(db))
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => sales.build_query_as().fetch_all(db))
     }
 
     /// The sums of these sales of this organisation, by currency and kind of payment.
@@ -82,7 +82,7 @@ on_both! {
         sums.push_bind(organisation);
         Self::narrow(&mut sums, filter);
         sums.push(" group by s.currency, s.method order by s.currency, s.method");
-        ask!(self, limits::LEDGER_BULK, db => sums.build_query_as().fetch_all(db))
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => sums.build_query_as().fetch_all(db))
     }
 
     fn narrow(query: &mut QueryBuilder<<<Self as super::Connected>::Connection as sqlx::Connection>::Database>, filter: &SaleFilter) {
@@ -118,7 +118,7 @@ on_both! {
 
     /// What was sold of each type of an event.
     pub async fn sums_by_type(&self, event: EventId) -> Result<Vec<TypeSum>, LedgerError> {
-        ask!(self, limits::LEDGER_BULK, db => query_as(
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => query_as(
             "select l.ticket_type_id, cast(sum(l.quantity) as bigint) as tickets, cast(sum(l.amount_minor) as bigint) as gross_minor
              from sales s join sale_lines l on l.organisation_id = s.organisation_id and l.sale_id = s.id
              where s.event_id = $1
@@ -136,7 +136,7 @@ on_both! {
              where not exists (select 1 from sale_voids v where v.organisation_id = s.organisation_id and v.sale_id = s.id)
                and s.event_id = ",
         ).push_bind(event).push(" group by 1 order by 1");
-        ask!(self, limits::LEDGER_BULK, db => sums.build_query_as().fetch_all(db))
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => sums.build_query_as().fetch_all(db))
     }
 }
 

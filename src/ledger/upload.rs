@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{change::Guard, rows::Ticket, words::TicketStatus};
+use super::{change::Guard, kinds::TicketStatus, rows::Ticket};
 use crate::{
     clock::Moment,
     ids::{EventId, OrganisationId, ScanId, TicketId, TicketTypeId},
@@ -43,7 +43,7 @@ impl UploadTicket {
     }
 }
 
-/// A ticket that the book has, and as much of its movements as an import asks for.
+/// A ticket that the ledger has, and as much of its movements as an import asks for.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct KnownTicket {
     /// The ticket.
@@ -111,7 +111,7 @@ pub struct UploadChunk {
     pub guards: Vec<Guard>,
     /// The tickets.
     pub tickets: Vec<UploadTicket>,
-    /// Entries of another system that new tickets come with: none of them stands in the book for a moment without.
+    /// Entries of another system that new tickets come with: none of them stands in the ledger for a moment without.
     pub entries: Vec<Carried>,
     /// When.
     pub at: Moment,

@@ -7,10 +7,10 @@ use crate::{
     ids::{Named, SaleId, TicketId},
     ledger::{
         LedgerError,
+        kinds::PaymentMethod,
         rows::{RecordedSale, SoldTicket},
-        words::PaymentMethod,
     },
-    money::{Money, Tender},
+    money::{Currency, Money},
 };
 
 /// A sale.
@@ -94,25 +94,25 @@ pub struct TicketView {
 /// Tells a recorded sale. What is told again is told as it was then, when it had not been voided.
 pub fn tell(recorded: &RecordedSale, replayed: bool) -> Result<Answer, LedgerError> {
     let sale = &recorded.sale;
-    let tender = Tender::parse(&sale.currency).map_err(|_| LedgerError::Broken)?;
+    let currency = Currency::parse(&sale.currency).map_err(|_| LedgerError::Broken)?;
     let lines = recorded.lines.iter().map(|line| LineView {
         ticket_type: line.ticket_type_id.0,
         name: line.name.clone(),
         quantity: line.quantity,
-        unit_price: tender.from_minor(line.unit_minor),
-        amount: tender.from_minor(line.amount_minor),
+        unit_price: currency.from_minor(line.unit_minor),
+        amount: currency.from_minor(line.amount_minor),
     });
     Ok(Answer {
         id: sale.id,
         receipt_number: sale.receipt_number,
         event: recorded.event.clone(),
-        currency: tender.code(),
+        currency: currency.code(),
         lines: lines.collect(),
-        total: tender.from_minor(sale.total_minor),
+        total: currency.from_minor(sale.total_minor),
         payment: PaymentView {
             method: sale.method,
-            tendered: sale.tendered_minor.map(|minor| tender.from_minor(minor)),
-            change: sale.change_minor.map(|minor| tender.from_minor(minor)),
+            tendered: sale.tendered_minor.map(|minor| currency.from_minor(minor)),
+            change: sale.change_minor.map(|minor| currency.from_minor(minor)),
             reference: sale.reference.clone(),
         },
         tickets: recorded.tickets.iter().map(ticket).collect(),

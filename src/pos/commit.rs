@@ -1,4 +1,4 @@
-//! A quote becomes an entry in the book, or nothing: the permit is used up either way.
+//! A quote becomes an entry in the ledger, or nothing: the permit is used up either way.
 
 use data_encoding::BASE32_NOPAD;
 use tokio::time::Instant;
@@ -8,19 +8,19 @@ use super::{
     request::{Payment, Request},
 };
 use crate::{
+    attempt::Sources,
     authorise::Permit,
     clock::Moment,
     ids::Named,
     ledger::{
         LedgerError,
         entry::{NewTicket, SaleEntry, SaleOutcome},
+        kinds::PaymentMethod,
         rows::{EventFacts, RecordedSale, Sale, SoldTicket},
-        words::PaymentMethod,
     },
-    walk::Sources,
 };
 
-/// A sale that is in the book.
+/// A sale that is in the ledger.
 #[derive(Debug)]
 #[must_use = "a sale is answered once it is on disk, and now it is"]
 pub struct Receipt {
@@ -37,7 +37,7 @@ impl Receipt {
 /// What became of a sale.
 #[derive(Debug)]
 pub enum Committed {
-    /// It is in the book.
+    /// It is in the ledger.
     Recorded(Receipt),
     /// The quota of a type does not hold it.
     SoldOut {
@@ -65,9 +65,9 @@ pub async fn commit(
         Payment::Card { reference } => (PaymentMethod::Card, Some(reference.clone())),
     };
     let entry = SaleEntry {
-        ground: permit.ground(),
+        decided_on: permit.decided_on(),
         id: request.id,
-        currency: quote.basket.tender.code().to_owned(),
+        currency: quote.basket.currency.code().to_owned(),
         total_minor: quote.basket.total.minor(),
         method,
         tendered_minor: quote.tendered.map(|m| m.minor()),
@@ -79,7 +79,7 @@ pub async fn commit(
         gate: permit.device().gate.clone(),
         hold: request.hold,
     };
-    match sources.book.commit_sale(permit.organisation(), entry.clone(), deadline).await? {
+    match sources.ledger.commit_sale(permit.organisation(), entry.clone(), deadline).await? {
         SaleOutcome::Recorded { receipt_number, recorded_at } => {
             let recorded = Box::new(as_recorded(entry, event, receipt_number, recorded_at, &permit));
             Ok(Committed::Recorded(Receipt { recorded }))
@@ -91,7 +91,7 @@ pub async fn commit(
 
 /// The tickets of a sale, with codes of 160 random bits: nobody guesses one.
 fn mint(sources: &Sources, request: &Request, basket: &Basket) -> Vec<NewTicket> {
-    let clock = sources.gate.clock;
+    let clock = sources.authenticator.clock;
     let mut tickets = Vec::new();
     for (line, entries_allowed) in basket.lines.iter().zip(&basket.entries_allowed) {
         for _ in 0..line.quantity {

@@ -1,6 +1,6 @@
 //! What a sale costs and whether the payment holds: a pure function of the event, the request, the hold that it names, and the time.
 //!
-//! Stock is not decided here: the book counts it as it writes, under its lock.
+//! Stock is not decided here: the ledger counts it as it writes, under its lock.
 
 use super::{
     hold::request::HoldRequest,
@@ -11,14 +11,14 @@ use crate::{
     faults::Faults,
     ids::DeviceId,
     ledger::rows::{EventFacts, RecordedHold, SaleLine, TicketType},
-    money::{Money, Tender},
+    money::{Currency, Money},
 };
 
 /// What is asked for, and what it costs.
 #[derive(Clone, Debug)]
 pub struct Basket {
     /// The currency.
-    pub tender: Tender,
+    pub currency: Currency,
     /// One line per type.
     pub lines: Vec<SaleLine>,
     /// Entries that a ticket of each line allows.
@@ -70,16 +70,16 @@ pub fn decide(request: &Request, event: &EventFacts, here: Here<'_>) -> Result<Q
     let hold = request.hold.and_then(|_| fitting(request, here, &mut faults));
     let kept = hold.filter(|hold| here.now < hold.hold.expires_at);
     let Some(basket) = price(&request.lines, event, kept, &mut faults) else { return Err(Objection::Invalid(faults)) };
-    let (tender, total) = (basket.tender, basket.total);
-    let expected = request.expected_total.as_deref().and_then(|text| faults.money("/expected_total", tender.amount(text)));
-    let (tendered, change) = settle(&request.payment, total, tender, &mut faults);
+    let (currency, total) = (basket.currency, basket.total);
+    let expected = request.expected_total.as_deref().and_then(|text| faults.money("/expected_total", currency.amount(text)));
+    let (tendered, change) = settle(&request.payment, total, currency, &mut faults);
     if !faults.is_empty() {
         return Err(Objection::Invalid(faults));
     }
     if hold.is_some_and(|hold| hold.hold.used_by.is_some() || hold.hold.released_at.is_some()) {
         return Err(Objection::HoldGone);
     }
-    let told = hold.map(|hold| tender.from_minor(hold.hold.total_minor));
+    let told = hold.map(|hold| currency.from_minor(hold.hold.total_minor));
     if [expected, told].into_iter().flatten().any(|shown| shown != total) {
         return Err(Objection::PriceChanged(total));
     }
@@ -127,8 +127,8 @@ fn same_lines(hold: &RecordedHold, request: &Request) -> bool {
 
 /// What these lines cost, at the prices that a hold has kept or else of now; nothing where the event has no currency that anybody knows.
 fn price(lines: &[Line], event: &EventFacts, kept: Option<&RecordedHold>, faults: &mut Faults) -> Option<Basket> {
-    let tender = faults.money("/event", Tender::parse(&event.event.currency))?;
-    let mut basket = Basket { tender, lines: Vec::new(), entries_allowed: Vec::new(), total: tender.zero() };
+    let currency = faults.money("/event", Currency::parse(&event.event.currency))?;
+    let mut basket = Basket { currency, lines: Vec::new(), entries_allowed: Vec::new(), total: currency.zero() };
     for line in lines {
         let Some(ticket_type) = event.ticket_type(line.ticket_type) else {
             faults.add(format!("/lines/{}/ticket_type", line.place), "is not a ticket type of this event");
@@ -136,7 +136,7 @@ fn price(lines: &[Line], event: &EventFacts, kept: Option<&RecordedHold>, faults
         };
         let kept = kept.and_then(|hold| hold.lines.iter().find(|kept| kept.ticket_type_id == line.ticket_type));
         let unit_minor = kept.map_or(ticket_type.price_minor, |kept| kept.unit_minor);
-        let priced = sale_line(ticket_type, unit_minor, line.quantity, tender);
+        let priced = sale_line(ticket_type, unit_minor, line.quantity, currency);
         let priced = priced.and_then(|(priced, amount)| Some((priced, basket.total.plus(amount)?)));
         let Some((priced, sum)) = priced else {
             faults.add(format!("/lines/{}/quantity", line.place), "makes the total too large");
@@ -149,8 +149,8 @@ fn price(lines: &[Line], event: &EventFacts, kept: Option<&RecordedHold>, faults
     Some(basket)
 }
 
-fn sale_line(ticket_type: &TicketType, unit_minor: i64, quantity: u32, tender: Tender) -> Option<(SaleLine, Money)> {
-    let amount = tender.from_minor(unit_minor).times(quantity)?;
+fn sale_line(ticket_type: &TicketType, unit_minor: i64, quantity: u32, currency: Currency) -> Option<(SaleLine, Money)> {
+    let amount = currency.from_minor(unit_minor).times(quantity)?;
     let line = SaleLine {
         ticket_type_id: ticket_type.id,
         name: ticket_type.name.clone(),
@@ -162,12 +162,12 @@ fn sale_line(ticket_type: &TicketType, unit_minor: i64, quantity: u32, tender: T
 }
 
 /// Cash handed over and given back. The change is absent where the cash does not cover the total.
-fn settle(payment: &Payment, total: Money, tender: Tender, faults: &mut Faults) -> (Option<Money>, Option<Money>) {
+fn settle(payment: &Payment, total: Money, currency: Currency, faults: &mut Faults) -> (Option<Money>, Option<Money>) {
     match payment {
         Payment::Card { .. } => (None, None),
-        Payment::Cash { tendered: None } => (Some(total), Some(tender.zero())),
+        Payment::Cash { tendered: None } => (Some(total), Some(currency.zero())),
         Payment::Cash { tendered: Some(text) } => {
-            let given = faults.money("/payment/tendered", tender.amount(text));
+            let given = faults.money("/payment/tendered", currency.amount(text));
             (given, given.and_then(|given| given.minus(total)))
         }
     }

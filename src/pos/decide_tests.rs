@@ -8,8 +8,8 @@ use crate::{
     clock::Moment,
     faults::Whole,
     ledger::{
+        kinds::{EventStatus, PaymentMethod},
         rows::Event,
-        words::{EventStatus, PaymentMethod},
     },
     pos::request::{LineBody, PaymentBody, SaleBody},
 };
@@ -130,7 +130,7 @@ fn prices_totals_and_change_have_the_currencys_digits() {
     {
         let quote = sell(&event(currency, &[1_250, 1_253]), body(&[(1, 2), (2, 1)], cash(tendered))).unwrap();
         assert_eq!(printed(&quote), [Some(total.to_owned()), Some(tendered.to_owned()), Some(change.to_owned())]);
-        assert_eq!(quote.basket.tender.code(), currency);
+        assert_eq!(quote.basket.currency.code(), currency);
         let lines: Vec<_> =
             quote.basket.lines.iter().map(|line| (line.name.as_str(), line.quantity, line.unit_minor, line.amount_minor)).collect();
         assert_eq!(lines, [("Type 1", 2, 1_250, 2_500), ("Type 2", 1, 1_253, 1_253)]);
@@ -200,7 +200,7 @@ fn an_amount_ends_with_a_digit() {
 #[test]
 fn a_terminal_that_showed_another_total_is_told_the_right_one() {
     let event = event("EUR", &[1_250]);
-    let right = Tender::parse("EUR").unwrap().from_minor(2_500);
+    let right = Currency::parse("EUR").unwrap().from_minor(2_500);
     for payment in [exact_cash(), cash("50.00"), card()] {
         assert_eq!(sell(&event, expecting("25.00", body(&[(1, 2)], payment.clone()))).unwrap().basket.total, right);
         for shown in ["24.99", "25.01", "0.00"] {

@@ -18,19 +18,19 @@ use self::{
     request::Request,
 };
 use crate::{
+    attempt::{Freshness, Sources, Stage, Timings},
     authenticate::{Caller, NotAuthenticated, token::SessionClaims},
     authorise::{self, Act, Denied, Permit, Refused},
     clock::Moment,
     faults::Faults,
     ids::{EventId, Named, SaleId, TicketId},
     ledger::{
-        Book, LedgerError,
+        Ledger, LedgerError,
+        kinds::Permission,
         rows::{EventFacts, RecordedSale},
-        words::Permission,
     },
     limits,
     money::Money,
-    walk::{Room, Rooms, Sight, Sources},
 };
 
 /// Why there is no sale.
@@ -74,7 +74,7 @@ pub enum PosError {
     /// The id was used for something else, or by another device.
     #[error("This id was used for another request.")]
     IdReused,
-    /// The book.
+    /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
@@ -100,15 +100,15 @@ impl From<Denied> for PosError {
 }
 
 /// A sale.
-pub async fn sell(sources: &Sources, claims: SessionClaims, request: &Request, rooms: &mut Rooms) -> Result<Answer, PosError> {
-    let deadline = sources.gate.clock.deadline(limits::WALK);
-    let mut sight = Sight::Nearest;
-    for _ in 0..limits::WALKS {
-        let facts = rooms.time(Room::Facts, facts::gather(sources, claims, request, sight, deadline)).await?;
-        match consider(sources, claims, request, &facts, rooms) {
+pub async fn sell(sources: &Sources, claims: SessionClaims, request: &Request, timings: &mut Timings) -> Result<Answer, PosError> {
+    let deadline = sources.authenticator.clock.deadline(limits::ATTEMPT_TIMEOUT);
+    let mut freshness = Freshness::Nearest;
+    for _ in 0..limits::ATTEMPTS_MAX {
+        let facts = timings.time(Stage::Facts, facts::gather(sources, claims, request, freshness, deadline)).await?;
+        match consider(sources, claims, request, &facts, timings) {
             Ok(Step::Replay(recorded)) => return Ok(answer::tell(recorded, true)?),
             Ok(Step::Sell(quote, permit, event)) => {
-                match rooms.time(Room::Commit, commit::commit(sources, permit, request, *quote, event, deadline)).await {
+                match timings.time(Stage::Commit, commit::commit(sources, permit, request, *quote, event, deadline)).await {
                     Ok(Committed::Recorded(receipt)) => return Ok(answer::tell(receipt.recorded(), false)?),
                     Ok(Committed::SoldOut { ticket_type, left }) => return Err(PosError::SoldOut { ticket_type, left }),
                     // Moved, known, or unknown because the answer was lost: the next look tells.
@@ -116,17 +116,17 @@ pub async fn sell(sources: &Sources, claims: SessionClaims, request: &Request, r
                     Err(error) => return Err(error.into()),
                 }
             }
-            Err(refusal) if facts.sight == Sight::Fresh => return Err(refusal),
+            Err(refusal) if facts.freshness == Freshness::Fresh => return Err(refusal),
             Err(_) => {}
         }
-        sight = Sight::Fresh;
+        freshness = Freshness::Fresh;
     }
     Err(LedgerError::Busy.into())
 }
 
 /// Where the walk stands after the judgement.
 enum Step<'f> {
-    /// The sale is in the book already.
+    /// The sale is in the ledger already.
     Replay(&'f RecordedSale),
     /// What it costs, the right to write it, and what it was decided on.
     Sell(Box<Quote>, Permit, &'f EventFacts),
@@ -138,17 +138,17 @@ fn consider<'f>(
     claims: SessionClaims,
     request: &Request,
     facts: &'f Facts,
-    rooms: &mut Rooms,
+    timings: &mut Timings,
 ) -> Result<Step<'f>, PosError> {
-    let caller = rooms.measure(Room::Authenticate, || sources.gate.admit(facts.authority.clone(), claims))?;
+    let caller = timings.measure(Stage::Authenticate, || sources.authenticator.admit(facts.authority.clone(), claims))?;
     if let Some(recorded) = &facts.recorded {
         return replay(recorded, request, &caller);
     }
     let act = Act::Sell { cash: request.is_cash(), admit: request.admit };
-    let permit = rooms.measure(Room::Authorise, || authorise::permit(&caller, act, facts.event.as_deref(), facts.pinned.as_ref()))?;
+    let permit = timings.measure(Stage::Authorise, || authorise::permit(&caller, act, facts.event.as_deref(), facts.pinned.as_ref()))?;
     let event = facts.event.as_deref().ok_or(Refused::NotFound)?;
-    let here = Here { device: permit.device().id, now: sources.gate.clock.now(), hold: facts.hold.as_ref() };
-    let quote = rooms.measure(Room::Decide, || decide::decide(request, event, here))?;
+    let here = Here { device: permit.device().id, now: sources.authenticator.clock.now(), hold: facts.hold.as_ref() };
+    let quote = timings.measure(Stage::Decide, || decide::decide(request, event, here))?;
     Ok(Step::Sell(Box::new(quote), permit, event))
 }
 
@@ -158,19 +158,19 @@ fn replay<'f>(recorded: &'f RecordedSale, request: &Request, caller: &Caller) ->
 }
 
 /// A sale of the past: for the device that sold it, or with `sales:view`.
-pub async fn find(book: &Book, caller: Caller, id: SaleId) -> Result<Answer, PosError> {
-    let recorded = book.sale(caller.organisation(), id).await?.ok_or(Refused::NotFound)?;
+pub async fn find(ledger: &Ledger, caller: Caller, id: SaleId) -> Result<Answer, PosError> {
+    let recorded = ledger.sale(caller.organisation(), id).await?.ok_or(Refused::NotFound)?;
     if caller.authority().session.device_id != Some(recorded.sale.device_id) {
         drop(authorise::mandate(caller, Permission::SalesView)?);
     }
     Ok(answer::tell(&recorded, false)?)
 }
 
-/// An event of the caller's organisation, and the one event in the caller's list: what a permit is asked with, read from the book.
-async fn seen(book: &Book, caller: &Caller, event: EventId) -> Result<(Option<EventFacts>, Option<Named>), LedgerError> {
-    let facts = book.event(event).await?.filter(|facts| facts.event.organisation_id == caller.organisation());
+/// An event of the caller's organisation, and the one event in the caller's list: what a permit is asked with, read from the ledger.
+async fn seen(ledger: &Ledger, caller: &Caller, event: EventId) -> Result<(Option<EventFacts>, Option<Named>), LedgerError> {
+    let facts = ledger.event(event).await?.filter(|facts| facts.event.organisation_id == caller.organisation());
     let pinned = match caller.authority().membership.events.as_slice() {
-        [only] => book.event_named(*only).await?,
+        [only] => ledger.event_named(*only).await?,
         _ => None,
     };
     Ok((facts, pinned))

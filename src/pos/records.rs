@@ -10,11 +10,11 @@ use crate::{
     faults::Faults,
     ids::{DeviceId, Named, OrganisationId, SaleId, SessionId},
     ledger::{
-        Book, LedgerError, Page,
+        Ledger, LedgerError, Page,
+        kinds::PaymentMethod,
         rows::{ListedSale, SaleFilter, SaleSum},
-        words::PaymentMethod,
     },
-    money::{Money, Tender},
+    money::{Currency, Money},
 };
 
 /// A session or a device that is asked about.
@@ -162,13 +162,13 @@ pub fn may_ask(caller: &Caller) -> Result<(), PosError> {
 }
 
 /// Sales, newest first.
-pub async fn list(book: &Book, granted: &Granted, page: Page) -> Result<Vec<SaleView>, PosError> {
-    let listed = book.sales(granted.organisation, &granted.filter, page).await?;
+pub async fn list(ledger: &Ledger, granted: &Granted, page: Page) -> Result<Vec<SaleView>, PosError> {
+    let listed = ledger.sales(granted.organisation, &granted.filter, page).await?;
     Ok(listed.into_iter().map(view).collect::<Result<_, _>>()?)
 }
 
 fn view(sale: ListedSale) -> Result<SaleView, LedgerError> {
-    let tender = Tender::parse(&sale.currency).map_err(|_| LedgerError::Broken)?;
+    let currency = Currency::parse(&sale.currency).map_err(|_| LedgerError::Broken)?;
     Ok(SaleView {
         id: sale.id,
         receipt_number: sale.receipt_number,
@@ -177,12 +177,12 @@ fn view(sale: ListedSale) -> Result<SaleView, LedgerError> {
         session: sale.session_id,
         user: Named::new(sale.user_id, sale.user_name),
         tickets: sale.tickets,
-        currency: tender.code(),
-        total: tender.from_minor(sale.total_minor),
+        currency: currency.code(),
+        total: currency.from_minor(sale.total_minor),
         payment: PaymentView {
             method: sale.method,
-            tendered: sale.tendered_minor.map(|minor| tender.from_minor(minor)),
-            change: sale.change_minor.map(|minor| tender.from_minor(minor)),
+            tendered: sale.tendered_minor.map(|minor| currency.from_minor(minor)),
+            change: sale.change_minor.map(|minor| currency.from_minor(minor)),
             reference: sale.reference,
         },
         voided_at: sale.voided_at.map(Stamp),
@@ -192,27 +192,27 @@ fn view(sale: ListedSale) -> Result<SaleView, LedgerError> {
 }
 
 /// Totals, by currency and kind of payment.
-pub async fn totals(book: &Book, granted: &Granted) -> Result<Totals, PosError> {
-    let sums = book.sale_sums(granted.organisation, &granted.filter).await?;
+pub async fn totals(ledger: &Ledger, granted: &Granted) -> Result<Totals, PosError> {
+    let sums = ledger.sale_sums(granted.organisation, &granted.filter).await?;
     let currencies = sums.chunk_by(|a, b| a.currency == b.currency);
     Ok(Totals { totals: currencies.map(of_currency).collect::<Result<_, _>>()? })
 }
 
 /// The total of one currency, from its kinds of payment.
 fn of_currency(sums: &[SaleSum]) -> Result<CurrencyTotal, LedgerError> {
-    let tender = sums.first().and_then(|sum| Tender::parse(&sum.currency).ok()).ok_or(LedgerError::Broken)?;
-    let methods = sums.iter().map(|sum| MethodTotal { method: sum.method, all: total(tender, std::slice::from_ref(sum)) });
-    Ok(CurrencyTotal { currency: tender.code(), all: total(tender, sums), methods: methods.collect() })
+    let currency = sums.first().and_then(|sum| Currency::parse(&sum.currency).ok()).ok_or(LedgerError::Broken)?;
+    let methods = sums.iter().map(|sum| MethodTotal { method: sum.method, all: total(currency, std::slice::from_ref(sum)) });
+    Ok(CurrencyTotal { currency: currency.code(), all: total(currency, sums), methods: methods.collect() })
 }
 
-fn total(tender: Tender, sums: &[SaleSum]) -> Total {
+fn total(currency: Currency, sums: &[SaleSum]) -> Total {
     let sum = |part: fn(&SaleSum) -> i64| sums.iter().map(part).sum::<i64>();
     let (gross, voided) = (sum(|sum| sum.gross_minor), sum(|sum| sum.voided_minor));
     Total {
         count: sum(|sum| sum.count),
-        gross: tender.from_minor(gross),
+        gross: currency.from_minor(gross),
         voided_count: sum(|sum| sum.voided_count),
-        voided: tender.from_minor(voided),
-        net: tender.from_minor(gross - voided),
+        voided: currency.from_minor(voided),
+        net: currency.from_minor(gross - voided),
     }
 }

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    attempt::fingerprint,
     faults::{Faults, Whole},
     ids::{EventId, HoldId, SaleId, TicketTypeId},
-    ledger::words::PaymentMethod,
+    ledger::kinds::PaymentMethod,
     limits,
-    shapes::{Amount, Reference},
-    walk::fingerprint,
+    openapi_schemas::{Amount, Reference},
 };
 
 /// A sale as it was sent.
@@ -172,12 +172,12 @@ pub fn in_order(lines: &[Line]) -> Vec<&Line> {
 
 /// One line per type.
 pub fn sum(sent: &[LineBody], faults: &mut Faults) -> Vec<Line> {
-    if sent.is_empty() || sent.len() > limits::SALE_LINES {
-        faults.add("/lines", format!("must have 1 to {} lines", limits::SALE_LINES));
+    if sent.is_empty() || sent.len() > limits::SALE_LINES_MAX {
+        faults.add("/lines", format!("must have 1 to {} lines", limits::SALE_LINES_MAX));
     }
     let mut lines: Vec<Line> = Vec::new();
-    for (place, line) in sent.iter().enumerate().take(limits::SALE_LINES) {
-        faults.count(&format!("/lines/{place}/quantity"), line.quantity, 1, limits::LINE_QUANTITY);
+    for (place, line) in sent.iter().enumerate().take(limits::SALE_LINES_MAX) {
+        faults.count(&format!("/lines/{place}/quantity"), line.quantity, 1, limits::LINE_QUANTITY_MAX);
         let Whole(quantity) = line.quantity;
         let ticket_type = TicketTypeId(line.ticket_type);
         match lines.iter_mut().find(|l| l.ticket_type == ticket_type) {

@@ -13,15 +13,15 @@ use crate::{
     clock::{Moment, Stamp},
     ids::{EventId, Named, TicketTypeId},
     ledger::{
-        Book, LedgerError,
+        Ledger, LedgerError,
+        kinds::Permission,
         rows::{EventFacts, QuarterSum, TypeSum},
-        words::Permission,
     },
-    money::{Money, Tender},
-    words::words,
+    money::{Currency, Money},
+    string_enum::string_enum,
 };
 
-words! {
+string_enum! {
     /// How long each step of a timeline is, in the event's time zone.
     pub enum Bucket {
         /// An hour.
@@ -93,15 +93,15 @@ pub struct Step {
 }
 
 /// How an event sells. That it is there is asked before what the caller may do; an event that is not granted to a viewer is not there.
-pub async fn summary(book: &Book, caller: &Caller, id: EventId, bucket: Bucket) -> Result<Summary, PosError> {
-    let facts = visible(book, caller, id).await?;
-    let (types, quarters) = (book.sums_by_type(id).await?, book.sums_by_quarter(id).await?);
+pub async fn summary(ledger: &Ledger, caller: &Caller, id: EventId, bucket: Bucket) -> Result<Summary, PosError> {
+    let facts = visible(ledger, caller, id).await?;
+    let (types, quarters) = (ledger.sums_by_type(id).await?, ledger.sums_by_quarter(id).await?);
     Ok(tell(&facts, &types, &quarters, bucket)?)
 }
 
 /// The event, if this caller may see its summary.
-pub async fn visible(book: &Book, caller: &Caller, id: EventId) -> Result<EventFacts, PosError> {
-    let found = book.event(id).await?.filter(|facts| facts.event.organisation_id == caller.organisation());
+pub async fn visible(ledger: &Ledger, caller: &Caller, id: EventId) -> Result<EventFacts, PosError> {
+    let found = ledger.event(id).await?.filter(|facts| facts.event.organisation_id == caller.organisation());
     let facts = found.ok_or(Refused::NotFound)?;
     authorise::may_see_with(caller, Permission::SalesSummary, id)?;
     Ok(facts)
@@ -109,7 +109,7 @@ pub async fn visible(book: &Book, caller: &Caller, id: EventId) -> Result<EventF
 
 fn tell(facts: &EventFacts, sums: &[TypeSum], quarters: &[QuarterSum], bucket: Bucket) -> Result<Summary, LedgerError> {
     let event = &facts.event;
-    let tender = Tender::parse(&event.currency).map_err(|_| LedgerError::Broken)?;
+    let currency = Currency::parse(&event.currency).map_err(|_| LedgerError::Broken)?;
     let zone: Tz = event.timezone.parse().map_err(|_| LedgerError::Broken)?;
     let by_type: Vec<TypeSummary> = facts
         .types
@@ -122,7 +122,7 @@ fn tell(facts: &EventFacts, sums: &[TypeSum], quarters: &[QuarterSum], bucket: B
                 name: kind.name.clone(),
                 sold,
                 imported: (i64::from(kind.taken) - sold).max(0),
-                gross: tender.from_minor(sum.map_or(0, |sum| sum.gross_minor)),
+                gross: currency.from_minor(sum.map_or(0, |sum| sum.gross_minor)),
                 quota: kind.quota,
                 left: kind.left(),
             }
@@ -130,18 +130,18 @@ fn tell(facts: &EventFacts, sums: &[TypeSum], quarters: &[QuarterSum], bucket: B
         .collect();
     Ok(Summary {
         event: Named::new(event.id, &event.name),
-        currency: tender.code(),
+        currency: currency.code(),
         timezone: event.timezone.clone(),
         sold: by_type.iter().map(|kind| kind.sold).sum(),
         imported: by_type.iter().map(|kind| kind.imported).sum(),
-        gross: tender.from_minor(sums.iter().map(|sum| sum.gross_minor).sum()),
+        gross: currency.from_minor(sums.iter().map(|sum| sum.gross_minor).sum()),
         by_type,
         bucket,
-        timeline: timeline(quarters, bucket, zone, tender),
+        timeline: timeline(quarters, bucket, zone, currency),
     })
 }
 
-fn timeline(quarters: &[QuarterSum], bucket: Bucket, zone: Tz, tender: Tender) -> Vec<Step> {
+fn timeline(quarters: &[QuarterSum], bucket: Bucket, zone: Tz, currency: Currency) -> Vec<Step> {
     let mut steps: BTreeMap<Moment, (i64, i64)> = BTreeMap::new();
     for quarter in quarters {
         let Some(begun) = DateTime::from_timestamp(quarter.quarter * 900, 0) else { continue };
@@ -149,7 +149,7 @@ fn timeline(quarters: &[QuarterSum], bucket: Bucket, zone: Tz, tender: Tender) -
         *sold += quarter.tickets;
         *gross += quarter.gross_minor;
     }
-    steps.into_iter().map(|(from, (sold, gross))| Step { from: from.into(), sold, gross: tender.from_minor(gross) }).collect()
+    steps.into_iter().map(|(from, (sold, gross))| Step { from: from.into(), sold, gross: currency.from_minor(gross) }).collect()
 }
 
 /// When the hour or the day of this quarter of an hour began, on the clocks of the zone. An hour that a change of the clocks repeats is two.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::ledger::rows::{Authority, Version};
 
-/// What the book said of a session, and at which position of the log of changes.
+/// What the ledger said of a session, and at which position of the log of changes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Copy {
     /// The position.

@@ -4,51 +4,58 @@ use serde::Serialize;
 
 use crate::{
     authenticate::Caller,
-    authorise::{self, Clerk, Denied, Refused},
+    authorise::{self, Denied, Refused, StaffSession},
     clock::{Clock, Moment},
     faults::Faults,
     ids::{DeviceId, MembershipId, OrganisationId, SessionId, UserId},
     ledger::{
-        Book, LedgerError, Page, SessionFilter,
+        Ledger, LedgerError, Page, SessionFilter,
         change::{Change, Ending, Guard},
+        kinds::{EndReason, Permission},
         rows::{Authority, Session},
-        words::{EndReason, Permission},
     },
     limits,
 };
 
 /// Signs the caller out.
-pub async fn sign_out(book: &Book, clock: Clock, clerk: Clerk<'_>) -> Result<(), Denied> {
-    let caller = clerk.caller().await?;
-    end(book, clock, clerk, caller.organisation(), caller.authority().session.id).await
+pub async fn sign_out(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>) -> Result<(), Denied> {
+    let caller = staff.caller().await?;
+    end(ledger, clock, staff, caller.organisation(), caller.authority().session.id).await
 }
 
 /// Ends a session: one's own, or anybody's with `team:manage`.
-pub async fn end_one(book: &Book, clock: Clock, clerk: Clerk<'_>, session: SessionId) -> Result<(), Denied> {
-    let caller = clerk.caller().await?;
-    end(book, clock, clerk, caller.organisation(), session).await
+pub async fn end_one(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, session: SessionId) -> Result<(), Denied> {
+    let caller = staff.caller().await?;
+    end(ledger, clock, staff, caller.organisation(), session).await
 }
 
-async fn end(book: &Book, clock: Clock, clerk: Clerk<'_>, organisation: OrganisationId, session: SessionId) -> Result<(), Denied> {
-    book.change(organisation, || async {
-        let now = clock.now();
-        let caller = clerk.caller().await?;
-        let other = of_this_organisation(book, &caller, session).await?;
-        may_touch(&caller, Whose::User(other.membership.user_id))?;
-        let own = session == caller.authority().session.id;
-        let mut change = Change::new(organisation, now, caller.guards());
-        if other.session.ended_at.is_none() {
-            let reason = if own { EndReason::SignedOut } else { EndReason::Ended };
-            change.images.sessions.push(ended(other.session, reason, now));
-        }
-        Ok((change, ()))
-    })
-    .await
+async fn end(
+    ledger: &Ledger,
+    clock: Clock,
+    staff: StaffSession<'_>,
+    organisation: OrganisationId,
+    session: SessionId,
+) -> Result<(), Denied> {
+    ledger
+        .change(organisation, || async {
+            let now = clock.now();
+            let caller = staff.caller().await?;
+            let other = of_this_organisation(ledger, &caller, session).await?;
+            may_touch(&caller, EndScope::User(other.membership.user_id))?;
+            let own = session == caller.authority().session.id;
+            let mut change = Change::new(organisation, now, caller.guards());
+            if other.session.ended_at.is_none() {
+                let reason = if own { EndReason::SignedOut } else { EndReason::Ended };
+                change.images.sessions.push(ended(other.session, reason, now));
+            }
+            Ok((change, ()))
+        })
+        .await
 }
 
-/// Whose sessions somebody wants to see or to end.
+/// EndScope sessions somebody wants to see or to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
+pub enum EndScope {
     /// A user's.
     User(UserId),
     /// Those on a device.
@@ -57,7 +64,7 @@ pub enum Whose {
     Everybody,
 }
 
-impl Whose {
+impl EndScope {
     /// What a request names: exactly one of the three.
     pub fn of(user: Option<UserId>, device: Option<DeviceId>, all: bool) -> Result<Self, Faults> {
         match (user, device, all) {
@@ -80,11 +87,17 @@ pub struct Ended {
 
 /// Ends every open session of a user, on a device or of the organisation, all in one step; the caller's own too, unless it is kept.
 /// A sign-in beside it is either among them, or begins after it.
-pub async fn end_many(book: &Book, clock: Clock, clerk: Clerk<'_>, whose: Whose, keep_current: bool) -> Result<Ended, Denied> {
-    for _ in 0..limits::CHANGE_TRIES {
-        let caller = clerk.caller().await?;
+pub async fn end_many(
+    ledger: &Ledger,
+    clock: Clock,
+    staff: StaffSession<'_>,
+    whose: EndScope,
+    keep_current: bool,
+) -> Result<Ended, Denied> {
+    for _ in 0..limits::CHANGE_TRIES_MAX {
+        let caller = staff.caller().await?;
         may_touch(&caller, whose)?;
-        let (member, device) = find(book, &caller, whose).await?;
+        let (member, device) = find(ledger, &caller, whose).await?;
         let ending = Ending {
             organisation: caller.organisation(),
             at: clock.now(),
@@ -93,7 +106,7 @@ pub async fn end_many(book: &Book, clock: Clock, clerk: Clerk<'_>, whose: Whose,
             device,
             keep: keep_current.then_some(caller.authority().session.id),
         };
-        match book.end_sessions(&ending).await {
+        match ledger.end_sessions(&ending).await {
             Err(LedgerError::Moved) => {}
             done => return Ok(Ended { ended: done? }),
         }
@@ -101,61 +114,61 @@ pub async fn end_many(book: &Book, clock: Clock, clerk: Clerk<'_>, whose: Whose,
     Err(LedgerError::Busy.into())
 }
 
-async fn find(book: &Book, caller: &Caller, whose: Whose) -> Result<(Option<MembershipId>, Option<DeviceId>), Denied> {
+async fn find(ledger: &Ledger, caller: &Caller, whose: EndScope) -> Result<(Option<MembershipId>, Option<DeviceId>), Denied> {
     let organisation = caller.organisation();
     match whose {
-        Whose::User(user) => {
-            let (membership, _) = book.member(organisation, user).await?.ok_or(Refused::NotFound)?;
+        EndScope::User(user) => {
+            let (membership, _) = ledger.member(organisation, user).await?.ok_or(Refused::NotFound)?;
             Ok((Some(membership.id), None))
         }
-        Whose::Device(device) => {
-            let found = book.device(device).await?.filter(|found| found.organisation_id == organisation);
+        EndScope::Device(device) => {
+            let found = ledger.device(device).await?.filter(|found| found.organisation_id == organisation);
             Ok((None, Some(found.ok_or(Refused::NotFound)?.id)))
         }
-        Whose::Everybody => Ok((None, None)),
+        EndScope::Everybody => Ok((None, None)),
     }
 }
 
 /// The sessions of the organisation, of one user or on one device. Who has none may be gone, but not another organisation's.
-pub async fn list(book: &Book, clerk: Clerk<'_>, filter: SessionFilter, page: Page) -> Result<Vec<Authority>, Denied> {
-    let caller = may_list(clerk, filter).await?;
-    let sessions = book.sessions(caller.organisation(), filter, page).await?;
+pub async fn list(ledger: &Ledger, staff: StaffSession<'_>, filter: SessionFilter, page: Page) -> Result<Vec<Authority>, Denied> {
+    let caller = may_list(staff, filter).await?;
+    let sessions = ledger.sessions(caller.organisation(), filter, page).await?;
     if sessions.is_empty() {
         for whose in named(filter) {
-            find(book, &caller, whose).await?;
+            find(ledger, &caller, whose).await?;
         }
     }
     Ok(sessions)
 }
 
 /// Who asks, if they may see these sessions. One's own need no permission.
-pub async fn may_list(clerk: Clerk<'_>, filter: SessionFilter) -> Result<Caller, Denied> {
-    let caller = clerk.caller().await?;
-    may_touch(&caller, named(filter).next().unwrap_or(Whose::Everybody))?;
+pub async fn may_list(staff: StaffSession<'_>, filter: SessionFilter) -> Result<Caller, Denied> {
+    let caller = staff.caller().await?;
+    may_touch(&caller, named(filter).next().unwrap_or(EndScope::Everybody))?;
     Ok(caller)
 }
 
-fn named(filter: SessionFilter) -> impl Iterator<Item = Whose> {
-    [filter.user.map(Whose::User), filter.device.map(Whose::Device)].into_iter().flatten()
+fn named(filter: SessionFilter) -> impl Iterator<Item = EndScope> {
+    [filter.user.map(EndScope::User), filter.device.map(EndScope::Device)].into_iter().flatten()
 }
 
 /// Whether the caller may end sessions at all, before it is looked at what is wrong with whose they name.
-pub async fn may_end(clerk: Clerk<'_>) -> Result<(), Denied> {
-    Ok(may_touch(&clerk.caller().await?, Whose::Everybody)?)
+pub async fn may_end(staff: StaffSession<'_>) -> Result<(), Denied> {
+    Ok(may_touch(&staff.caller().await?, EndScope::Everybody)?)
 }
 
 /// `team:manage` sees and ends all sessions, `devices:manage` those on a device, and everybody their own.
-fn may_touch(caller: &Caller, whose: Whose) -> Result<(), Refused> {
+fn may_touch(caller: &Caller, whose: EndScope) -> Result<(), Refused> {
     let may = |permission| authorise::mandate(caller.clone(), permission).map(drop);
     match whose {
-        Whose::User(user) if user == caller.authority().membership.user_id => Ok(()),
-        Whose::Device(_) if may(Permission::DevicesManage).is_ok() => Ok(()),
-        Whose::User(_) | Whose::Device(_) | Whose::Everybody => may(Permission::TeamManage),
+        EndScope::User(user) if user == caller.authority().membership.user_id => Ok(()),
+        EndScope::Device(_) if may(Permission::DevicesManage).is_ok() => Ok(()),
+        EndScope::User(_) | EndScope::Device(_) | EndScope::Everybody => may(Permission::TeamManage),
     }
 }
 
-async fn of_this_organisation(book: &Book, caller: &Caller, session: SessionId) -> Result<Authority, Denied> {
-    let found = book.authority(session).await?.filter(|other| other.membership.organisation_id == caller.organisation());
+async fn of_this_organisation(ledger: &Ledger, caller: &Caller, session: SessionId) -> Result<Authority, Denied> {
+    let found = ledger.authority(session).await?.filter(|other| other.membership.organisation_id == caller.organisation());
     Ok(found.ok_or(Refused::NotFound)?)
 }
 

@@ -1,4 +1,4 @@
-//! The hot copies of sessions, nearest first: memory, then Redis. Who finds none takes a fresh look at the book.
+//! The hot copies of sessions, nearest first: memory, then Redis. Who finds none takes a fresh look at the ledger.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub struct Hot {
 impl Hot {
     /// A hot store; without Redis the copies of this process are all there are.
     pub fn new(redis: Option<RedisStore>, log: Arc<ChangeLog>, clock: Clock) -> Self {
-        let (memory, names) = (Cache::new(limits::HOT_SESSIONS), Cache::new(limits::HOT_NAMES));
+        let (memory, names) = (Cache::new(limits::HOT_SESSIONS_MAX), Cache::new(limits::HOT_NAMES_MAX));
         Self { memory, names, redis: redis.map(Arc::new), log, clock }
     }
 
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::{
         authenticate::tests::authority,
-        ledger::words::{Role, SessionKind},
+        ledger::kinds::{Role, SessionKind},
     };
 
     fn at(session: u128, name: &str) -> Arc<Authority> {

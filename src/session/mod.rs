@@ -1,7 +1,7 @@
 //! Sessions: signing in, being displaced, signing out, and the hot copies that make a check cheap.
 //!
 //! The rule (features D2, S2, S3): a device has one session; a member has one at a desk (POS or backstage), the newest, and any number
-//! on scanners. The book enforces it with two partial unique indexes; here it is only put into words.
+//! on scanners. The ledger enforces it with two partial unique indexes; here it is only put into words.
 
 pub mod copy;
 pub mod end;

@@ -25,7 +25,7 @@ use tokio::{
 use crate::limits;
 
 /// What a new password is hashed with. A password that was set with others is checked with those.
-const PARAMS: Params = match Params::new(limits::PASSWORD_MEMORY, limits::PASSWORD_PASSES, 1, None) {
+const PARAMS: Params = match Params::new(limits::PASSWORD_MEMORY_KIBIBYTES, limits::PASSWORD_PASSES_COUNT, 1, None) {
     Ok(params) => params,
     Err(_) => Params::DEFAULT,
 };
@@ -50,7 +50,7 @@ pub struct PoolFull;
 impl Passwords {
     /// A pool of half the cores.
     pub fn new() -> io::Result<Self> {
-        let most = available_parallelism().map_or(1, |cores| cores.get() / 2).clamp(1, limits::PASSWORD_THREADS);
+        let most = available_parallelism().map_or(1, |cores| cores.get() / 2).clamp(1, limits::PASSWORD_THREADS_MAX);
         Ok(Self {
             threads: Arc::new(Threads::new(most)?),
             free: Arc::new(Semaphore::new(most)),
@@ -86,7 +86,7 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PoolFull> {
         let _place = Place::take(&self.waiting)?;
-        let permit = timeout(limits::PASSWORD_WAIT, Arc::clone(&self.free).acquire_owned()).await;
+        let permit = timeout(limits::PASSWORD_WAIT_TIMEOUT, Arc::clone(&self.free).acquire_owned()).await;
         let Ok(Ok(permit)) = permit else { return Err(PoolFull) };
         // The permit goes with the work: a caller who gives up does not make room for a third thread.
         let done = self.threads.run(move || {
@@ -105,11 +105,11 @@ impl Threads {
     fn new(most: usize) -> io::Result<Self> {
         let runtime = Builder::new_current_thread()
             .max_blocking_threads(most)
-            .thread_keep_alive(limits::PASSWORD_REST)
+            .thread_keep_alive(limits::PASSWORD_REST_TIMEOUT)
             .thread_name("password")
             .on_thread_start(|| {
                 // For Linux a thread is a process: this is the priority of this one alone.
-                if let Err(error) = nice(limits::PASSWORD_NICE) {
+                if let Err(error) = nice(limits::PASSWORD_NICE_LEVEL) {
                     tracing::warn!(%error, "passwords are checked at the priority of scans");
                 }
             })
@@ -137,7 +137,7 @@ struct Place(Arc<AtomicUsize>);
 impl Place {
     fn take(waiting: &Arc<AtomicUsize>) -> Result<Self, PoolFull> {
         let place = Self(Arc::clone(waiting));
-        if waiting.fetch_add(1, Ordering::AcqRel) >= limits::PASSWORD_QUEUE { Err(PoolFull) } else { Ok(place) }
+        if waiting.fetch_add(1, Ordering::AcqRel) >= limits::PASSWORD_QUEUE_MAX { Err(PoolFull) } else { Ok(place) }
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
         let pool = Passwords::new().unwrap();
         let niceness = || rustix::process::getpriority_process(None).unwrap();
         let before = niceness();
-        assert_eq!(pool.run(niceness).await, Ok((before + limits::PASSWORD_NICE).min(19)));
+        assert_eq!(pool.run(niceness).await, Ok((before + limits::PASSWORD_NICE_LEVEL).min(19)));
         assert_eq!(niceness(), before);
     }
 

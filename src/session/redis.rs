@@ -1,8 +1,8 @@
-//! Hot copies in Redis, shared by all gateways on one book.
+//! Hot copies in Redis, shared by all gateways on one ledger.
 //!
-//! Redis holds nothing that the book does not. A call takes at most [`limits::REDIS_CALL`], after a failure Redis is left alone until it
+//! Redis holds nothing that the ledger does not. A call takes at most [`limits::REDIS_CALL_TIMEOUT`], after a failure Redis is left alone until it
 //! answers a question within that time, and what it answers is judged like any other copy (see [`crate::ledger::ChangeLog`]). So a Redis
-//! that hangs, crawls or lies behind a broken line costs the scans that are on their way to it one such wait, and no others anything.
+//! that hangs, crawls or lies behind a broken connection costs the scans that are on their way to it one such wait, and no others anything.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -23,20 +23,20 @@ use crate::{clock::Clock, config, ids::SessionId, limits};
 
 /// The way to Redis.
 pub struct RedisStore {
-    line: Arc<Line>,
+    connection: Arc<SharedConnection>,
     prefix: String,
     watch: JoinHandle<()>,
 }
 
 /// The connection, while it is known to be good.
 #[derive(Default)]
-struct Line {
+struct SharedConnection {
     good: RwLock<Option<MultiplexedConnection>>,
     /// Told when the connection was given up.
     given_up: Notify,
 }
 
-impl Line {
+impl SharedConnection {
     fn good(&self) -> Option<MultiplexedConnection> {
         self.good.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -56,15 +56,15 @@ impl Drop for RedisStore {
 
 impl RedisStore {
     /// Opens the way to this Redis. It need not be there yet.
-    pub fn open(place: &config::Redis, book: Uuid) -> anyhow::Result<Self> {
-        let line = Arc::<Line>::default();
-        let watch = tokio::spawn(watch(Dial::new(place)?, Arc::clone(&line)));
-        Ok(Self { line, prefix: format!("stagedoor:{book}:session:"), watch })
+    pub fn open(place: &config::Redis, ledger: Uuid) -> anyhow::Result<Self> {
+        let connection = Arc::<SharedConnection>::default();
+        let watch = tokio::spawn(watch(Endpoint::new(place)?, Arc::clone(&connection)));
+        Ok(Self { connection, prefix: format!("stagedoor:{ledger}:session:"), watch })
     }
 
     /// Whether Redis answers.
     pub fn is_up(&self) -> bool {
-        self.line.good().is_some()
+        self.connection.good().is_some()
     }
 
     /// The copy of this session, if Redis has one and answers in time.
@@ -86,13 +86,13 @@ impl RedisStore {
     }
 
     async fn call<T>(&self, call: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>) -> Option<T> {
-        match timeout(limits::REDIS_CALL, call(self.line.good()?)).await {
+        match timeout(limits::REDIS_CALL_TIMEOUT, call(self.connection.good()?)).await {
             Ok(Ok(answer)) => Some(answer),
             // A connection that was silent once is not waited for again: the watch opens another.
             Ok(Err(_)) | Err(_) => {
-                if self.line.put(None) {
-                    tracing::warn!("Redis does not answer; the book is asked instead");
-                    self.line.given_up.notify_one();
+                if self.connection.put(None) {
+                    tracing::warn!("Redis does not answer; the ledger is asked instead");
+                    self.connection.given_up.notify_one();
                 }
                 None
             }
@@ -101,12 +101,12 @@ impl RedisStore {
 }
 
 /// How Redis is found.
-enum Dial {
+enum Endpoint {
     At(Client),
     Sentinels(Box<SentinelClient>),
 }
 
-impl Dial {
+impl Endpoint {
     fn new(place: &config::Redis) -> RedisResult<Self> {
         match place {
             config::Redis::At(url) => Client::open(url.expose()).map(Self::At),
@@ -137,7 +137,7 @@ impl Dial {
                 Self::Sentinels(_) => redis::cmd("ROLE").query_async(connection).await.and_then(primary),
             }
         };
-        matches!(timeout(limits::REDIS_CALL, asked).await, Ok(Ok(())))
+        matches!(timeout(limits::REDIS_CALL_TIMEOUT, asked).await, Ok(Ok(())))
     }
 }
 
@@ -152,25 +152,25 @@ fn primary(role: Value) -> RedisResult<()> {
 }
 
 /// Asks Redis now and then whether it is there, and opens another connection when it is not.
-async fn watch(mut dial: Dial, line: Arc<Line>) {
+async fn watch(mut endpoint: Endpoint, shared: Arc<SharedConnection>) {
     loop {
-        if let Some(mut connection) = line.good() {
-            let given_up = timeout(limits::REDIS_RETRY, line.given_up.notified()).await.is_ok();
-            if given_up || dial.is_good(&mut connection).await {
+        if let Some(mut connection) = shared.good() {
+            let given_up = timeout(limits::REDIS_RETRY_DELAY, shared.given_up.notified()).await.is_ok();
+            if given_up || endpoint.is_good(&mut connection).await {
                 continue;
             }
-            if line.put(None) {
-                tracing::warn!("Redis does not answer; the book is asked instead");
+            if shared.put(None) {
+                tracing::warn!("Redis does not answer; the ledger is asked instead");
             }
         }
-        let connected = timeout(limits::REDIS_CONNECT, dial.connect()).await;
+        let connected = timeout(limits::REDIS_CONNECT_TIMEOUT, endpoint.connect()).await;
         if let Ok(Ok(mut connection)) = connected
-            && dial.is_good(&mut connection).await
+            && endpoint.is_good(&mut connection).await
         {
-            line.put(Some(connection));
+            shared.put(Some(connection));
             tracing::info!("Redis answers");
         } else {
-            sleep(limits::REDIS_RETRY).await;
+            sleep(limits::REDIS_RETRY_DELAY).await;
         }
     }
 }

@@ -14,21 +14,21 @@ use super::{
 use crate::{
     authenticate::{
         self, EnrolledDevice, NotAuthenticated,
+        last_use::LastUses,
         token::{Tokens, Unsigned},
-        used::Used,
     },
     clock::{Clock, Moment, Stamp},
     config::SessionLifetimes,
     faults::Faults,
     ids::{Named, SessionId},
     ledger::{
-        Book, LedgerError,
+        Ledger, LedgerError,
         change::{Change, Guard},
+        kinds::{DeviceKind, EndReason, MemberStatus, SessionKind},
         rows::{Authority, Device, Membership, Organisation, OrganisationNames, Session, User},
-        words::{DeviceKind, EndReason, MemberStatus, SessionKind},
     },
     limits,
-    shapes::{GivenPassword, Name, Username},
+    openapi_schemas::{GivenPassword, Name, Username},
 };
 
 /// Who wants to sign in.
@@ -92,16 +92,16 @@ pub enum SignInError {
     /// Too many sign-ins wait.
     #[error(transparent)]
     PoolFull(#[from] PoolFull),
-    /// The book.
+    /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
 /// Where people sign in.
 #[derive(Clone)]
-pub struct Entrance {
-    /// The book.
-    pub book: Book,
+pub struct SignInService {
+    /// The ledger.
+    pub ledger: Ledger,
     /// Issues tokens.
     pub tokens: Arc<Tokens>,
     /// Checks passwords.
@@ -111,7 +111,7 @@ pub struct Entrance {
     /// Keeps hot copies.
     pub hot: Arc<Hot>,
     /// Notes uses.
-    pub used: Arc<Used>,
+    pub used: Arc<LastUses>,
     /// How long sessions last.
     pub lifetimes: SessionLifetimes,
     /// The time.
@@ -135,26 +135,31 @@ struct Begun {
 
 /// Signs somebody in, on this device or backstage. The address tells guessers apart where there is no device.
 pub async fn sign_in(
-    entrance: &Entrance,
+    service: &SignInService,
     device: Option<EnrolledDevice>,
     request: SignInRequest,
     address: &str,
 ) -> Result<SignedIn, SignInError> {
-    let proven = prove(entrance, device.as_ref(), request, address).await?;
+    let proven = prove(service, device.as_ref(), request, address).await?;
     let organisation = proven.organisation.id;
-    let signer = entrance.tokens.signer().await?;
-    let Begun { as_of, authority, displaced } = entrance.book.change(organisation, || begin(entrance, device.as_ref(), &proven)).await?;
+    let signer = service.tokens.signer().await?;
+    let Begun { as_of, authority, displaced } = service.ledger.change(organisation, || begin(service, device.as_ref(), &proven)).await?;
     let authority = Arc::new(authority);
-    entrance.hot.remember(as_of, &authority);
-    entrance.used.begun(authority.session.id, authority.session.device_id);
+    service.hot.remember(as_of, &authority);
+    service.used.begun(authority.session.id, authority.session.device_id);
     Ok(SignedIn {
         session_token: signer.for_session(authority.session.id, authority.session.expires_at)?,
-        session: SessionView::of(&entrance.book, &authority).await?,
+        session: SessionView::of(&service.ledger, &authority).await?,
         displaced,
     })
 }
 
-async fn prove(entrance: &Entrance, device: Option<&EnrolledDevice>, request: SignInRequest, address: &str) -> Result<Proven, SignInError> {
+async fn prove(
+    service: &SignInService,
+    device: Option<&EnrolledDevice>,
+    request: SignInRequest,
+    address: &str,
+) -> Result<Proven, SignInError> {
     let mut faults = Faults::default();
     let slug = faults.text("/organisation", &request.organisation, 1, limits::NAME_CHARS);
     let username = faults.text("/username", &request.username, 1, limits::USERNAME_CHARS);
@@ -164,41 +169,41 @@ async fn prove(entrance: &Entrance, device: Option<&EnrolledDevice>, request: Si
     faults.none_or(()).map_err(SignInError::Invalid)?;
     let source = device.map_or_else(|| address.to_owned(), |device| device.id().to_string());
     let attempt = Attempt { organisation: slug, username_key: username.to_lowercase(), source };
-    entrance.throttle.allows(&attempt, entrance.clock.mark()).map_err(SignInError::Throttled)?;
+    service.throttle.allows(&attempt, service.clock.mark()).map_err(SignInError::Throttled)?;
 
-    let found = find(&entrance.book, device, &attempt).await?;
+    let found = find(&service.ledger, device, &attempt).await?;
     let hash = found.as_ref().map(|proven| proven.user.password_hash.clone());
-    if let (true, Some(proven)) = (entrance.passwords.check(request.password, hash).await?, found) {
-        entrance.throttle.succeeded(&attempt, entrance.clock.mark()).map_err(SignInError::Throttled)?;
+    if let (true, Some(proven)) = (service.passwords.check(request.password, hash).await?, found) {
+        service.throttle.succeeded(&attempt, service.clock.mark()).map_err(SignInError::Throttled)?;
         return Ok(proven);
     }
-    entrance.throttle.failed(attempt, entrance.clock.mark()).map_err(SignInError::Throttled)?;
+    service.throttle.failed(attempt, service.clock.mark()).map_err(SignInError::Throttled)?;
     Err(SignInError::CredentialsInvalid)
 }
 
-async fn find(book: &Book, device: Option<&EnrolledDevice>, attempt: &Attempt) -> Result<Option<Proven>, LedgerError> {
-    let Some(organisation) = book.organisation_by_slug(&attempt.organisation).await? else { return Ok(None) };
+async fn find(ledger: &Ledger, device: Option<&EnrolledDevice>, attempt: &Attempt) -> Result<Option<Proven>, LedgerError> {
+    let Some(organisation) = ledger.organisation_by_slug(&attempt.organisation).await? else { return Ok(None) };
     // A device knows of no organisation but its own.
     if device.is_some_and(|d| d.device().organisation_id != organisation.id) {
         return Ok(None);
     }
-    let found = book.member_by_username(organisation.id, &attempt.username_key).await?;
+    let found = ledger.member_by_username(organisation.id, &attempt.username_key).await?;
     Ok(found.map(|(membership, user)| Proven { organisation, membership, user }))
 }
 
 /// Reads what stands now and says what is to be written: the sessions that end, and the one that begins.
-async fn begin(entrance: &Entrance, device: Option<&EnrolledDevice>, proven: &Proven) -> Result<(Change, Begun), SignInError> {
-    let as_of = entrance.book.log().position();
-    let now = entrance.clock.now();
-    let device = still_good(&entrance.book, device).await?;
-    let membership = still_proven(&entrance.book, proven).await?;
+async fn begin(service: &SignInService, device: Option<&EnrolledDevice>, proven: &Proven) -> Result<(Change, Begun), SignInError> {
+    let as_of = service.ledger.log().position();
+    let now = service.clock.now();
+    let device = still_good(&service.ledger, device).await?;
+    let membership = still_proven(&service.ledger, proven).await?;
     let kind = device.as_ref().map_or(SessionKind::Backstage, |d| match d.kind {
         DeviceKind::Scanner => SessionKind::Scanner,
         DeviceKind::Pos => SessionKind::Pos,
     });
     // A member may be on hundreds of scanners, and who signs in on another makes room for none of them: they are not read.
     let at_a_desk = (kind != SessionKind::Scanner).then_some(membership.id);
-    let open = entrance.book.open_sessions(at_a_desk, device.as_ref().map(|d| d.id)).await?;
+    let open = service.ledger.open_sessions(at_a_desk, device.as_ref().map(|d| d.id)).await?;
     let in_the_way = open.into_iter().filter(|other| is_in_the_way(other, kind, &membership, device.as_ref()));
     let place = authenticate::session_place(kind, device.as_ref());
 
@@ -207,14 +212,14 @@ async fn begin(entrance: &Entrance, device: Option<&EnrolledDevice>, proven: &Pr
     let mut change = Change::new(proven.organisation.id, now, guards);
     let mut displaced: Option<Displaced> = None;
     for other in in_the_way {
-        let live = !authenticate::is_over(&other, entrance.used.last(other.session.id), now);
+        let live = !authenticate::is_over(&other, service.used.last(other.session.id), now);
         // Of two sessions that make room, the member's own is the one to tell of.
         if live && (displaced.is_none() || other.membership.id == membership.id) {
             displaced = Some(tell(&other));
         }
         change.images.sessions.push(ended(other.session, live, &place, now));
     }
-    let session = fresh(entrance, &membership, device.as_ref(), kind, now);
+    let session = fresh(service, &membership, device.as_ref(), kind, now);
     change.images.sessions.push(session.clone());
     let authority = Authority {
         session,
@@ -226,9 +231,9 @@ async fn begin(entrance: &Entrance, device: Option<&EnrolledDevice>, proven: &Pr
     Ok((change, Begun { as_of, authority, displaced }))
 }
 
-async fn still_good(book: &Book, device: Option<&EnrolledDevice>) -> Result<Option<Device>, SignInError> {
+async fn still_good(ledger: &Ledger, device: Option<&EnrolledDevice>) -> Result<Option<Device>, SignInError> {
     let Some(enrolled) = device else { return Ok(None) };
-    let now = book.device(enrolled.id()).await?.ok_or(NotAuthenticated::TokenInvalid)?;
+    let now = ledger.device(enrolled.id()).await?.ok_or(NotAuthenticated::TokenInvalid)?;
     if now.revoked_at.is_some() {
         return Err(NotAuthenticated::DeviceRevoked.into());
     }
@@ -238,8 +243,8 @@ async fn still_good(book: &Book, device: Option<&EnrolledDevice>) -> Result<Opti
     Ok(Some(now))
 }
 
-async fn still_proven(book: &Book, proven: &Proven) -> Result<Membership, SignInError> {
-    let found = book.member(proven.organisation.id, proven.membership.user_id).await?;
+async fn still_proven(ledger: &Ledger, proven: &Proven) -> Result<Membership, SignInError> {
+    let found = ledger.member(proven.organisation.id, proven.membership.user_id).await?;
     let (membership, user) = found.ok_or(SignInError::CredentialsInvalid)?;
     if user.password_hash != proven.user.password_hash {
         return Err(SignInError::CredentialsInvalid);
@@ -275,14 +280,14 @@ fn tell(other: &Authority) -> Displaced {
     }
 }
 
-fn fresh(entrance: &Entrance, membership: &Membership, device: Option<&Device>, kind: SessionKind, now: Moment) -> Session {
-    let lifetimes = &entrance.lifetimes;
+fn fresh(service: &SignInService, membership: &Membership, device: Option<&Device>, kind: SessionKind, now: Moment) -> Session {
+    let lifetimes = &service.lifetimes;
     let (lifetime, idle) = match kind {
         SessionKind::Scanner | SessionKind::Pos => (lifetimes.device, lifetimes.device_idle),
         SessionKind::Backstage => (lifetimes.backstage, lifetimes.backstage_idle),
     };
     Session {
-        id: entrance.clock.id(),
+        id: service.clock.id(),
         organisation_id: membership.organisation_id,
         membership_id: membership.id,
         device_id: device.map(|d| d.id),

@@ -40,7 +40,7 @@ pub struct Throttle {
 impl Throttle {
     /// None yet.
     pub fn new() -> Self {
-        Self { forgotten: Cache::new(limits::FAILED_SIGN_INS_REMEMBERED), counting: Mutex::default() }
+        Self { forgotten: Cache::new(limits::FAILED_SIGN_INS_REMEMBERED_MAX), counting: Mutex::default() }
     }
 
     /// Whether this may be tried now; otherwise in how many seconds.
@@ -66,7 +66,7 @@ impl Throttle {
 
     /// When all is forgotten if it fails once more. Failures that are not forgotten fill a bucket: if it has no room, in how many seconds.
     fn with_one_more(&self, attempt: &Attempt, now: Instant) -> Result<Instant, i64> {
-        let forgotten = self.forgotten.get(attempt).map_or(now, |forgotten| forgotten.max(now)) + limits::FAILED_SIGN_IN_PACE;
+        let forgotten = self.forgotten.get(attempt).map_or(now, |forgotten| forgotten.max(now)) + limits::FAILED_SIGN_IN_INTERVAL;
         match (forgotten - now).checked_sub(BUCKET) {
             None | Some(Duration::ZERO) => Ok(forgotten),
             // A second more than there is, so that nobody is asked to come back at once.
@@ -76,7 +76,7 @@ impl Throttle {
 }
 
 /// Time in which a full bucket is empty.
-const BUCKET: Duration = limits::FAILED_SIGN_IN_PACE.saturating_mul(limits::FAILED_SIGN_INS);
+const BUCKET: Duration = limits::FAILED_SIGN_IN_INTERVAL.saturating_mul(limits::FAILED_SIGN_INS_MAX);
 
 impl Default for Throttle {
     fn default() -> Self {
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn failures_hold_up_the_guesser_and_nobody_else() {
         let (throttle, now) = (Throttle::new(), Clock.mark());
-        for _ in 0..limits::FAILED_SIGN_INS {
+        for _ in 0..limits::FAILED_SIGN_INS_MAX {
             assert!(throttle.allows(&attempt("ada", "192.0.2.7"), now).is_ok());
             assert!(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
         }
@@ -108,10 +108,10 @@ mod tests {
     #[test]
     fn nobody_is_asked_to_come_back_in_no_time() {
         let (throttle, now) = (Throttle::new(), Clock.mark());
-        for _ in 0..limits::FAILED_SIGN_INS {
+        for _ in 0..limits::FAILED_SIGN_INS_MAX {
             assert!(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
         }
-        let in_time = now + limits::FAILED_SIGN_IN_PACE;
+        let in_time = now + limits::FAILED_SIGN_IN_INTERVAL;
         assert_eq!(throttle.allows(&attempt("ada", "192.0.2.7"), in_time - Duration::from_nanos(1)), Err(1));
         assert_eq!(throttle.allows(&attempt("ada", "192.0.2.7"), in_time), Ok(()));
     }
@@ -125,7 +125,7 @@ mod tests {
             told += u32::from(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
             now += Duration::from_millis(10);
         }
-        assert_eq!(told, limits::FAILED_SIGN_INS + 99);
+        assert_eq!(told, limits::FAILED_SIGN_INS_MAX + 99);
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
             let _ = throttle.failed(attempt("ada", "192.0.2.7"), now);
             now += Duration::from_millis(10);
         }
-        now += limits::FAILED_SIGN_IN_PACE;
+        now += limits::FAILED_SIGN_IN_INTERVAL;
         assert!(throttle.allows(&attempt("ada", "192.0.2.7"), now).is_ok());
         assert!(throttle.succeeded(&attempt("ada", "192.0.2.7"), now).is_ok());
     }
@@ -144,11 +144,11 @@ mod tests {
     #[test]
     fn what_was_long_ago_is_forgotten() {
         let (throttle, now) = (Throttle::new(), Clock.mark());
-        for _ in 0..limits::FAILED_SIGN_INS {
+        for _ in 0..limits::FAILED_SIGN_INS_MAX {
             assert!(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
         }
         let later = now + 2 * BUCKET;
-        for _ in 0..limits::FAILED_SIGN_INS {
+        for _ in 0..limits::FAILED_SIGN_INS_MAX {
             assert!(throttle.failed(attempt("ada", "192.0.2.7"), later).is_ok());
         }
         assert!(throttle.failed(attempt("ada", "192.0.2.7"), later).is_err(), "no more than if nothing had been");
@@ -157,11 +157,11 @@ mod tests {
     #[test]
     fn a_success_forgets_the_failures_before() {
         let (throttle, now) = (Throttle::new(), Clock.mark());
-        for _ in 1..limits::FAILED_SIGN_INS {
+        for _ in 1..limits::FAILED_SIGN_INS_MAX {
             assert!(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
         }
         assert!(throttle.succeeded(&attempt("ada", "192.0.2.7"), now).is_ok());
-        for _ in 0..limits::FAILED_SIGN_INS {
+        for _ in 0..limits::FAILED_SIGN_INS_MAX {
             assert!(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
         }
     }
@@ -174,14 +174,14 @@ mod tests {
         std::thread::scope(|threads| {
             for _ in 0..8 {
                 threads.spawn(|| {
-                    for _ in 0..limits::FAILED_SIGN_INS {
+                    for _ in 0..limits::FAILED_SIGN_INS_MAX {
                         let failed = throttle.failed(attempt("ada", "192.0.2.7"), now);
                         told.fetch_add(u32::from(failed.is_ok()), std::sync::atomic::Ordering::Relaxed);
                     }
                 });
             }
         });
-        assert_eq!(told.into_inner(), limits::FAILED_SIGN_INS);
+        assert_eq!(told.into_inner(), limits::FAILED_SIGN_INS_MAX);
         assert!(throttle.succeeded(&attempt("ada", "192.0.2.7"), now).is_err(), "the right one among too many");
     }
 }

@@ -9,9 +9,9 @@ use crate::{
     clock::Stamp,
     ids::{Named, SessionId},
     ledger::{
-        Book, LedgerError,
+        Ledger, LedgerError,
+        kinds::{EndReason, Permission, Role, SessionKind},
         rows::Authority,
-        words::{EndReason, Permission, Role, SessionKind},
     },
 };
 
@@ -45,7 +45,7 @@ pub struct SessionView {
     pub id: SessionId,
     /// Where it was begun.
     pub kind: SessionKind,
-    /// Whose it is.
+    /// EndScope it is.
     pub user: Named,
     /// In which organisation.
     pub organisation: OrganisationRef,
@@ -83,23 +83,23 @@ pub struct ListedSession {
 
 impl ListedSession {
     /// Shows this session.
-    pub async fn of(book: &Book, authority: &Authority) -> Result<Self, LedgerError> {
+    pub async fn of(ledger: &Ledger, authority: &Authority) -> Result<Self, LedgerError> {
         let session = &authority.session;
         Ok(Self {
             last_seen_at: session.seen_at.into(),
             ended_at: session.ended_at.map(Stamp),
             end_reason: session.end_reason,
             displaced_by: session.displaced_by.clone(),
-            session: SessionView::of(book, authority).await?,
+            session: SessionView::of(ledger, authority).await?,
         })
     }
 }
 
 impl SessionView {
-    /// Shows this session. The pinned event's name is read from the book.
-    pub async fn of(book: &Book, authority: &Authority) -> Result<Self, LedgerError> {
+    /// Shows this session. The pinned event's name is read from the ledger.
+    pub async fn of(ledger: &Ledger, authority: &Authority) -> Result<Self, LedgerError> {
         let pinned_event = match pin(&authority.membership) {
-            Pin::At(event) => book.event_named(event).await?,
+            Pin::At(event) => ledger.event_named(event).await?,
             Pin::Nowhere | Pin::Unbound => None,
         };
         let Authority { session, membership, device, user_name, .. } = authority;

@@ -5,19 +5,19 @@ use serde::Deserialize;
 
 use super::{MemberView, TeamError, view};
 use crate::{
-    authorise::{Clerk, Mandate, Refused, permissions, role::effective},
+    authorise::{Mandate, Refused, StaffSession, permissions, role::effective},
     clock::{Clock, Moment},
     faults::{Faults, present},
     ids::{EventId, OrganisationId, UserId},
     ledger::{
-        Book, LedgerError,
+        Ledger, LedgerError,
         change::{Change, Guard},
+        kinds::{MemberStatus, Permission, Role},
         rows::{Membership, Organisation, User},
-        words::{MemberStatus, Permission, Role},
     },
     limits,
+    openapi_schemas::{Email, Name, Password, Username},
     session::{end::end_with, password::Passwords},
-    shapes::{Email, Name, Password, Username},
 };
 
 /// A member to be added.
@@ -66,11 +66,11 @@ pub struct MemberChange {
     pub active: Option<bool>,
 }
 
-/// What the back office of a team needs.
+/// What the back service of a team needs.
 #[derive(Clone)]
-pub struct Office {
-    /// The book.
-    pub book: Book,
+pub struct TeamService {
+    /// The ledger.
+    pub ledger: Ledger,
     /// Hashes passwords.
     pub passwords: Passwords,
     /// The time.
@@ -158,31 +158,31 @@ pub fn images(
 }
 
 /// Adds a member.
-pub async fn add(office: &Office, clerk: Clerk<'_>, new: NewMember) -> Result<MemberView, TeamError> {
-    let mandate = clerk.mandate(Permission::TeamManage).await?;
+pub async fn add(service: &TeamService, staff: StaffSession<'_>, new: NewMember) -> Result<MemberView, TeamError> {
+    let mandate = staff.mandate(Permission::TeamManage).await?;
     may_make(&mandate, new.role, EnumSet::empty())?;
     let mut faults = Faults::default();
-    let events = known_events(&office.book, mandate.organisation(), &new.events, &mut faults).await?;
-    let person = person(&office.passwords, faults, &new.name, &new.email, &new.username, new.password).await?;
-    let now = office.clock.now();
-    let (membership, user) = images(office.clock, mandate.organisation(), &person, new.role, events, now);
-    office
-        .book
+    let events = known_events(&service.ledger, mandate.organisation(), &new.events, &mut faults).await?;
+    let person = person(&service.passwords, faults, &new.name, &new.email, &new.username, new.password).await?;
+    let now = service.clock.now();
+    let (membership, user) = images(service.clock, mandate.organisation(), &person, new.role, events, now);
+    service
+        .ledger
         .change(mandate.organisation(), || async {
-            let mandate = clerk.mandate(Permission::TeamManage).await?;
+            let mandate = staff.mandate(Permission::TeamManage).await?;
             may_make(&mandate, new.role, EnumSet::empty())?;
-            let mut change = team_change(&office.book, &mandate, now).await?;
+            let mut change = team_change(&service.ledger, &mandate, now).await?;
             change.images.memberships.push(membership.clone());
             change.images.users.push(user.clone());
             Ok::<_, TeamError>((change, ()))
         })
         .await?;
-    Ok(view(&office.book, &membership, &user).await?)
+    Ok(view(&service.ledger, &membership, &user).await?)
 }
 
 /// Changes a member's role, single permissions, or whether the membership is in force.
-pub async fn patch(office: &Office, clerk: Clerk<'_>, user: UserId, wanted: MemberChange) -> Result<MemberView, TeamError> {
-    alter(office, clerk, user, |mandate, member| {
+pub async fn patch(service: &TeamService, staff: StaffSession<'_>, user: UserId, wanted: MemberChange) -> Result<MemberView, TeamError> {
+    alter(service, staff, user, |mandate, member| {
         if let Some(role) = wanted.role {
             may_make(mandate, role, effective(member.role, member.grants, member.revokes))?;
             if role != member.role {
@@ -210,11 +210,16 @@ pub async fn patch(office: &Office, clerk: Clerk<'_>, user: UserId, wanted: Memb
 }
 
 /// Sets the events of a member: a viewer's grants, a door operator's pin. Two pins are stored, and are no pin.
-pub async fn set_events(office: &Office, clerk: Clerk<'_>, user: UserId, events: &[uuid::Uuid]) -> Result<MemberView, TeamError> {
-    let mandate = clerk.mandate(Permission::TeamManage).await?;
+pub async fn set_events(
+    service: &TeamService,
+    staff: StaffSession<'_>,
+    user: UserId,
+    events: &[uuid::Uuid],
+) -> Result<MemberView, TeamError> {
+    let mandate = staff.mandate(Permission::TeamManage).await?;
     let mut faults = Faults::default();
-    let known = known_events(&office.book, mandate.organisation(), events, &mut faults).await?;
-    alter(office, clerk, user, |_, member| {
+    let known = known_events(&service.ledger, mandate.organisation(), events, &mut faults).await?;
+    alter(service, staff, user, |_, member| {
         faults.clone().none_or(()).map_err(TeamError::Invalid)?;
         member.events.clone_from(&known);
         Ok(())
@@ -223,8 +228,8 @@ pub async fn set_events(office: &Office, clerk: Clerk<'_>, user: UserId, events:
 }
 
 /// Removes a member: from this organisation only, and with every open session in it.
-pub async fn remove(office: &Office, clerk: Clerk<'_>, user: UserId) -> Result<(), TeamError> {
-    alter(office, clerk, user, |_, member| {
+pub async fn remove(service: &TeamService, staff: StaffSession<'_>, user: UserId) -> Result<(), TeamError> {
+    alter(service, staff, user, |_, member| {
         member.status = MemberStatus::Removed;
         Ok(())
     })
@@ -234,27 +239,27 @@ pub async fn remove(office: &Office, clerk: Clerk<'_>, user: UserId) -> Result<(
 
 /// Reads a member, alters it, and stores it: on the ground of the caller's mandate, and one change of the team after the other.
 async fn alter(
-    office: &Office,
-    clerk: Clerk<'_>,
+    service: &TeamService,
+    staff: StaffSession<'_>,
     user: UserId,
     change_it: impl Fn(&Mandate, &mut Membership) -> Result<(), TeamError>,
 ) -> Result<MemberView, TeamError> {
-    let book = &office.book;
-    let organisation = clerk.mandate(Permission::TeamManage).await?.organisation();
-    let (member, person) = book
+    let ledger = &service.ledger;
+    let organisation = staff.mandate(Permission::TeamManage).await?.organisation();
+    let (member, person) = ledger
         .change(organisation, || async {
-            let now = office.clock.now();
-            let mandate = clerk.mandate(Permission::TeamManage).await?;
-            let mut change = team_change(book, &mandate, now).await?;
-            let (before, person) = book.member(organisation, user).await?.ok_or(Refused::NotFound)?;
+            let now = service.clock.now();
+            let mandate = staff.mandate(Permission::TeamManage).await?;
+            let mut change = team_change(ledger, &mandate, now).await?;
+            let (before, person) = ledger.member(organisation, user).await?.ok_or(Refused::NotFound)?;
             if user == mandate.caller().authority().membership.user_id {
                 return Err(TeamError::OwnMembership);
             }
             let mut after = before.clone();
             change_it(&mandate, &mut after)?;
-            keep_an_administrator(book, &before, &after).await?;
+            keep_an_administrator(ledger, &before, &after).await?;
             if after.status == MemberStatus::Removed {
-                let open = book.open_sessions(Some(after.id), None).await?;
+                let open = ledger.open_sessions(Some(after.id), None).await?;
                 end_with(&mut change, open, |version| Guard::OpenOfMember { id: after.id, version });
             }
             after.version += 1;
@@ -262,13 +267,13 @@ async fn alter(
             Ok((change, (after, person)))
         })
         .await?;
-    Ok(view(book, &member, &person).await?)
+    Ok(view(ledger, &member, &person).await?)
 }
 
 /// A change of the team moves the organisation's version, so that two of them cannot rest on the same team: neither demotes the
 /// last administrator by not knowing of the other.
-async fn team_change(book: &Book, mandate: &Mandate, now: Moment) -> Result<Change, TeamError> {
-    let mut organisation: Organisation = book.organisation(mandate.organisation()).await?.ok_or(Refused::NotFound)?;
+async fn team_change(ledger: &Ledger, mandate: &Mandate, now: Moment) -> Result<Change, TeamError> {
+    let mut organisation: Organisation = ledger.organisation(mandate.organisation()).await?.ok_or(Refused::NotFound)?;
     organisation.version += 1;
     let mut change = Change::new(mandate.organisation(), now, mandate.guards());
     change.images.organisations.push(organisation);
@@ -286,9 +291,9 @@ fn may_make(mandate: &Mandate, role: Role, held: EnumSet<Permission>) -> Result<
     }
 }
 
-async fn keep_an_administrator(book: &Book, before: &Membership, after: &Membership) -> Result<(), TeamError> {
+async fn keep_an_administrator(ledger: &Ledger, before: &Membership, after: &Membership) -> Result<(), TeamError> {
     let is_one = |m: &Membership| m.role == Role::OrganisationAdmin && m.status == MemberStatus::Active;
-    if is_one(before) && !is_one(after) && book.active_administrators(before.organisation_id).await? <= 1 {
+    if is_one(before) && !is_one(after) && ledger.active_administrators(before.organisation_id).await? <= 1 {
         return Err(TeamError::LastAdministrator);
     }
     Ok(())
@@ -296,19 +301,19 @@ async fn keep_an_administrator(book: &Book, before: &Membership, after: &Members
 
 /// The events that a list names: of this organisation, each once.
 async fn known_events(
-    book: &Book,
+    ledger: &Ledger,
     organisation: OrganisationId,
     named: &[uuid::Uuid],
     faults: &mut Faults,
 ) -> Result<Vec<EventId>, TeamError> {
-    if named.len() > limits::MEMBER_EVENTS {
-        faults.add("/events", format!("must have at most {} events", limits::MEMBER_EVENTS));
+    if named.len() > limits::MEMBER_EVENTS_MAX {
+        faults.add("/events", format!("must have at most {} events", limits::MEMBER_EVENTS_MAX));
         return Ok(Vec::new());
     }
     let mut events = Vec::with_capacity(named.len());
     for id in named {
         let event = EventId(*id);
-        match book.event(event).await? {
+        match ledger.event(event).await? {
             Some(facts) if facts.event.organisation_id == organisation => {
                 if !events.contains(&event) {
                     events.push(event);

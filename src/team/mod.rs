@@ -11,9 +11,9 @@ use crate::{
     faults::Faults,
     ids::{Named, UserId},
     ledger::{
-        Book, LedgerError, Name, Page,
+        Ledger, LedgerError, Name, Page,
+        kinds::{MemberStatus, Permission, Role},
         rows::{Membership, User},
-        words::{MemberStatus, Permission, Role},
     },
     session::password::PoolFull,
 };
@@ -42,7 +42,7 @@ pub enum TeamError {
     /// Too many passwords wait.
     #[error(transparent)]
     PoolFull(#[from] PoolFull),
-    /// The book.
+    /// The ledger.
     #[error(transparent)]
     Ledger(LedgerError),
 }
@@ -88,10 +88,10 @@ pub struct MemberView {
 }
 
 /// Shows a member.
-pub async fn view(book: &Book, membership: &Membership, user: &User) -> Result<MemberView, LedgerError> {
+pub async fn view(ledger: &Ledger, membership: &Membership, user: &User) -> Result<MemberView, LedgerError> {
     let mut events = Vec::with_capacity(membership.events.len());
     for event in &membership.events {
-        events.extend(book.event_named(*event).await?);
+        events.extend(ledger.event_named(*event).await?);
     }
     Ok(MemberView {
         user: PersonView { id: user.id, name: user.name.clone(), username: membership.username.clone(), email: user.email.clone() },
@@ -104,17 +104,17 @@ pub async fn view(book: &Book, membership: &Membership, user: &User) -> Result<M
 
 /// The members of the organisation with this role and this text in their name, user name or address.
 pub async fn list(
-    book: &Book,
-    clerk: crate::authorise::Clerk<'_>,
+    ledger: &Ledger,
+    staff: crate::authorise::StaffSession<'_>,
     role: Option<Role>,
     needle: &str,
     page: Page,
 ) -> Result<Vec<(MemberView, uuid::Uuid)>, TeamError> {
-    let mandate = clerk.mandate(Permission::TeamView).await?;
+    let mandate = staff.mandate(Permission::TeamView).await?;
     let mut listed = Vec::new();
     let needle = needle.replace(char::is_control, " ").trim().to_lowercase();
-    for (membership, user) in book.members(mandate.organisation(), role, &needle, page).await? {
-        listed.push((view(book, &membership, &user).await?, membership.id.0));
+    for (membership, user) in ledger.members(mandate.organisation(), role, &needle, page).await? {
+        listed.push((view(ledger, &membership, &user).await?, membership.id.0));
     }
     Ok(listed)
 }

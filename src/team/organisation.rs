@@ -5,10 +5,10 @@ use crate::{
     faults::Faults,
     ids::OrganisationId,
     ledger::{
-        Book,
+        Ledger,
         change::Change,
+        kinds::Role,
         rows::{Membership, Organisation, User},
-        words::Role,
     },
     limits,
     session::password::Passwords,
@@ -34,7 +34,7 @@ pub struct NewOrganisation {
 
 /// Makes an organisation.
 pub async fn create(
-    book: &Book,
+    ledger: &Ledger,
     passwords: &Passwords,
     clock: Clock,
     new: NewOrganisation,
@@ -52,7 +52,7 @@ pub async fn create(
     change.images.organisations.push(organisation.clone());
     change.images.users.push(user.clone());
     change.images.memberships.push(membership.clone());
-    book.store(&change).await?;
+    ledger.store(&change).await?;
     Ok((organisation, membership, user))
 }
 

@@ -19,8 +19,8 @@ use stagedoor::{
     gateway,
     ids::{DeviceId, EnrolmentId, SessionId},
     ledger::{
+        kinds::{DeviceKind, Direction, EventStatus, MemberStatus, PaymentMethod, Role, SessionKind, TicketStatus},
         rows::{Authority, Device, Event, EventFacts, Membership, Movement, OrganisationNames, Session, Ticket, TicketType},
-        words::{DeviceKind, Direction, EventStatus, MemberStatus, PaymentMethod, Role, SessionKind, TicketStatus},
     },
     pos::{
         decide::{self as pos, Here},

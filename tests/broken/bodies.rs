@@ -3,19 +3,19 @@
 use serde_json::json;
 
 use super::said;
-use crate::support::{House, Phone, on_both, scan_of};
+use crate::support::{Deployment, Phone, on_both, scan_of};
 
 fn with_body(phone: &Phone, more: &str, body: &[u8]) -> Vec<u8> {
-    let token = phone.line.token();
+    let token = phone.client.token();
     let head =
         format!("POST /v1/scans HTTP/1.1\r\nhost: door\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n{more}");
     [format!("{head}content-length: {}\r\n\r\n", body.len()).into_bytes(), body.to_vec()].concat()
 }
 
 on_both!(a_body_that_is_none_is_told_so_and_costs_nothing);
-async fn a_body_that_is_none_is_told_so_and_costs_nothing(house: House) {
-    let event = house.admin.event("Gala").await;
-    let phone = house.admin.phone(&house.admin.hire("scanner").await).await;
+async fn a_body_that_is_none_is_told_so_and_costs_nothing(deployment: Deployment) {
+    let event = deployment.admin.event("Gala").await;
+    let phone = deployment.admin.phone(&deployment.admin.hire("scanner").await).await;
     let scan = scan_of(&event, "A-1").to_string();
     let inner = scan.trim_start_matches('{').trim_end_matches('}');
     let deep = format!("{{\"event\":{}{}}}", "[".repeat(30_000), "]".repeat(30_000));
@@ -24,7 +24,7 @@ async fn a_body_that_is_none_is_told_so_and_costs_nothing(house: House) {
     let bomb = packed(&vec![0; 64 * 1024 * 1024]);
     let small = packed(scan.as_bytes());
     let large = format!("{{{inner},\"note\":\"{}\"}}", "a".repeat(1_000_000));
-    let before = house.gateway().memory();
+    let before = deployment.gateway().memory();
     let cases: &[(&str, &[u8], u16, &str)] = &[
         ("", b"", 400, "malformed_body"),
         ("", b"\xef\xbb\xbf{}", 400, "malformed_body"),
@@ -42,30 +42,30 @@ async fn a_body_that_is_none_is_told_so_and_costs_nothing(house: House) {
     ];
     for _ in 0..5 {
         for (more, body, status, code) in cases {
-            said(house.a(), &with_body(&phone, more, body)).await.problem(*status, code);
+            said(deployment.a(), &with_body(&phone, more, body)).await.problem(*status, code);
         }
         // What the parser meets first decides whether that is no JSON or not what is wanted; half a character, and depth without end.
         for body in [&b"{\"code\":\"\\ud800\"}"[..], deep.as_bytes(), "[".repeat(60_000).as_bytes()] {
-            let answer = said(house.a(), &with_body(&phone, "", body)).await;
+            let answer = said(deployment.a(), &with_body(&phone, "", body)).await;
             assert!(matches!(answer.status, 400 | 422), "{answer:?}");
         }
         let doubled = format!("{{{inner},\"code\":\"A-2\"}}");
-        said(house.a(), &with_body(&phone, "", doubled.as_bytes())).await.problem(422, "invalid_body");
+        said(deployment.a(), &with_body(&phone, "", doubled.as_bytes())).await.problem(422, "invalid_body");
     }
-    assert!(house.gateway().memory() < before + 64 * 1024 * 1024);
-    assert_eq!(house.book.admissions(&event.id).await, 0);
+    assert!(deployment.gateway().memory() < before + 64 * 1024 * 1024);
+    assert_eq!(deployment.ledger.admissions(&event.id).await, 0);
 }
 
 on_both!(a_nul_in_a_text_is_never_a_fault_of_ours);
-async fn a_nul_in_a_text_is_never_a_fault_of_ours(house: House) {
-    let event = house.admin.event("Gala").await;
-    let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
-    let list = house.admin.line.post(&format!("/v1/events/{}/guest-lists", event.id), &json!({"name": "Friends"})).await.ok(201);
-    let phone = house.admin.phone(&house.admin.hire("scanner").await).await;
-    let till = house.admin.till(&house.admin.hire("box_office").await).await;
+async fn a_nul_in_a_text_is_never_a_fault_of_ours(deployment: Deployment) {
+    let event = deployment.admin.event("Gala").await;
+    let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
+    let list = deployment.admin.client.post(&format!("/v1/events/{}/guest-lists", event.id), &json!({"name": "Friends"})).await.ok(201);
+    let phone = deployment.admin.phone(&deployment.admin.hire("scanner").await).await;
+    let till = deployment.admin.till(&deployment.admin.hire("box_office").await).await;
     let nul = "a\u{0}b";
-    let line = &house.admin.line;
-    let mut member = house.admin.new_member("viewer", &[]);
+    let client = &deployment.admin.client;
+    let mut member = deployment.admin.new_member("viewer", &[]);
     member["name"] = json!(nul);
     let sale = |reference: &str| json!({"id": crate::support::new_id(), "event": event.id, "lines": [{"ticket_type": seat.id, "quantity": 1}], "payment": {"method": "card", "reference": reference}});
     let answers = [
@@ -77,19 +77,22 @@ async fn a_nul_in_a_text_is_never_a_fault_of_ours(house: House) {
                 scan
             })
             .await,
-        till.line.post("/v1/sales", &sale(nul)).await,
-        line.post("/v1/team", &member).await,
-        line.get("/v1/team?q=a%00b").await,
-        line.post("/v1/devices", &json!({"name": nul, "kind": "pos", "gate": nul})).await,
-        line.post("/v1/events", &crate::support::new_event(nul, json!({}))).await,
-        line.post(&format!("/v1/events/{}/ticket-types", event.id), &json!({"name": nul, "price": "1.00"})).await,
-        line.post(&format!("/v1/events/{}/tickets", event.id), &json!({"tickets": [{"code": nul, "type": seat.id, "holder": nul}]})).await,
-        line.post_raw(&format!("/v1/events/{}/tickets", event.id), "text/csv", format!("code,type\n{nul},Seat\n")).await,
-        line.post(&format!("/v1/guest-lists/{}/guests", list["id"].as_str().unwrap()), &json!({"guests": [{"name": nul, "note": nul}]}))
+        till.client.post("/v1/sales", &sale(nul)).await,
+        client.post("/v1/team", &member).await,
+        client.get("/v1/team?q=a%00b").await,
+        client.post("/v1/devices", &json!({"name": nul, "kind": "pos", "gate": nul})).await,
+        client.post("/v1/events", &crate::support::new_event(nul, json!({}))).await,
+        client.post(&format!("/v1/events/{}/ticket-types", event.id), &json!({"name": nul, "price": "1.00"})).await,
+        client
+            .post(&format!("/v1/events/{}/tickets", event.id), &json!({"tickets": [{"code": nul, "type": seat.id, "holder": nul}]}))
             .await,
-        line.get(&format!("/v1/events/{}/guests?q=a%00b", event.id)).await,
-        house.a().anonymous().post("/v1/sessions", &json!({"organisation": nul, "username": nul, "password": nul})).await,
-        house.a().anonymous().post("/v1/devices/enrol", &json!({"enrolment_code": nul})).await,
+        client.post_raw(&format!("/v1/events/{}/tickets", event.id), "text/csv", format!("code,type\n{nul},Seat\n")).await,
+        client
+            .post(&format!("/v1/guest-lists/{}/guests", list["id"].as_str().unwrap()), &json!({"guests": [{"name": nul, "note": nul}]}))
+            .await,
+        client.get(&format!("/v1/events/{}/guests?q=a%00b", event.id)).await,
+        deployment.a().anonymous().post("/v1/sessions", &json!({"organisation": nul, "username": nul, "password": nul})).await,
+        deployment.a().anonymous().post("/v1/devices/enrol", &json!({"enrolment_code": nul})).await,
     ];
     for answer in answers {
         assert!(answer.status < 500, "{answer}");

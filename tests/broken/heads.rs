@@ -1,17 +1,17 @@
 //! What is no HTTP, or could be taken for something else by somebody in between.
 
 use super::said;
-use crate::support::{House, Phone, Raw, on_both, request, scan_of, until};
+use crate::support::{Deployment, Phone, Raw, on_both, request, scan_of, until};
 
 fn head(phone: &Phone, lines: &str) -> Vec<u8> {
-    let token = phone.line.token();
+    let token = phone.client.token();
     format!("POST /v1/scans HTTP/1.1\r\nhost: door\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n{lines}")
         .into_bytes()
 }
 
 on_both!(what_is_no_request_is_told_so);
-async fn what_is_no_request_is_told_so(house: House) {
-    let phone = house.admin.phone(&house.admin.hire("scanner").await).await;
+async fn what_is_no_request_is_told_so(deployment: Deployment) {
+    let phone = deployment.admin.phone(&deployment.admin.hire("scanner").await).await;
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"[..],
         b"GET / HTTP/9.9\r\n\r\n",
@@ -23,7 +23,7 @@ async fn what_is_no_request_is_told_so(house: House) {
         b"GET /healthz HTTP/1.1\r\nhost: do\ror\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\n: nothing\r\n\r\n",
     ] {
-        let answer = said(house.a(), bytes).await;
+        let answer = said(deployment.a(), bytes).await;
         answer.problem(400, "malformed_request");
         assert!(answer.is_last(), "{answer:?}");
     }
@@ -40,24 +40,24 @@ async fn what_is_no_request_is_told_so(house: House) {
         "transfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n0\r\n\r\n",
         "Transfer-Encoding:chunked\r\nCONTENT-LENGTH:0\r\n\r\n0\r\n\r\n",
     ] {
-        let answer = said(house.a(), &head(&phone, lines)).await;
+        let answer = said(deployment.a(), &head(&phone, lines)).await;
         answer.problem(400, "malformed_request");
         assert!(answer.is_last(), "{answer:?}");
     }
 }
 
 on_both!(heads_that_are_too_large_are_told_so_and_cost_nothing);
-async fn heads_that_are_too_large_are_told_so_and_cost_nothing(house: House) {
+async fn heads_that_are_too_large_are_told_so_and_cost_nothing(deployment: Deployment) {
     let many: String = (0..5_000).map(|number| format!("x-{number}: 1\r\n")).collect();
     let long = "a".repeat(1_000_000);
-    let before = house.gateway().memory();
+    let before = deployment.gateway().memory();
     for _ in 0..10 {
         for (head, status) in [
             (format!("GET /healthz HTTP/1.1\r\nhost: door\r\n{many}\r\n"), 431),
             (format!("GET /healthz HTTP/1.1\r\nhost: door\r\nx: {long}\r\n\r\n"), 431),
             (format!("GET /{} HTTP/1.1\r\nhost: door\r\n\r\n", &long[..66_000]), 414),
         ] {
-            let mut connection = Raw::to(house.a()).await.unwrap();
+            let mut connection = Raw::to(deployment.a()).await.unwrap();
             // The answer may come before all has been said.
             let _ = connection.send(&head).await;
             let answer = connection.answer().await.unwrap();
@@ -66,16 +66,16 @@ async fn heads_that_are_too_large_are_told_so_and_cost_nothing(house: House) {
             answer.problem(answer.status, "head_too_large");
         }
     }
-    assert!(house.gateway().memory() < before + 64 * 1024 * 1024);
+    assert!(deployment.gateway().memory() < before + 64 * 1024 * 1024);
 }
 
 on_both!(nothing_is_smuggled_behind_a_body);
-async fn nothing_is_smuggled_behind_a_body(house: House) {
-    let event = house.admin.event("Gala").await;
-    let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
-    house.admin.tickets(&event, &seat, &["A-1"]).await;
-    let phone = house.admin.phone(&house.admin.hire("scanner").await).await;
-    let hidden = String::from_utf8(request(&phone.line, "POST", "/v1/scans", Some(&scan_of(&event, "A-1")))).unwrap();
+async fn nothing_is_smuggled_behind_a_body(deployment: Deployment) {
+    let event = deployment.admin.event("Gala").await;
+    let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
+    deployment.admin.tickets(&event, &seat, &["A-1"]).await;
+    let phone = deployment.admin.phone(&deployment.admin.hire("scanner").await).await;
+    let hidden = String::from_utf8(request(&phone.client, "POST", "/v1/scans", Some(&scan_of(&event, "A-1")))).unwrap();
     for lines in [
         // Who counts by the length takes what follows for a body; who counts chunks, for a request.
         format!("content-length: {}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{hidden}", hidden.len() + 5),
@@ -87,21 +87,21 @@ async fn nothing_is_smuggled_behind_a_body(house: House) {
         format!("transfer-encoding: chunked\r\n\r\n2 \n{{}}\r\n0\r\n\r\n{hidden}"),
         format!("transfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n{{}}\r\n0\r\n\r\n{hidden}"),
     ] {
-        let mut connection = Raw::to(house.a()).await.unwrap();
+        let mut connection = Raw::to(deployment.a()).await.unwrap();
         connection.send(head(&phone, &lines)).await.unwrap();
         let answers = String::from_utf8(connection.rest().await.unwrap()).unwrap();
         assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{lines}: {answers}");
         assert!(answers.starts_with("HTTP/1.1 4") && answers.contains("application/problem+json"), "{lines}: {answers}");
     }
-    assert_eq!(house.book.admissions(&event.id).await, 0);
+    assert_eq!(deployment.ledger.admissions(&event.id).await, 0);
 }
 
 on_both!(connections_are_limited_for_each_address, "STAGEDOOR_CONNECTIONS_PER_ADDRESS" = "24", "STAGEDOOR_CONNECTIONS" = "1000");
-async fn connections_are_limited_for_each_address(house: House) {
+async fn connections_are_limited_for_each_address(deployment: Deployment) {
     let mut open = Vec::new();
     let refusal = loop {
-        let mut connection = Raw::to(house.a()).await.unwrap();
-        connection.send(request(&house.a().anonymous(), "GET", "/healthz", None)).await.unwrap();
+        let mut connection = Raw::to(deployment.a()).await.unwrap();
+        connection.send(request(&deployment.a().anonymous(), "GET", "/healthz", None)).await.unwrap();
         match connection.answer().await.unwrap() {
             answer if answer.status == 200 => open.push(connection),
             answer => break answer,
@@ -113,8 +113,8 @@ async fn connections_are_limited_for_each_address(house: House) {
     assert!(refusal.is_last() && refusal.header("retry-after").is_some(), "{refusal:?}");
     drop(open);
     until("who has left makes room", || async {
-        let mut connection = Raw::to(house.a()).await.unwrap();
-        connection.send(request(&house.a().anonymous(), "GET", "/healthz", None)).await.unwrap();
+        let mut connection = Raw::to(deployment.a()).await.unwrap();
+        connection.send(request(&deployment.a().anonymous(), "GET", "/healthz", None)).await.unwrap();
         connection.answer().await.unwrap().status == 200
     })
     .await;

@@ -5,17 +5,17 @@ mod heads;
 mod slow;
 mod uploads;
 
-use crate::support::{House, Raw, RawAnswer, on_both, request, scan_of};
+use crate::support::{Deployment, Raw, RawAnswer, on_both, request, scan_of};
 
 on_both!(a_request_cut_off_at_any_byte_has_no_effect);
-async fn a_request_cut_off_at_any_byte_has_no_effect(house: House) {
-    let event = house.admin.event("Gala").await;
-    let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
-    house.admin.tickets(&event, &seat, &["A-1"]).await;
-    let phone = house.admin.phone(&house.admin.hire("scanner").await).await;
-    let whole = request(&phone.line, "POST", "/v1/scans", Some(&scan_of(&event, "A-1")));
+async fn a_request_cut_off_at_any_byte_has_no_effect(deployment: Deployment) {
+    let event = deployment.admin.event("Gala").await;
+    let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
+    deployment.admin.tickets(&event, &seat, &["A-1"]).await;
+    let phone = deployment.admin.phone(&deployment.admin.hire("scanner").await).await;
+    let whole = request(&phone.client, "POST", "/v1/scans", Some(&scan_of(&event, "A-1")));
     for cut in 0..whole.len() {
-        let mut connection = Raw::to(&phone.line).await.unwrap();
+        let mut connection = Raw::to(&phone.client).await.unwrap();
         connection.send(&whole[..cut]).await.unwrap();
         // Half of them hang up, half of them only stop talking; those that said nothing wrong are answered nothing.
         if cut % 2 == 0 {
@@ -24,14 +24,14 @@ async fn a_request_cut_off_at_any_byte_has_no_effect(house: House) {
             assert!(said.is_empty() || said.starts_with("HTTP/1.1 400"), "{cut}: {said}");
         }
     }
-    assert_eq!(house.book.admissions(&event.id).await, 0);
-    assert_eq!(said(&phone.line, &whole).await.status, 200);
-    assert_eq!(house.book.admissions(&event.id).await, 1);
+    assert_eq!(deployment.ledger.admissions(&event.id).await, 0);
+    assert_eq!(said(&phone.client, &whole).await.status, 200);
+    assert_eq!(deployment.ledger.admissions(&event.id).await, 1);
 }
 
 /// What is answered to these bytes.
-async fn said(line: &crate::support::Line, bytes: &[u8]) -> RawAnswer {
-    let mut connection = Raw::to(line).await.unwrap();
+async fn said(client: &crate::support::Client, bytes: &[u8]) -> RawAnswer {
+    let mut connection = Raw::to(client).await.unwrap();
     connection.send(bytes).await.unwrap();
     connection.answer().await.unwrap_or_else(|error| panic!("{}: {error}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)])))
 }

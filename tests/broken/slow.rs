@@ -7,12 +7,12 @@ use stagedoor::limits;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
-use crate::support::{Event, House, Phone, Plan, Raw, on_both, request, scan_of, until};
+use crate::support::{Deployment, Event, Phone, Plan, Raw, on_both, request, scan_of, until};
 
 on_both!(slow_clients_are_cut_off_and_nobody_else_notices);
-async fn slow_clients_are_cut_off_and_nobody_else_notices(house: House) {
-    let (event, phone) = evening(&house).await;
-    let slow = Slow::begin(&house, &phone, &event, 50).await;
+async fn slow_clients_are_cut_off_and_nobody_else_notices(deployment: Deployment) {
+    let (event, phone) = evening(&deployment).await;
+    let slow = Slow::begin(&deployment, &phone, &event, 50).await;
     for number in 0..100 {
         phone.refuses(&event, &format!("N-{number}"), "unknown_ticket").await;
     }
@@ -23,28 +23,28 @@ async fn slow_clients_are_cut_off_and_nobody_else_notices(house: House) {
 #[ignore = "long"]
 async fn a_thousand_slow_clients_leave_the_time_of_a_scan_as_it_is() {
     for plan in [Plan::embedded(), Plan::shared()] {
-        let house = plan.setting("STAGEDOOR_LOG", "warn").open().await;
-        let (event, phone) = evening(&house).await;
+        let deployment = plan.setting("STAGEDOOR_LOG", "warn").open().await;
+        let (event, phone) = evening(&deployment).await;
         let (mut alone, mut among) = (Vec::new(), Vec::new());
         for _ in 0..10 {
             alone.extend(times_of_scans(&phone, &event).await);
-            let slow = Slow::begin(&house, &phone, &event, 333).await;
+            let slow = Slow::begin(&deployment, &phone, &event, 333).await;
             among.extend(times_of_scans(&phone, &event).await);
-            slow.leave(&house).await;
+            slow.leave(&deployment).await;
         }
         let (alone, among) = (p99(alone), p99(among));
-        eprintln!("{:?}: p99 of a scan {alone:?}, among 1,000 slow clients {among:?}", house.setup);
+        eprintln!("{:?}: p99 of a scan {alone:?}, among 1,000 slow clients {among:?}", deployment.setup);
         assert!(among <= alone.mul_f64(1.1), "{alone:?} {among:?}");
     }
 }
 
 async fn times_of_scans(phone: &Phone, event: &Event) -> Vec<Duration> {
     let scanners = (0..8).map(async |_| {
-        let mut connection = Raw::to(&phone.line).await.unwrap();
+        let mut connection = Raw::to(&phone.client).await.unwrap();
         let mut times = Vec::new();
         for _ in 0..125 {
             let begun = Instant::now();
-            connection.send(request(&phone.line, "POST", "/v1/scans", Some(&scan_of(event, "A-1")))).await.unwrap();
+            connection.send(request(&phone.client, "POST", "/v1/scans", Some(&scan_of(event, "A-1")))).await.unwrap();
             assert_eq!(connection.answer().await.unwrap().status, 200);
             times.push(begun.elapsed());
         }
@@ -58,9 +58,9 @@ fn p99(mut times: Vec<Duration>) -> Duration {
     times[times.len() * 99 / 100]
 }
 
-async fn evening(house: &House) -> (Event, Phone) {
-    let event = house.admin.event("Gala").await;
-    let phone = house.admin.phone(&house.admin.hire("scanner").await).await;
+async fn evening(deployment: &Deployment) -> (Event, Phone) {
+    let event = deployment.admin.event("Gala").await;
+    let phone = deployment.admin.phone(&deployment.admin.hire("scanner").await).await;
     (event, phone)
 }
 
@@ -75,16 +75,16 @@ struct Slow {
 }
 
 impl Slow {
-    async fn begin(house: &House, phone: &Phone, event: &Event, of_each: usize) -> Self {
-        let scan = request(&phone.line, "POST", "/v1/scans", Some(&scan_of(event, "A-1")));
+    async fn begin(deployment: &Deployment, phone: &Phone, event: &Event, of_each: usize) -> Self {
+        let scan = request(&phone.client, "POST", "/v1/scans", Some(&scan_of(event, "A-1")));
         let body_begins = scan.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
         let slow = Self {
-            heads: say(house, of_each, &scan[..body_begins - 10]).await,
-            bodies: say(house, of_each, &scan[..body_begins + 10]).await,
-            readers: say(house, of_each, &more_than_sockets_hold(house)).await,
+            heads: say(deployment, of_each, &scan[..body_begins - 10]).await,
+            bodies: say(deployment, of_each, &scan[..body_begins + 10]).await,
+            readers: say(deployment, of_each, &more_than_sockets_hold(deployment)).await,
         };
         // What it costs to let them in is not what they cost who are in.
-        until("all of them are in", async || house.gateway().open_files() >= 3 * of_each).await;
+        until("all of them are in", async || deployment.gateway().open_files() >= 3 * of_each).await;
         for reader in &slow.readers {
             reader.stream.readable().await.unwrap();
         }
@@ -92,9 +92,9 @@ impl Slow {
     }
 
     /// They go away, and the gateway has noticed.
-    async fn leave(self, house: &House) {
+    async fn leave(self, deployment: &Deployment) {
         drop(self);
-        until("all of them are gone", async || house.gateway().open_files() < SOME).await;
+        until("all of them are gone", async || deployment.gateway().open_files() < SOME).await;
     }
 
     /// A head has 5 seconds and so has a body; who reads nothing has a minute, which only the long version waits for.
@@ -112,9 +112,9 @@ impl Slow {
 }
 
 /// So many connections on which this is said.
-async fn say(house: &House, count: usize, bytes: &[u8]) -> Vec<Raw> {
+async fn say(deployment: &Deployment, count: usize, bytes: &[u8]) -> Vec<Raw> {
     let connections = (0..count).map(async |_| {
-        let mut connection = Raw::to(house.a()).await?;
+        let mut connection = Raw::to(deployment.a()).await?;
         connection.send(bytes).await?;
         std::io::Result::Ok(connection)
     });
@@ -122,32 +122,32 @@ async fn say(house: &House, count: usize, bytes: &[u8]) -> Vec<Raw> {
 }
 
 /// Asks for an answer that the sockets in between cannot hold while not one byte is read of it.
-fn more_than_sockets_hold(house: &House) -> Vec<u8> {
-    request(&house.a().anonymous(), "GET", "/openapi.json", None).repeat(4)
+fn more_than_sockets_hold(deployment: &Deployment) -> Vec<u8> {
+    request(&deployment.a().anonymous(), "GET", "/openapi.json", None).repeat(4)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long"]
 async fn whoever_says_or_takes_nothing_for_a_minute_is_cut_off() {
-    let house = Plan::embedded().open().await;
-    let (event, phone) = evening(&house).await;
+    let deployment = Plan::embedded().open().await;
+    let (event, phone) = evening(&deployment).await;
     phone.refuses(&event, "N-1", "unknown_ticket").await;
-    let (before, begun) = (house.gateway().open_files(), Instant::now());
-    let readers = say(&house, 50, &more_than_sockets_hold(&house)).await;
-    let silent = say(&house, 50, b"").await;
-    let mut answered = say(&house, 50, &request(&house.a().anonymous(), "GET", "/healthz", None)).await;
+    let (before, begun) = (deployment.gateway().open_files(), Instant::now());
+    let readers = say(&deployment, 50, &more_than_sockets_hold(&deployment)).await;
+    let silent = say(&deployment, 50, b"").await;
+    let mut answered = say(&deployment, 50, &request(&deployment.a().anonymous(), "GET", "/healthz", None)).await;
     for connection in &mut answered {
         assert_eq!(connection.answer().await.unwrap().status, 200);
     }
-    assert!(house.gateway().open_files() >= before + 150);
+    assert!(deployment.gateway().open_files() >= before + 150);
     // Who connects has something to say, and as little time for its first head as for any.
     let (silent, answered) = tokio::join!(ends(silent, begun), ends(answered, begun));
     let after = |limit: Duration| limit..limit + Duration::from_secs(5);
-    assert!(silent.iter().all(|end| after(limits::HEADER_READ).contains(end)), "{silent:?}");
-    assert!(answered.iter().all(|end| after(limits::IDLE).contains(end)), "{answered:?}");
+    assert!(silent.iter().all(|end| after(limits::HEADER_READ_TIMEOUT).contains(end)), "{silent:?}");
+    assert!(answered.iter().all(|end| after(limits::IDLE_TIMEOUT).contains(end)), "{answered:?}");
     // What lies in the sockets of those who read nothing is theirs; the gateway has let them go.
-    until("nobody is left", || async { house.gateway().open_files() < before + 10 }).await;
-    assert!(after(limits::IDLE).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    until("nobody is left", || async { deployment.gateway().open_files() < before + 10 }).await;
+    assert!(after(limits::IDLE_TIMEOUT).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     drop(readers);
     phone.refuses(&event, "N-1", "unknown_ticket").await;
 }
@@ -155,7 +155,7 @@ async fn whoever_says_or_takes_nothing_for_a_minute_is_cut_off() {
 /// When each of them was closed.
 async fn ends(connections: Vec<Raw>, begun: Instant) -> Vec<Duration> {
     let ends = connections.into_iter().map(async |mut connection| {
-        timeout(2 * limits::IDLE, connection.stream.read_to_end(&mut Vec::new())).await.unwrap().unwrap();
+        timeout(2 * limits::IDLE_TIMEOUT, connection.stream.read_to_end(&mut Vec::new())).await.unwrap().unwrap();
         begun.elapsed()
     });
     join_all(ends).await

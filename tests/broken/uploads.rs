@@ -1,19 +1,19 @@
 //! An upload that does not get on holds a seat of its own organisation, and nobody else's place.
 
-use crate::support::{House, Raw, on_both};
+use crate::support::{Deployment, Raw, on_both};
 
 on_both!(slow_uploads_keep_no_other_organisation_waiting);
-async fn slow_uploads_keep_no_other_organisation_waiting(mut house: House) {
-    let other = house.another_organisation().await;
-    let event = house.admin.event("Gala").await;
-    let _seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
+async fn slow_uploads_keep_no_other_organisation_waiting(mut deployment: Deployment) {
+    let other = deployment.another_organisation().await;
+    let event = deployment.admin.event("Gala").await;
+    let _seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
     let mut slow = Vec::new();
     for _ in 0..4 {
-        let mut upload = Raw::to(house.a()).await.unwrap();
+        let mut upload = Raw::to(deployment.a()).await.unwrap();
         let head = format!(
             "POST /v1/events/{}/tickets HTTP/1.1\r\nhost: door\r\nauthorization: Bearer {}\r\ncontent-type: text/csv\r\ncontent-length: 1000\r\nexpect: 100-continue\r\n\r\n",
             event.id,
-            house.admin.line.token()
+            deployment.admin.client.token()
         );
         upload.send(head).await.unwrap();
         // Asked for its body: it has its seat.
@@ -22,14 +22,14 @@ async fn slow_uploads_keep_no_other_organisation_waiting(mut house: House) {
     }
     let csv = "code,type,status\nB-1,Seat,valid\n";
     let path = format!("/v1/events/{}/tickets", event.id);
-    house.admin.line.post_raw(&path, "text/csv", csv).await.problem(503, "busy");
+    deployment.admin.client.post_raw(&path, "text/csv", csv).await.problem(503, "busy");
     let elsewhere = other.event("Concert").await;
     let _seat = other.ticket_type(&elsewhere, "Seat", "12.50").await;
-    let taken = other.line.at(house.a()).post_raw(&format!("/v1/events/{}/tickets", elsewhere.id), "text/csv", csv).await.ok(200);
+    let taken = other.client.at(deployment.a()).post_raw(&format!("/v1/events/{}/tickets", elsewhere.id), "text/csv", csv).await.ok(200);
     assert_eq!(taken["created"], 1, "{taken}");
     drop(slow);
     crate::support::until("those who hung up make room", || async {
-        house.admin.line.post_raw(&path, "text/csv", csv).await.status == 200
+        deployment.admin.client.post_raw(&path, "text/csv", csv).await.status == 200
     })
     .await;
 }

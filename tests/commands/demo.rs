@@ -1,18 +1,18 @@
-//! The demo: a filled house that tells in `demo.json` how to try it.
+//! The demo: a filled deployment that tells in `demo.json` how to try it.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Admin, Event, Gateway, House, Line, Member, Plan, Setup, Till, cash, on_both, words};
+use crate::support::{Admin, Client, Deployment, Event, Gateway, Member, Plan, Setup, Till, cash, on_both, words};
 
 const ROLES: [&str; 7] = ["organisation_admin", "event_manager", "finance_manager", "scanner", "viewer", "box_office", "door_operator"];
 
 on_both!(the_demo_is_filled_as_it_says);
-async fn the_demo_is_filled_as_it_says(mut house: House) {
-    let demo = Demo::start(&mut house);
-    assert_eq!(demo.gateway.line().get("/readyz").await.ok(200)["status"], "ready");
-    assert_eq!(demo.facts["base_url"], demo.gateway.line().base());
+async fn the_demo_is_filled_as_it_says(mut deployment: Deployment) {
+    let demo = Demo::start(&mut deployment);
+    assert_eq!(demo.gateway.client().get("/readyz").await.ok(200)["status"], "ready");
+    assert_eq!(demo.facts["base_url"], demo.gateway.client().base());
     let events = demo.facts["events"].as_array().unwrap();
     let mut own: Vec<_> = events[..3].iter().map(|event| event["status"].as_str().unwrap()).collect();
     own.sort_unstable();
@@ -22,7 +22,7 @@ async fn the_demo_is_filled_as_it_says(mut house: House) {
     }
     for event in &events[..3] {
         let count = "select count(*) from tickets where event_id = $1";
-        assert!(house.book.count(count, &[event["id"].as_str().unwrap()]).await >= 2_000);
+        assert!(deployment.ledger.count(count, &[event["id"].as_str().unwrap()]).await >= 2_000);
         for kind in event["ticket_types"].as_array().unwrap() {
             assert!(kind["left"].as_u64().is_none_or(|left| left >= 500), "{kind}");
         }
@@ -39,8 +39,8 @@ async fn the_demo_is_filled_as_it_says(mut house: House) {
 }
 
 on_both!(the_demo_is_played_through);
-async fn the_demo_is_played_through(mut house: House) {
-    let demo = Demo::start(&mut house);
+async fn the_demo_is_played_through(mut deployment: Deployment) {
+    let demo = Demo::start(&mut deployment);
     let till = demo.till("box_office").await;
     let event = demo.event();
     for code in demo.codes().iter().take(20) {
@@ -54,24 +54,24 @@ async fn the_demo_is_played_through(mut house: House) {
     let sold = till.sell(&event, lines, cash()).await;
     till.admits(&event, sold["tickets"][0]["code"].as_str().unwrap()).await;
 
-    let operator = demo.member("door_operator").desk(demo.gateway.line()).await;
+    let operator = demo.member("door_operator").signed_in(demo.gateway.client()).await;
     assert_eq!(operator.session["pinned_event"]["id"], json!(event.id));
     for role in ROLES {
-        let desk = demo.member(role).desk(demo.gateway.line()).await;
-        assert_eq!(desk.session["role"], role);
+        let signed_in = demo.member(role).signed_in(demo.gateway.client()).await;
+        assert_eq!(signed_in.session["role"], role);
     }
 }
 
 on_both!(the_demo_started_again_keeps_data_and_passwords);
-async fn the_demo_started_again_keeps_data_and_passwords(mut house: House) {
-    let demo = Demo::start(&mut house);
+async fn the_demo_started_again_keeps_data_and_passwords(mut deployment: Deployment) {
+    let demo = Demo::start(&mut deployment);
     let (event, code) = (demo.event(), demo.codes()[0].clone());
     demo.till("box_office").await.admits(&event, &code).await;
     let before = demo.facts.clone();
     let (status, log) = demo.gateway.stop();
     assert!(status.success(), "{log}");
 
-    let again = Demo::open(&house);
+    let again = Demo::open(&deployment);
     assert_eq!(again.facts["users"], before["users"]);
     assert_eq!(again.event().id, event.id);
     assert!(!again.codes().contains(&code), "it names only codes that are not yet scanned");
@@ -81,10 +81,10 @@ async fn the_demo_started_again_keeps_data_and_passwords(mut house: House) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_beside_the_demo_is_a_second_gateway() {
-    let mut house = Plan::shared().open().await;
-    let demo = Demo::start(&mut house);
+    let mut deployment = Plan::shared().open().await;
+    let demo = Demo::start(&mut deployment);
     let till = demo.till("box_office").await;
-    till.at(house.a()).admits(&demo.event(), &demo.codes()[0]).await;
+    till.at(deployment.a()).admits(&demo.event(), &demo.codes()[0]).await;
     till.refuses(&demo.event(), &demo.codes()[0], "already_admitted").await;
 }
 
@@ -95,17 +95,17 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// On the stores of a house; an embedded book belongs to one process, so its gateway goes first.
-    pub fn start(house: &mut House) -> Self {
-        if house.setup == Setup::Embedded {
-            house.close();
+    /// On the stores of a deployment; an embedded ledger belongs to one process, so its gateway goes first.
+    pub fn start(deployment: &mut Deployment) -> Self {
+        if deployment.setup == Setup::Embedded {
+            deployment.close();
         }
-        Self::open(house)
+        Self::open(deployment)
     }
 
-    fn open(house: &House) -> Self {
-        let gateway = Gateway::start(&mut house.command(&["demo"]));
-        let facts = facts(house.data());
+    fn open(deployment: &Deployment) -> Self {
+        let gateway = Gateway::start(&mut deployment.command(&["demo"]));
+        let facts = facts(deployment.data());
         Self { gateway, facts }
     }
 
@@ -139,7 +139,7 @@ impl Demo {
     async fn till(&self, role: &str) -> Till {
         let devices = self.facts["devices"].as_array().unwrap();
         let device = devices.iter().find(|device| device["kind"] == "pos").unwrap();
-        let anybody = Admin { line: Line::to(self.gateway.line().base()), who: self.member(role) };
+        let anybody = Admin { client: Client::to(self.gateway.client().base()), who: self.member(role) };
         let device = anybody.enrol(device["enrolment_code"].as_str().unwrap()).await;
         self.member(role).till(&device).await
     }

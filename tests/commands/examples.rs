@@ -4,22 +4,23 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::demo::Demo;
-use crate::support::{Answer, House, Line, on_both};
+use crate::support::{Answer, Client, Deployment, on_both};
 
 const PAGE: &str = include_str!("../../src/http/examples.json");
 
 on_both!(every_example_of_the_documentation_works_in_the_demo);
-async fn every_example_of_the_documentation_works_in_the_demo(mut house: House) {
-    let demo = Demo::start(&mut house);
-    let anybody = demo.gateway.line();
+async fn every_example_of_the_documentation_works_in_the_demo(mut deployment: Deployment) {
+    let demo = Demo::start(&mut deployment);
+    let anybody = demo.gateway.client();
     let document = anybody.get("/openapi.json").await.ok(200);
     let page: Vec<Value> = serde_json::from_str(PAGE).unwrap();
-    let mut callers = Callers { nobody: anybody.clone(), admin: demo.member("organisation_admin").desk(anybody).await.line, till: None };
+    let mut callers =
+        Callers { nobody: anybody.clone(), admin: demo.member("organisation_admin").signed_in(anybody).await.client, till: None };
     for example in &page {
         let call = example["call"].as_str().unwrap();
         let (method, path) = call.split_once(' ').unwrap();
         let documented = &document["paths"][path][method];
-        let answer = send(callers.line(example["as"].as_str().unwrap()), method, path, documented).await;
+        let answer = send(callers.client(example["as"].as_str().unwrap()), method, path, documented).await;
         assert!((200..300).contains(&answer.status), "{call} in {documented}: {answer}");
         callers.learn(call, &answer);
     }
@@ -33,7 +34,7 @@ async fn every_example_of_the_documentation_works_in_the_demo(mut house: House) 
 }
 
 /// Sends what the document has as an example, and nothing else.
-async fn send(line: &Line, method: &str, path: &str, documented: &Value) -> Answer {
+async fn send(client: &Client, method: &str, path: &str, documented: &Value) -> Answer {
     let mut path = path.to_owned();
     let mut query = Vec::new();
     for parameter in documented["parameters"].as_array().map_or(&[][..], Vec::as_slice) {
@@ -50,7 +51,7 @@ async fn send(line: &Line, method: &str, path: &str, documented: &Value) -> Answ
             other => panic!("{name} is a parameter in the {other}"),
         }
     }
-    let mut request = line.request(Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(), &path).query(&query);
+    let mut request = client.request(Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(), &path).query(&query);
     let content = documented["requestBody"]["content"].as_object();
     let body = content.and_then(|content| content.iter().find_map(|(media_type, c)| c.get("example").map(|body| (media_type, body))));
     assert_eq!(body.is_some(), documented["requestBody"]["required"] == true, "a body that is needed has an example: {documented}");
@@ -68,13 +69,13 @@ async fn send(line: &Line, method: &str, path: &str, documented: &Value) -> Answ
 
 /// Who makes the calls. The till is enrolled and signed in by the examples themselves.
 struct Callers {
-    nobody: Line,
-    admin: Line,
-    till: Option<Line>,
+    nobody: Client,
+    admin: Client,
+    till: Option<Client>,
 }
 
 impl Callers {
-    fn line(&self, who: &str) -> &Line {
+    fn client(&self, who: &str) -> &Client {
         match who {
             "nobody" => &self.nobody,
             "admin" => &self.admin,

@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Finished, Gateway, House, Member, Plan, on_both, ref_id, scan_of, stagedoor};
+use crate::support::{Deployment, Finished, Gateway, Member, Plan, on_both, ref_id, scan_of, stagedoor};
 
 #[test]
 fn every_command_explains_itself() {
@@ -73,19 +73,19 @@ fn a_stop_signal_ends_the_gateway_in_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_process_on_one_sqlite_file_is_refused() {
-    let house = Plan::embedded().open().await;
-    let mut second = house.command(&["serve"]);
+    let deployment = Plan::embedded().open().await;
+    let mut second = deployment.command(&["serve"]);
     let refused = Finished::run(second.env("STAGEDOOR_LISTEN", "127.0.0.1:0"), "");
     assert!(!refused.success, "{}", refused.stdout);
     assert!(!refused.stderr.trim().is_empty(), "it says why");
-    assert_eq!(house.a().get("/readyz").await.status, 200, "the first goes on");
+    assert_eq!(deployment.a().get("/readyz").await.status, 200, "the first goes on");
 }
 
 on_both!(an_organisation_is_made_by_a_command);
-async fn an_organisation_is_made_by_a_command(mut house: House) {
+async fn an_organisation_is_made_by_a_command(mut deployment: Deployment) {
     let arguments = ["create-organisation", "--slug", "opera", "--name", "The Opera", "--admin-username", "olga"];
-    let made = house.with_commands(|house| {
-        let mut command = house.command(&arguments);
+    let made = deployment.with_commands(|deployment| {
+        let mut command = deployment.command(&arguments);
         Finished::run(command.args(["--admin-email", "olga@example.org"]), "a password for the opera").expect_success()
     });
     let made: Value = serde_json::from_str(made.stdout.trim()).unwrap();
@@ -96,28 +96,28 @@ async fn an_organisation_is_made_by_a_command(mut house: House) {
         password: "a password for the opera".to_owned(),
         slug: "opera".to_owned(),
     };
-    let desk = olga.desk(house.a()).await;
-    assert_eq!(desk.session["role"], "organisation_admin");
+    let signed_in = olga.signed_in(deployment.a()).await;
+    assert_eq!(signed_in.session["role"], "organisation_admin");
 
-    house.with_commands(|house| {
-        let mut command = house.command(&arguments);
+    deployment.with_commands(|deployment| {
+        let mut command = deployment.command(&arguments);
         let again = Finished::run(command.args(["--admin-email", "olga@example.org"]), "a password for the opera");
         assert!(!again.success, "a slug is taken once");
     });
 }
 
 on_both!(a_gateway_opened_again_finds_everything);
-async fn a_gateway_opened_again_finds_everything(mut house: House) {
-    let event = house.admin.event("Gala").await;
-    let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
-    house.admin.tickets(&event, &seat, &["A-1"]).await;
-    let scanner = house.admin.hire("scanner").await;
-    let phone = house.admin.phone(&scanner).await;
+async fn a_gateway_opened_again_finds_everything(mut deployment: Deployment) {
+    let event = deployment.admin.event("Gala").await;
+    let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
+    deployment.admin.tickets(&event, &seat, &["A-1"]).await;
+    let scanner = deployment.admin.hire("scanner").await;
+    let phone = deployment.admin.phone(&scanner).await;
     let scan = scan_of(&event, "A-1");
     let first = phone.send(&scan).await;
-    house.close();
-    house.reopen();
-    let phone = phone.at(house.a());
+    deployment.close();
+    deployment.reopen();
+    let phone = phone.at(deployment.a());
     let again = phone.send(&scan).await;
     assert!(again.replayed() && again.text == first.text, "{again}");
     phone.refuses(&event, "A-1", "already_admitted").await;

@@ -4,10 +4,10 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use super::{Door, when_and_where::ticket_of};
-use crate::support::{Desk, Event, House, Line, Phone, basket, cash, new_id, on_both, sale_of, scan_of};
+use crate::support::{Client, Deployment, Event, Phone, SignedIn, basket, cash, new_id, on_both, sale_of, scan_of};
 
-async fn attendance(line: &Line, event: &Event) -> Value {
-    line.get(&format!("/v1/events/{}/attendance", event.id)).await.ok(200)
+async fn attendance(client: &Client, event: &Event) -> Value {
+    client.get(&format!("/v1/events/{}/attendance", event.id)).await.ok(200)
 }
 
 /// Tickets, admitted, inside.
@@ -32,22 +32,22 @@ async fn passes(phone: &Phone, event: &Event, code: &str, direction: &str, gate:
 }
 
 on_both!(everybody_is_counted_once);
-async fn everybody_is_counted_once(house: House) {
-    let door = Door::open(&house).await;
-    let nothing = attendance(&door.phone.line, &door.event).await;
+async fn everybody_is_counted_once(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let nothing = attendance(&door.phone.client, &door.event).await;
     assert_eq!(
         nothing["by_type"],
         json!([{"ticket_type": {"id": door.seat.id, "name": "Seat"}, "tickets": 0, "admitted": 0, "inside": 0}])
     );
     assert_eq!((totals(&nothing), &nothing["by_gate"]), ([&json!(0); 3], &json!([])));
 
-    let pass = ticket_of(&house, &door, "PASS", json!({"reentry": true, "entries_allowed": 1})).await;
-    door.ticket(&house, "TRIO", "valid", 3).await;
+    let pass = ticket_of(&deployment, &door, "PASS", json!({"reentry": true, "entries_allowed": 1})).await;
+    door.ticket(&deployment, "TRIO", "valid", 3).await;
     for code in ["STAYS AWAY", "NO GATE"] {
-        door.ticket(&house, code, "valid", 1).await;
+        door.ticket(&deployment, code, "valid", 1).await;
     }
     for status in ["void", "unpaid", "blocked", "refunded"] {
-        door.ticket(&house, status, status, 1).await;
+        door.ticket(&deployment, status, status, 1).await;
     }
     // Three people on one ticket, by two gates; one of them leaves by a third.
     for gate in ["North", "South", "South"] {
@@ -56,7 +56,7 @@ async fn everybody_is_counted_once(house: House) {
     passes(&door.phone, &door.event, "TRIO", "out", "West").await;
     // Somebody who comes and goes and comes again elsewhere.
     for (direction, gate) in [("in", "South"), ("out", "South"), ("in", "North"), ("out", "North"), ("in", "North")] {
-        passes(&door.phone.at(house.b()), &door.event, "PASS", direction, gate).await;
+        passes(&door.phone.at(deployment.b()), &door.event, "PASS", direction, gate).await;
     }
     door.phone.admits(&door.event, "NO GATE").await;
     // What is refused, tried out or repeated counts for nothing.
@@ -65,8 +65,8 @@ async fn everybody_is_counted_once(house: House) {
     dry_run["dry_run"] = json!(true);
     door.phone.send(&dry_run).await.ok(200);
 
-    for line in [&door.phone.line, &house.admin.at(house.b()).line] {
-        let counted = attendance(line, &door.event).await;
+    for client in [&door.phone.client, &deployment.admin.at(deployment.b()).client] {
+        let counted = attendance(client, &door.event).await;
         assert_eq!(totals(&counted), [&json!(4), &json!(3), &json!(4)], "{counted}");
         assert_eq!(
             counted["by_type"],
@@ -81,55 +81,55 @@ async fn everybody_is_counted_once(house: House) {
 }
 
 on_both!(what_is_taken_back_never_happened);
-async fn what_is_taken_back_never_happened(house: House) {
-    let door = Door::open(&house).await;
-    door.ticket(&house, "DUO", "valid", 2).await;
+async fn what_is_taken_back_never_happened(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    door.ticket(&deployment, "DUO", "valid", 2).await;
     let first = passes(&door.phone, &door.event, "DUO", "in", "North").await;
     let second = passes(&door.phone, &door.event, "DUO", "in", "South").await;
     door.phone.take_back(&first).await.ok(200);
-    let counted = attendance(&door.phone.at(house.b()).line, &door.event).await;
+    let counted = attendance(&door.phone.at(deployment.b()).client, &door.event).await;
     assert_eq!((totals(&counted), gates(&counted)), ([&json!(1), &json!(1), &json!(1)], json!([["South", 1, 1, 1, 0]])), "another stands");
     let out = passes(&door.phone, &door.event, "DUO", "out", "East").await;
     door.phone.take_back(&out).await.ok(200);
-    let counted = attendance(&door.phone.line, &door.event).await;
+    let counted = attendance(&door.phone.client, &door.event).await;
     assert_eq!((totals(&counted), gates(&counted)), ([&json!(1), &json!(1), &json!(1)], json!([["South", 1, 1, 1, 0]])), "nobody left");
     door.phone.take_back(&second).await.ok(200);
-    let counted = attendance(&door.phone.at(house.b()).line, &door.event).await;
+    let counted = attendance(&door.phone.at(deployment.b()).client, &door.event).await;
     assert_eq!((totals(&counted), gates(&counted)), ([&json!(1), &json!(0), &json!(0)], json!([])), "nobody came");
 }
 
 on_both!(what_was_sold_and_what_became_invalid_is_counted_as_it_stands);
-async fn what_was_sold_and_what_became_invalid_is_counted_as_it_stands(house: House) {
-    let door = Door::open(&house).await;
-    let seller = house.admin.hire("box_office").await;
-    let till = house.admin.till(&seller).await;
+async fn what_was_sold_and_what_became_invalid_is_counted_as_it_stands(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let seller = deployment.admin.hire("box_office").await;
+    let till = deployment.admin.till(&seller).await;
     let mut sale = sale_of(&door.event, basket(&[(&door.seat, 2)]), cash());
     sale["admit"] = json!(true);
     till.send_sale(&sale).await.ok(201);
-    door.ticket(&house, "A-1", "valid", 1).await;
+    door.ticket(&deployment, "A-1", "valid", 1).await;
     door.phone.admits(&door.event, "A-1").await;
-    door.ticket(&house, "A-1", "refunded", 1).await;
+    door.ticket(&deployment, "A-1", "refunded", 1).await;
     // Somebody who was carried over from another system came by no gate and no device.
-    door.ticket(&house, "OLD", "valid", 1).await;
+    door.ticket(&deployment, "OLD", "valid", 1).await;
     let carried_over =
         "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, recorded_at, fingerprint)
         select organisation_id, id, event_id, id, 1, 'in', 1, 1, created_at, '' from tickets where code = 'OLD'";
-    house.book.execute(carried_over).await.unwrap();
-    let other = house.admin.event("Fair").await;
+    deployment.ledger.execute(carried_over).await.unwrap();
+    let other = deployment.admin.event("Fair").await;
     for status in ["live", "ended", "cancelled", "draft"] {
-        house.admin.set_status(&door.event, status).await;
-        let counted = attendance(&till.at(house.b()).line, &door.event).await;
+        deployment.admin.set_status(&door.event, status).await;
+        let counted = attendance(&till.at(deployment.b()).client, &door.event).await;
         assert_eq!(totals(&counted), [&json!(3), &json!(4), &json!(4)], "{status}: {counted}");
         assert_eq!(gates(&counted), json!([[null, 4, 4, 4, 0]]));
     }
-    let counted = attendance(&till.line, &other).await;
+    let counted = attendance(&till.client, &other).await;
     assert_eq!((&counted["by_type"], &counted["by_gate"], &counted["inside"]), (&json!([]), &json!([]), &json!(0)));
 }
 
 on_both!(whoever_scans_may_count);
-async fn whoever_scans_may_count(mut house: House) {
-    let stranger = house.another_organisation().await;
-    let event = house.admin.event("Gala").await;
+async fn whoever_scans_may_count(mut deployment: Deployment) {
+    let stranger = deployment.another_organisation().await;
+    let event = deployment.admin.event("Gala").await;
     let path = format!("/v1/events/{}/attendance", event.id);
     for (role, may) in [
         ("organisation_admin", true),
@@ -141,58 +141,58 @@ async fn whoever_scans_may_count(mut house: House) {
         ("door_operator", true),
         ("none", false),
     ] {
-        let member = house.admin.hire_for(role, &[&event]).await;
+        let member = deployment.admin.hire_for(role, &[&event]).await;
         // With a device or without: a count is no scan.
-        let desks: [Desk; 2] = [Desk::clone(&*house.admin.phone(&member).await), member.desk(house.b()).await];
-        for desk in desks {
-            let answer = desk.line.get(&path).await;
+        let desks: [SignedIn; 2] = [SignedIn::clone(&*deployment.admin.phone(&member).await), member.signed_in(deployment.b()).await];
+        for signed_in in desks {
+            let answer = signed_in.client.get(&path).await;
             if may {
                 answer.ok(200);
             } else {
                 assert_eq!(answer.problem(403, "permission_missing")["permission"], "entry:scan", "{role}");
-                desk.line.get(&format!("/v1/events/{}/attendance", new_id())).await.problem(404, "not_found");
+                signed_in.client.get(&format!("/v1/events/{}/attendance", new_id())).await.problem(404, "not_found");
             }
         }
     }
-    house.a().get(&path).await.problem(401, "token_missing");
-    stranger.line.get(&path).await.problem(404, "not_found");
+    deployment.a().get(&path).await.problem(401, "token_missing");
+    stranger.client.get(&path).await.problem(404, "not_found");
     for nothing in [new_id(), "no-uuid".to_owned()] {
-        house.admin.line.get(&format!("/v1/events/{nothing}/attendance")).await.problem(404, "not_found");
+        deployment.admin.client.get(&format!("/v1/events/{nothing}/attendance")).await.problem(404, "not_found");
     }
-    house.admin.line.post_nothing(&path).await.problem(405, "method_not_allowed");
+    deployment.admin.client.post_nothing(&path).await.problem(405, "method_not_allowed");
 }
 
 on_both!(the_pin_binds_who_counts);
-async fn the_pin_binds_who_counts(house: House) {
-    let (event, fair) = (house.admin.event("Gala").await, house.admin.event("Fair").await);
-    let operator = house.admin.hire("door_operator").await;
-    let phone = house.admin.phone(&operator).await.at(house.b());
+async fn the_pin_binds_who_counts(deployment: Deployment) {
+    let (event, fair) = (deployment.admin.event("Gala").await, deployment.admin.event("Fair").await);
+    let operator = deployment.admin.hire("door_operator").await;
+    let phone = deployment.admin.phone(&operator).await.at(deployment.b());
     let path = |event: &Event| format!("/v1/events/{}/attendance", event.id);
-    phone.line.get(&path(&event)).await.problem(403, "no_event_pinned");
-    house.admin.pin(&operator, &[&event]).await;
-    phone.line.get(&path(&event)).await.ok(200);
-    let refused = phone.line.get(&path(&fair)).await.problem(403, "event_not_pinned");
+    phone.client.get(&path(&event)).await.problem(403, "no_event_pinned");
+    deployment.admin.pin(&operator, &[&event]).await;
+    phone.client.get(&path(&event)).await.ok(200);
+    let refused = phone.client.get(&path(&fair)).await.problem(403, "event_not_pinned");
     assert_eq!(refused["pinned_event"], json!({"id": event.id, "name": "Gala"}));
-    house.admin.pin(&operator, &[&event, &fair]).await;
-    phone.line.get(&path(&event)).await.problem(403, "no_event_pinned");
+    deployment.admin.pin(&operator, &[&event, &fair]).await;
+    phone.client.get(&path(&event)).await.problem(403, "no_event_pinned");
 }
 
 on_both!(a_count_that_was_asked_for_after_a_scan_has_it);
-async fn a_count_that_was_asked_for_after_a_scan_has_it(house: House) {
-    let door = Door::open(&house).await;
-    door.ticket(&house, "PASS", "valid", 1_000).await;
+async fn a_count_that_was_asked_for_after_a_scan_has_it(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    door.ticket(&deployment, "PASS", "valid", 1_000).await;
     // Many ask at once and share counts; none is told an older one than its own scan.
     let crew = (0..8).map(|number| {
-        let (phone, event) = (door.phone.at(house.turn(number)), &door.event);
+        let (phone, event) = (door.phone.at(deployment.turn(number)), &door.event);
         async move {
             for _ in 0..10 {
                 let used = phone.admits(event, "PASS").await["ticket"]["entries_used"].as_i64().unwrap();
-                let counted = attendance(&phone.line, event).await;
+                let counted = attendance(&phone.client, event).await;
                 assert!(counted["inside"].as_i64().unwrap() >= used, "{used} are in: {counted}");
                 assert_eq!(counted["admitted"], 1);
             }
         }
     });
     join_all(crew).await;
-    assert_eq!(attendance(&door.phone.line, &door.event).await["inside"], 80);
+    assert_eq!(attendance(&door.phone.client, &door.event).await["inside"], 80);
 }

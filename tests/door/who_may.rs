@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::Door;
-use crate::support::{House, Phone, on_both, scan_of};
+use crate::support::{Deployment, Phone, on_both, scan_of};
 
 on_both!(each_role_scans_as_the_table_says);
-async fn each_role_scans_as_the_table_says(house: House) {
-    let door = Door::open(&house).await;
+async fn each_role_scans_as_the_table_says(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
     for (role, may) in [
         ("organisation_admin", true),
         ("event_manager", true),
@@ -18,8 +18,8 @@ async fn each_role_scans_as_the_table_says(house: House) {
         ("door_operator", true),
         ("none", false),
     ] {
-        let member = house.admin.hire_for(role, &[&door.event]).await;
-        let phones: [Phone; 2] = [house.admin.phone(&member).await, Phone::clone(&*house.admin.till(&member).await)];
+        let member = deployment.admin.hire_for(role, &[&door.event]).await;
+        let phones: [Phone; 2] = [deployment.admin.phone(&member).await, Phone::clone(&*deployment.admin.till(&member).await)];
         for phone in phones {
             if may {
                 phone.refuses(&door.event, "no such code", "unknown_ticket").await;
@@ -35,27 +35,27 @@ async fn each_role_scans_as_the_table_says(house: House) {
 }
 
 on_both!(a_scan_needs_a_device);
-async fn a_scan_needs_a_device(house: House) {
-    let door = Door::open(&house).await;
-    let desk = house.admin.hire("scanner").await.desk(house.b()).await;
-    desk.line.post("/v1/scans", &scan_of(&door.event, "A-1")).await.problem(403, "device_required");
-    let answer = desk.may("scan", &door.event).await;
+async fn a_scan_needs_a_device(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let signed_in = deployment.admin.hire("scanner").await.signed_in(deployment.b()).await;
+    signed_in.client.post("/v1/scans", &scan_of(&door.event, "A-1")).await.problem(403, "device_required");
+    let answer = signed_in.may("scan", &door.event).await;
     assert_eq!((&answer["allowed"], &answer["code"]), (&json!(false), &json!("device_required")));
 }
 
 on_both!(exactly_one_event_is_a_pin_on_every_kind_of_device);
-async fn exactly_one_event_is_a_pin_on_every_kind_of_device(house: House) {
-    let door = Door::open(&house).await;
-    let fair = house.admin.event("Fair").await;
-    let operator = house.admin.hire("door_operator").await;
-    let till = house.admin.till(&operator).await;
-    let phones: [Phone; 2] = [house.admin.phone(&operator).await.at(house.b()), Phone::clone(&till.at(house.b()))];
+async fn exactly_one_event_is_a_pin_on_every_kind_of_device(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let fair = deployment.admin.event("Fair").await;
+    let operator = deployment.admin.hire("door_operator").await;
+    let till = deployment.admin.till(&operator).await;
+    let phones: [Phone; 2] = [deployment.admin.phone(&operator).await.at(deployment.b()), Phone::clone(&till.at(deployment.b()))];
     for phone in &phones {
         let none = phone.try_scan(&door.event, "A-1").await.problem(403, "no_event_pinned");
         assert_eq!(none["detail"], "No event is assigned to you.");
         assert_eq!(phone.current().await.ok(200)["pinned_event"], Value::Null);
     }
-    house.admin.pin(&operator, &[&door.event]).await;
+    deployment.admin.pin(&operator, &[&door.event]).await;
     for phone in &phones {
         phone.refuses(&door.event, "A-1", "unknown_ticket").await;
         let wrong = phone.try_scan(&fair, "A-1").await.problem(403, "event_not_pinned");
@@ -63,12 +63,12 @@ async fn exactly_one_event_is_a_pin_on_every_kind_of_device(house: House) {
         assert_eq!(phone.current().await.ok(200)["pinned_event"]["id"], json!(door.event.id));
         phone.learns("scan", &fair, Some("event_not_pinned")).await;
     }
-    house.admin.pin(&operator, &[&fair]).await;
+    deployment.admin.pin(&operator, &[&fair]).await;
     for phone in &phones {
         phone.try_scan(&door.event, "A-1").await.problem(403, "event_not_pinned");
         phone.refuses(&fair, "A-1", "unknown_ticket").await;
     }
-    house.admin.pin(&operator, &[&fair, &door.event]).await;
+    deployment.admin.pin(&operator, &[&fair, &door.event]).await;
     for phone in &phones {
         phone.try_scan(&fair, "A-1").await.problem(403, "no_event_pinned");
         phone.learns("scan", &fair, Some("no_event_pinned")).await;
@@ -76,27 +76,27 @@ async fn exactly_one_event_is_a_pin_on_every_kind_of_device(house: House) {
 }
 
 on_both!(the_pin_binds_nobody_but_the_door_operator);
-async fn the_pin_binds_nobody_but_the_door_operator(house: House) {
-    let door = Door::open(&house).await;
-    let fair = house.admin.event("Fair").await;
+async fn the_pin_binds_nobody_but_the_door_operator(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let fair = deployment.admin.event("Fair").await;
     for role in ["scanner", "box_office", "event_manager"] {
-        let member = house.admin.hire_for(role, &[&fair]).await;
-        let phone = house.admin.phone(&member).await;
+        let member = deployment.admin.hire_for(role, &[&fair]).await;
+        let phone = deployment.admin.phone(&member).await;
         phone.refuses(&door.event, "A-1", "unknown_ticket").await;
         phone.refuses(&fair, "A-1", "unknown_ticket").await;
     }
 }
 
 on_both!(only_a_live_event_is_scanned);
-async fn only_a_live_event_is_scanned(house: House) {
-    let door = Door::open(&house).await;
-    door.ticket(&house, "A-1", "valid", 9).await;
-    let phone = door.phone.at(house.b());
+async fn only_a_live_event_is_scanned(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    door.ticket(&deployment, "A-1", "valid", 9).await;
+    let phone = door.phone.at(deployment.b());
     for status in ["draft", "ended", "cancelled"] {
-        house.admin.set_status(&door.event, status).await;
+        deployment.admin.set_status(&door.event, status).await;
         phone.try_scan(&door.event, "A-1").await.problem(403, "event_not_live");
         phone.learns("scan", &door.event, Some("event_not_live")).await;
-        house.admin.set_status(&door.event, "live").await;
+        deployment.admin.set_status(&door.event, "live").await;
         phone.admits(&door.event, "A-1").await;
     }
 }

@@ -1,4 +1,4 @@
-//! The disk of the embedded book is full, and has room again. Scans, sales and changes answer 503 and never a false yes; nothing answered is
+//! The disk of the embedded ledger is full, and has room again. Scans, sales and changes answer 503 and never a false yes; nothing answered is
 //! lost, nothing is doubled; service comes back by itself.
 
 use serde_json::json;
@@ -7,7 +7,7 @@ use super::night::Night;
 use crate::support::Plan;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_under_the_embedded_book_loses_and_doubles_nothing() {
+async fn a_full_disk_under_the_embedded_ledger_loses_and_doubles_nothing() {
     outages(2).await;
 }
 
@@ -25,13 +25,13 @@ async fn outages(times: usize) {
     let crew = night.crew(8);
     for _ in 0..times {
         crew.settles(50).await;
-        night.house.gateway().can_write(false);
+        night.deployment.gateway().can_write(false);
         crew.is_put_off(8).await;
         night.says_so_at_once().await;
-        night.house.admin.line.patch(&event, &venue).await.problem(503, "ledger_unavailable");
-        night.house.gateway().can_write(true);
+        night.deployment.admin.client.patch(&event, &venue).await.problem(503, "ledger_unavailable");
+        night.deployment.gateway().can_write(true);
         night.is_back().await;
-        night.house.admin.line.patch(&event, &venue).await.ok(200);
+        night.deployment.admin.client.patch(&event, &venue).await.ok(200);
     }
     crew.settles(50).await;
     crew.answered_in_time();

@@ -1,12 +1,12 @@
 //! A gateway is killed (SIGKILL) at random moments under load, also between the commit and the answer. Every sale and admission that was
-//! answered is in the book, every id that is sent again finds its one answer, and receipt numbers have no gaps.
+//! answered is in the ledger, every id that is sent again finds its one answer, and receipt numbers have no gaps.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::night::Night;
-use crate::support::{House, Plan, Setup};
+use crate::support::{Deployment, Plan, Setup};
 
 /// The points at which a test build can be told to die: see `fail_point!` in the source.
 const POINTS: [&str; 3] = ["before-commit", "after-commit", "before-answer"];
@@ -41,18 +41,18 @@ async fn killed(plan: Plan, times: usize, at_each_point: usize) {
         crew.settles(rand::random_range(1..20)).await;
         // The moment itself: anywhere between two answers.
         sleep(Duration::from_micros(rand::random_range(0..5_000))).await;
-        let number = round % gateways(&night.house);
-        night.house.open_anew(number, &[]);
+        let number = round % gateways(&night.deployment);
+        night.deployment.open_anew(number, &[]);
         night.gateways_are_elsewhere();
     }
     for round in 0..at_each_point {
         for point in POINTS {
-            let number = round % gateways(&night.house);
+            let number = round % gateways(&night.deployment);
             // One in ten that come by dies there.
-            night.house.open_anew(number, &[("FAILPOINTS", &format!("{point}=10%return"))]);
+            night.deployment.open_anew(number, &[("FAILPOINTS", &format!("{point}=10%return"))]);
             night.gateways_are_elsewhere();
-            night.house.ended(number);
-            night.house.open_anew(number, &[]);
+            night.deployment.ended(number);
+            night.deployment.open_anew(number, &[]);
             night.gateways_are_elsewhere();
             crew.settles(1).await;
         }
@@ -61,8 +61,8 @@ async fn killed(plan: Plan, times: usize, at_each_point: usize) {
     night.is_over(crew).await;
 }
 
-fn gateways(house: &House) -> usize {
-    match house.setup {
+fn gateways(deployment: &Deployment) -> usize {
+    match deployment.setup {
         Setup::Embedded => 1,
         Setup::Shared => 2,
     }

@@ -10,26 +10,26 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::support::{
-    A_SECOND, Answer, Auditor, Event, House, Line, Phone, Plan, TicketType, Till, basket, card, cash, sale_of, scan_of, until,
+    A_SECOND, Answer, Auditor, Client, Deployment, Event, Phone, Plan, TicketType, Till, basket, card, cash, sale_of, scan_of, until,
 };
 
 /// Time that a terminal waits before it asks again.
 const PAUSE: Duration = Duration::from_millis(5);
-/// Time after which the gateways serve again once the book is back.
+/// Time after which the gateways serve again once the ledger is back.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
 /// Tickets that there are to be scanned.
 const TICKETS: usize = 20_000;
 
-/// A house with an event, people at work, and an auditor who hears all that they are told.
+/// A deployment with an event, people at work, and an auditor who hears all that they are told.
 pub struct Night {
-    pub house: House,
+    pub deployment: Deployment,
     pub event: Event,
     pub seat: TicketType,
     pub phone: Phone,
     pub till: Till,
     pub auditor: Arc<Auditor>,
     /// Lines to the gateways as they are now.
-    doors: Arc<Mutex<Vec<Line>>>,
+    doors: Arc<Mutex<Vec<Client>>>,
     scanned: Arc<AtomicUsize>,
     /// What was sent and never answered: to be asked again when the night is over.
     open: Mutex<Vec<Value>>,
@@ -37,20 +37,20 @@ pub struct Night {
 
 impl Night {
     pub async fn begin(plan: Plan) -> Self {
-        let house = plan.open().await;
-        let event = house.admin.event("Gala").await;
-        let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
+        let deployment = plan.open().await;
+        let event = deployment.admin.event("Gala").await;
+        let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
         let rows = (0..TICKETS).map(|number| format!("T-{number},Seat,valid\n"));
         let csv = std::iter::once("code,type,status\n".to_owned()).chain(rows).collect::<String>();
         let path = format!("/v1/events/{}/tickets", event.id);
-        assert_eq!(house.admin.line.post_raw(&path, "text/csv", csv).await.ok(200)["created"], TICKETS);
-        let (scanner, seller) = (house.admin.hire("scanner").await, house.admin.hire("box_office").await);
-        let (phone, till) = (house.admin.phone(&scanner).await, house.admin.till(&seller).await);
+        assert_eq!(deployment.admin.client.post_raw(&path, "text/csv", csv).await.ok(200)["created"], TICKETS);
+        let (scanner, seller) = (deployment.admin.hire("scanner").await, deployment.admin.hire("box_office").await);
+        let (phone, till) = (deployment.admin.phone(&scanner).await, deployment.admin.till(&seller).await);
         let doors = Arc::default();
         let night =
-            Self { house, event, seat, phone, till, auditor: Arc::default(), doors, scanned: Arc::default(), open: Mutex::default() };
+            Self { deployment, event, seat, phone, till, auditor: Arc::default(), doors, scanned: Arc::default(), open: Mutex::default() };
         night.gateways_are_elsewhere();
-        for gateway in [night.house.a(), night.house.b()] {
+        for gateway in [night.deployment.a(), night.deployment.b()] {
             night.phone.at(gateway).refuses(&night.event, "warms the event", "unknown_ticket").await;
             night.till.at(gateway).may("sell_cash", &night.event).await;
         }
@@ -59,7 +59,7 @@ impl Night {
 
     /// Everybody finds the gateways where they are now.
     pub fn gateways_are_elsewhere(&self) {
-        *self.doors.lock().unwrap() = self.house.gateways().iter().map(|gateway| gateway.line().clone()).collect();
+        *self.doors.lock().unwrap() = self.deployment.gateways().iter().map(|gateway| gateway.client().clone()).collect();
     }
 
     /// A scan of a ticket that nobody has scanned yet.
@@ -72,7 +72,7 @@ impl Night {
     }
 
     /// What a terminal sends, heard by the auditor; none if no answer came.
-    pub async fn send(&self, gateway: &Line, sent: &Value) -> Option<Answer> {
+    pub async fn send(&self, gateway: &Client, sent: &Value) -> Option<Answer> {
         self.asker().send(gateway, sent).await
     }
 
@@ -81,12 +81,12 @@ impl Night {
         self.open.lock().unwrap().push(sent);
     }
 
-    /// While the book is away: no yes, and no wait, at any gateway.
+    /// While the ledger is away: no yes, and no wait, at any gateway.
     pub async fn says_so_at_once(&self) {
-        for gateway in self.house.gateways() {
+        for gateway in self.deployment.gateways() {
             for sent in [self.new_scan(), self.new_sale()] {
                 let begun = Instant::now();
-                let answer = self.send(gateway.line(), &sent).await.unwrap();
+                let answer = self.send(gateway.client(), &sent).await.unwrap();
                 answer.problem(503, "ledger_unavailable");
                 assert!(begun.elapsed() < A_SECOND, "{answer} after {:?}", begun.elapsed());
                 // Nobody waits for the end of this outage with it: it is asked again when the night is over.
@@ -95,13 +95,13 @@ impl Night {
         }
     }
 
-    /// The book is back: so is the service, at every gateway, without anybody's help.
+    /// The ledger is back: so is the service, at every gateway, without anybody's help.
     pub async fn is_back(&self) {
         let begun = Instant::now();
-        for gateway in self.house.gateways() {
+        for gateway in self.deployment.gateways() {
             for sent in [self.new_scan(), self.new_sale()] {
                 until("the service is back", || async {
-                    let answer = self.send(gateway.line(), &sent).await.unwrap();
+                    let answer = self.send(gateway.client(), &sent).await.unwrap();
                     self.auditor.told(&sent, &answer)
                 })
                 .await;
@@ -112,7 +112,7 @@ impl Night {
     }
 
     fn asker(&self) -> Asker {
-        Asker { scans: self.phone.line.clone(), sales: self.till.line.clone(), auditor: Arc::clone(&self.auditor) }
+        Asker { scans: self.phone.client.clone(), sales: self.till.client.clone(), auditor: Arc::clone(&self.auditor) }
     }
 
     /// So many people go to work, half of them at the door and half at the till.
@@ -146,23 +146,23 @@ impl Night {
             })
             .await;
         }
-        self.auditor.audit(&self.house.book).await;
+        self.auditor.audit(&self.deployment.ledger).await;
     }
 }
 
 /// Sends scans as a phone and sales as a till.
 #[derive(Clone)]
 struct Asker {
-    scans: Line,
-    sales: Line,
+    scans: Client,
+    sales: Client,
     auditor: Arc<Auditor>,
 }
 
 impl Asker {
-    async fn send(&self, gateway: &Line, sent: &Value) -> Option<Answer> {
+    async fn send(&self, gateway: &Client, sent: &Value) -> Option<Answer> {
         self.auditor.asked(sent);
-        let (line, path) = if sent["code"].is_string() { (&self.scans, "/v1/scans") } else { (&self.sales, "/v1/sales") };
-        Answer::if_any(line.at(gateway).request(reqwest::Method::POST, path).json(sent)).await
+        let (client, path) = if sent["code"].is_string() { (&self.scans, "/v1/scans") } else { (&self.sales, "/v1/sales") };
+        Answer::if_any(client.at(gateway).request(reqwest::Method::POST, path).json(sent)).await
     }
 }
 
@@ -171,7 +171,7 @@ impl Asker {
 pub struct Figures {
     /// Ids that were answered.
     pub settled: AtomicUsize,
-    /// Times that the book was said to be away.
+    /// Times that the ledger was said to be away.
     pub put_off: AtomicUsize,
     /// The longest that an answer took.
     slowest: Mutex<Duration>,
@@ -191,7 +191,7 @@ impl Crew {
         wait(&format!("{more} more are answered"), || self.figures.settled.load(Ordering::Relaxed) >= from + more).await;
     }
 
-    /// Waits until so many more were told that the book is away.
+    /// Waits until so many more were told that the ledger is away.
     pub async fn is_put_off(&self, more: usize) {
         let from = self.figures.put_off.load(Ordering::Relaxed);
         wait(&format!("{more} more are put off"), || self.figures.put_off.load(Ordering::Relaxed) >= from + more).await;
@@ -229,7 +229,7 @@ async fn wait(what: &str, mut reached: impl FnMut() -> bool) {
 struct Worker {
     number: usize,
     asker: Asker,
-    doors: Arc<Mutex<Vec<Line>>>,
+    doors: Arc<Mutex<Vec<Client>>>,
     event: Event,
     seat: TicketType,
     scanned: Arc<AtomicUsize>,

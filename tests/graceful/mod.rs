@@ -11,7 +11,7 @@ use futures::future::join_all;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use crate::support::{Event, Gateway, House, Phone, Plan, Raw, RawAnswer, Setup, on_both, request, scan_of, until};
+use crate::support::{Deployment, Event, Gateway, Phone, Plan, Raw, RawAnswer, Setup, on_both, request, scan_of, until};
 
 /// Codes that each scanner has to let in, again and again when all are used.
 const CODES: usize = 200;
@@ -45,24 +45,24 @@ mod restarts_under_load_refuse_and_reset_nothing {
 /// The next gateway is started at the same address, the one before it is told to stop: once it listens, or without looking.
 async fn restart_under_load(plan: Plan, times: usize) {
     let plan = plan.setting("STAGEDOOR_STOP_NOTICE_SECONDS", "10").setting("STAGEDOOR_LOG", "warn,stagedoor::gateway=info");
-    let mut house = plan.open().await;
-    let load = Load::begin(&house).await;
+    let mut deployment = plan.open().await;
+    let load = Load::begin(&deployment).await;
     for time in 0..times {
         let answered = load.answered.load(Ordering::Relaxed);
-        let next = house.start_beside();
-        // The embedded book belongs to one process: the next waits for it, with the socket in its hand.
-        if house.setup == Setup::Shared && time % 2 == 0 {
+        let next = deployment.start_beside();
+        // The embedded ledger belongs to one process: the next waits for it, with the socket in its hand.
+        if deployment.setup == Setup::Shared && time % 2 == 0 {
             next.listens();
         }
         let (status, log) = {
-            let last = house.replace(next);
+            let last = deployment.replace(next);
             last.stop()
         };
         assert!(status.success(), "{status}: {log}");
         assert!(log.contains("another gateway has the listening socket"), "{log}");
         until("the scans go on", || async { load.answered.load(Ordering::Relaxed) > answered + 50 || load.is_over() }).await;
     }
-    load.end(&house).await;
+    load.end(&deployment).await;
 }
 
 /// Scanners of every kind of client: those that keep their connection, those that take a new one each time, those that pause.
@@ -81,17 +81,17 @@ enum Kind {
 }
 
 impl Load {
-    async fn begin(house: &House) -> Self {
-        let event = house.admin.event("Gala").await;
-        let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
-        let member = house.admin.hire("scanner").await;
-        let phone = house.admin.phone(&member).await;
+    async fn begin(deployment: &Deployment) -> Self {
+        let event = deployment.admin.event("Gala").await;
+        let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
+        let member = deployment.admin.hire("scanner").await;
+        let phone = deployment.admin.phone(&member).await;
         let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let kinds = [[Kind::Keeps; 6], [Kind::Pauses; 6], [Kind::Anew; 6]].concat();
         let mut scanners = Vec::new();
         for (number, kind) in kinds.into_iter().enumerate() {
             let codes: Vec<_> = (0..CODES).map(|code| format!("{number}-{code}")).collect();
-            house.admin.tickets(&event, &seat, &codes.iter().map(String::as_str).collect::<Vec<_>>()).await;
+            deployment.admin.tickets(&event, &seat, &codes.iter().map(String::as_str).collect::<Vec<_>>()).await;
             let (phone, event, stop, answered) = (phone.clone(), event.clone(), Arc::clone(&stop), Arc::clone(&answered));
             scanners.push(tokio::spawn(async move { scan_all_night(kind, &phone, &event, &codes, &stop, &answered).await }));
         }
@@ -103,8 +103,8 @@ impl Load {
         self.scanners.iter().any(JoinHandle::is_finished)
     }
 
-    /// Nobody was refused or cut off, and what was answered is in the book.
-    async fn end(self, house: &House) {
+    /// Nobody was refused or cut off, and what was answered is in the ledger.
+    async fn end(self, deployment: &Deployment) {
         self.stop.store(true, Ordering::Relaxed);
         let mut admitted = 0;
         for scanner in join_all(self.scanners).await {
@@ -112,7 +112,7 @@ impl Load {
             admitted += codes.len();
         }
         assert!(admitted > 0);
-        assert_eq!(house.book.admissions(&self.event.id).await, i64::try_from(admitted).unwrap());
+        assert_eq!(deployment.ledger.admissions(&self.event.id).await, i64::try_from(admitted).unwrap());
     }
 }
 
@@ -137,9 +137,9 @@ async fn scan_all_night(
         }
         let mut open = match connection.take() {
             Some(open) => open,
-            None => Raw::to(&phone.line).await?,
+            None => Raw::to(&phone.client).await?,
         };
-        open.send(request(&phone.line, "POST", "/v1/scans", Some(&scan_of(event, code)))).await?;
+        open.send(request(&phone.client, "POST", "/v1/scans", Some(&scan_of(event, code)))).await?;
         let answer = open.answer().await?;
         assert_eq!(answer.status, 200, "{answer:?}");
         if serde_json::from_str::<Value>(&answer.body).unwrap()["verdict"] == "admit" {
@@ -154,95 +154,95 @@ async fn scan_all_night(
 }
 
 on_both!(readiness_goes_first, "STAGEDOOR_STOP_NOTICE_SECONDS" = "2");
-async fn readiness_goes_first(house: House) {
-    let event = house.admin.event("Gala").await;
-    let phone = house.admin.phone(&house.admin.hire("scanner").await).await;
-    let kept = Raw::to(&phone.line).await.unwrap();
-    house.gateway().ask_to_stop();
+async fn readiness_goes_first(deployment: Deployment) {
+    let event = deployment.admin.event("Gala").await;
+    let phone = deployment.admin.phone(&deployment.admin.hire("scanner").await).await;
+    let kept = Raw::to(&phone.client).await.unwrap();
+    deployment.gateway().ask_to_stop();
     until("the gateway says that it stops", || async {
-        let answer = asked_anew(&house, "/readyz").await.unwrap();
+        let answer = asked_anew(&deployment, "/readyz").await.unwrap();
         answer.status == 503 && answer.body.contains("\"stopping\"")
     })
     .await;
     // It is not ready, and does what it is asked: on new connections, and once more on those that were open.
-    let scan = request(&phone.line, "POST", "/v1/scans", Some(&scan_of(&event, "A-1")));
-    for mut connection in [Raw::to(&phone.line).await.unwrap(), kept] {
+    let scan = request(&phone.client, "POST", "/v1/scans", Some(&scan_of(&event, "A-1")));
+    for mut connection in [Raw::to(&phone.client).await.unwrap(), kept] {
         connection.send(&scan).await.unwrap();
         let answer = connection.answer().await.unwrap();
         assert!(answer.status == 200 && answer.is_last(), "{answer:?}");
         assert_eq!(connection.rest().await.unwrap(), b"");
     }
-    until("nobody is let in any more", || async { asked_anew(&house, "/healthz").await.is_err() }).await;
+    until("nobody is let in any more", || async { asked_anew(&deployment, "/healthz").await.is_err() }).await;
 }
 
-async fn asked_anew(house: &House, path: &str) -> io::Result<RawAnswer> {
-    let mut connection = Raw::to(house.a()).await?;
-    connection.send(request(&house.a().anonymous(), "GET", path, None)).await?;
+async fn asked_anew(deployment: &Deployment, path: &str) -> io::Result<RawAnswer> {
+    let mut connection = Raw::to(deployment.a()).await?;
+    connection.send(request(&deployment.a().anonymous(), "GET", path, None)).await?;
     connection.answer().await
 }
 
 on_both!(a_request_that_has_begun_is_answered);
-async fn a_request_that_has_begun_is_answered(mut house: House) {
-    let event = house.admin.event("Gala").await;
-    let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
-    house.admin.tickets(&event, &seat, &["A-1"]).await;
-    let phone = house.admin.phone(&house.admin.hire("scanner").await).await;
-    let scan = request(&phone.line, "POST", "/v1/scans", Some(&scan_of(&event, "A-1")));
+async fn a_request_that_has_begun_is_answered(mut deployment: Deployment) {
+    let event = deployment.admin.event("Gala").await;
+    let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
+    deployment.admin.tickets(&event, &seat, &["A-1"]).await;
+    let phone = deployment.admin.phone(&deployment.admin.hire("scanner").await).await;
+    let scan = request(&phone.client, "POST", "/v1/scans", Some(&scan_of(&event, "A-1")));
     let (begun, rest) = scan.split_at(scan.len() - 10);
-    let mut connection = Raw::to(&phone.line).await.unwrap();
+    let mut connection = Raw::to(&phone.client).await.unwrap();
     connection.send(begun).await.unwrap();
     // Its head has been read once the gateway says that a request is in work beside the one that asks.
-    until("the request is in work", || async { house.a().get("/metrics").await.text.contains("stagedoor_requests_in_work 2") }).await;
-    house.gateway().ask_to_stop();
+    until("the request is in work", || async { deployment.a().get("/metrics").await.text.contains("stagedoor_requests_in_work 2") }).await;
+    deployment.gateway().ask_to_stop();
     connection.send(rest).await.unwrap();
     let answer = connection.answer().await.unwrap();
     assert!(answer.status == 200 && answer.body.contains("\"admit\""), "{answer:?}");
-    house.close();
-    assert_eq!(house.book.admissions(&event.id).await, 1);
+    deployment.close();
+    assert_eq!(deployment.ledger.admissions(&event.id).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_ends_and_is_found_again_at_the_next_gateway() {
-    let mut house = Plan::shared().setting("STAGEDOOR_STOP_NOTICE_SECONDS", "10").open().await;
-    let mut stream = house.admin.line.listen("").await;
+    let mut deployment = Plan::shared().setting("STAGEDOOR_STOP_NOTICE_SECONDS", "10").open().await;
+    let mut stream = deployment.admin.client.listen("").await;
     stream.next().await.unwrap();
-    let next = house.start_beside();
+    let next = deployment.start_beside();
     next.listens();
-    let last = house.replace(next);
+    let last = deployment.replace(next);
     last.ask_to_stop();
     while stream.next().await.is_some() {}
     assert!(last.ended().0.success());
-    house.admin.line.listen("").await.next().await.unwrap();
+    deployment.admin.client.listen("").await.next().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_on_another_book_gets_no_connection() {
-    let house = Plan::embedded().open().await;
+async fn a_gateway_on_another_ledger_gets_no_connection() {
+    let deployment = Plan::embedded().open().await;
     let other = tempfile::tempdir().unwrap();
-    let address = house.a().base().strip_prefix("http://").unwrap();
-    let mut command = house.command(&["serve"]);
+    let address = deployment.a().base().strip_prefix("http://").unwrap();
+    let mut command = deployment.command(&["serve"]);
     let command = command.env("STAGEDOOR_DATA_DIR", other.path()).env("STAGEDOOR_LISTEN", address);
-    crate::support::Finished::run(command, "").expect_refusal("has another book");
-    assert_eq!(house.a().get("/readyz").await.status, 200);
+    crate::support::Finished::run(command, "").expect_refusal("has another ledger");
+    assert_eq!(deployment.a().get("/readyz").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_on_the_port_is_no_gateway() {
-    let house = Plan::embedded().open().await;
+    let deployment = Plan::embedded().open().await;
     let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut command = house.command(&["serve"]);
+    let mut command = deployment.command(&["serve"]);
     let command = command.env("STAGEDOOR_LISTEN", stranger.local_addr().unwrap().to_string());
     crate::support::Finished::run(command, "").expect_refusal("cannot be listened on");
 }
 
 on_both!(a_socket_that_somebody_else_has_bound_outlives_the_gateway);
-async fn a_socket_that_somebody_else_has_bound_outlives_the_gateway(mut house: House) {
+async fn a_socket_that_somebody_else_has_bound_outlives_the_gateway(mut deployment: Deployment) {
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap().to_string();
-    house.close();
+    deployment.close();
     // As systemd does: the socket is the third descriptor, and the process that it is meant for is named.
     let start = || {
-        let serve = house.command(&["serve"]);
+        let serve = deployment.command(&["serve"]);
         let mut shell = Command::new("bash");
         shell.args(["-c", "exec 3<&0; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve"]).arg(serve.get_program());
         for (name, value) in serve.get_envs() {

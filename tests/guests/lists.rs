@@ -6,51 +6,51 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{Door, add, names, new_list};
-use crate::support::{Event, House, new_id, on_both, until};
+use crate::support::{Deployment, Event, new_id, on_both, until};
 
 on_both!(lists_are_made_changed_counted_and_struck_off);
-async fn lists_are_made_changed_counted_and_struck_off(house: House) {
-    let door = Door::open(&house).await;
-    let line = &house.admin.line;
+async fn lists_are_made_changed_counted_and_struck_off(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let client = &deployment.admin.client;
     let path = format!("/v1/events/{}/guest-lists", door.event.id);
-    let press = line.post(&path, &json!({"name": " Press ", "note": "By the side door"})).await.ok(201);
+    let press = client.post(&path, &json!({"name": " Press ", "note": "By the side door"})).await.ok(201);
     assert_eq!((&press["name"], &press["note"], &press["guests"]), (&json!("Press"), &json!("By the side door"), &json!(0)));
-    line.post(&path, &json!({"name": "Press"})).await.problem(409, "name_taken");
-    let guest = door.guest(&house, "Zoë", 4).await;
-    door.guest(&house, "Max", 1).await;
+    client.post(&path, &json!({"name": "Press"})).await.problem(409, "name_taken");
+    let guest = door.guest(&deployment, "Zoë", 4).await;
+    door.guest(&deployment, "Max", 1).await;
     door.phone.lets_in(&guest, Some(3)).await;
 
-    let listed = door.phone.line.get(&path).await.ok(200);
+    let listed = door.phone.client.get(&path).await.ok(200);
     let counts: Vec<_> =
         listed["items"].as_array().unwrap().iter().map(|l| (&l["name"], &l["guests"], &l["people"], &l["arrived"])).collect();
     assert_eq!(counts, [(&json!("Friends"), &json!(2), &json!(5), &json!(3)), (&json!("Press"), &json!(0), &json!(0), &json!(0))]);
 
     let press_path = format!("/v1/guest-lists/{}", press["id"].as_str().unwrap());
-    line.patch(&press_path, &json!({"name": "Friends"})).await.problem(409, "name_taken");
-    let changed = line.patch(&press_path, &json!({"name": "Media", "note": null})).await.ok(200);
+    client.patch(&press_path, &json!({"name": "Friends"})).await.problem(409, "name_taken");
+    let changed = client.patch(&press_path, &json!({"name": "Media", "note": null})).await.ok(200);
     assert_eq!((&changed["name"], &changed["note"]), (&json!("Media"), &Value::Null));
 
-    line.delete(&format!("/v1/guest-lists/{}", door.list)).await.ok(204);
-    line.delete(&format!("/v1/guest-lists/{}", door.list)).await.problem(404, "not_found");
-    add(line, &door.list, json!([{"name": "Late"}])).await.problem(404, "not_found");
-    assert_eq!(door.find(&door.phone.line, "").await, Vec::<String>::new(), "who is on it is struck off with it");
+    client.delete(&format!("/v1/guest-lists/{}", door.list)).await.ok(204);
+    client.delete(&format!("/v1/guest-lists/{}", door.list)).await.problem(404, "not_found");
+    add(client, &door.list, json!([{"name": "Late"}])).await.problem(404, "not_found");
+    assert_eq!(door.find(&door.phone.client, "").await, Vec::<String>::new(), "who is on it is struck off with it");
     door.phone.turns_away(&guest, Some(1), "struck_off").await;
-    new_list(line, &door.event, "Friends").await;
+    new_list(client, &door.event, "Friends").await;
 }
 
 on_both!(uploads_of_json_take_a_place_each);
-async fn uploads_of_json_take_a_place_each(house: House) {
-    let door = Door::open(&house).await;
-    let admin = &house.admin;
+async fn uploads_of_json_take_a_place_each(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let admin = &deployment.admin;
     let seat = admin.ticket_type(&door.event, "Seat", "1.00").await;
     let (guests, tickets) = (format!("/v1/guest-lists/{}/guests", door.list), format!("/v1/events/{}/tickets", door.event.id));
     // Bodies that are announced, asked for, and do not come.
-    let address = admin.line.base().strip_prefix("http://").unwrap();
+    let address = admin.client.base().strip_prefix("http://").unwrap();
     let mut begun = Vec::new();
-    for n in 0..limits::UPLOADS_AT_ONCE {
+    for n in 0..limits::UPLOADS_AT_ONCE_MAX {
         let path = if n.is_multiple_of(2) { &guests } else { &tickets };
         let mut upload = TcpStream::connect(address).await.unwrap();
-        let token = admin.line.token();
+        let token = admin.client.token();
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: 9999\r\nExpect: 100-continue\r\n\r\n"
         );
@@ -60,50 +60,50 @@ async fn uploads_of_json_take_a_place_each(house: House) {
         assert_eq!(&asked_for, b"HTTP/1.1 100 Continue\r\n\r\n");
         begun.push(upload);
     }
-    let add_one = async || add(&admin.line, &door.list, json!([{"name": "Zoë"}])).await;
+    let add_one = async || add(&admin.client, &door.list, json!([{"name": "Zoë"}])).await;
     add_one().await.problem(503, "busy");
     let ticket = json!({"tickets": [{"code": "T-1", "ticket_type": seat.id}]});
-    admin.line.post(&tickets, &ticket).await.problem(503, "busy");
+    admin.client.post(&tickets, &ticket).await.problem(503, "busy");
     drop(begun);
     until("a place is free", async || add_one().await.status == 200).await;
 }
 
 on_both!(a_repeated_call_doubles_nobody);
-async fn a_repeated_call_doubles_nobody(house: House) {
-    let door = Door::open(&house).await;
-    let line = &house.admin.line;
+async fn a_repeated_call_doubles_nobody(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let client = &deployment.admin.client;
     let sent = json!([
         {"id": new_id(), "name": "Zoë", "party_size": 2, "company": "Kitchen", "note": "vegan"},
         {"name": "John Smith", "party_size": 3},
         {"name": "John Smith"},
         {"name": "John Smith", "company": "Bar"},
     ]);
-    let first = add(line, &door.list, sent.clone()).await.ok(200);
+    let first = add(client, &door.list, sent.clone()).await.ok(200);
     assert_eq!((&first["created"], &first["unchanged"], &first["rejected"]), (&json!(4), &json!(0), &json!([])));
-    let again = add(&house.admin.at(house.b()).line, &door.list, sent).await.ok(200);
+    let again = add(&deployment.admin.at(deployment.b()).client, &door.list, sent).await.ok(200);
     assert_eq!((&again["created"], &again["updated"], &again["unchanged"]), (&json!(0), &json!(0), &json!(4)));
     assert_eq!(again["guests"], first["guests"]);
-    let all = door.search(line, &[]).await.ok(200);
+    let all = door.search(client, &[]).await.ok(200);
     assert_eq!(names(&all), ["John Smith", "John Smith", "John Smith", "Zoë"]);
     assert_eq!(all["items"][3]["company"], "Kitchen");
 
-    let more = add(line, &door.list, json!([{"name": "John Smith", "party_size": 5}])).await.ok(200);
+    let more = add(client, &door.list, json!([{"name": "John Smith", "party_size": 5}])).await.ok(200);
     assert_eq!((&more["updated"], &more["guests"][0]["party_size"]), (&json!(1), &json!(5)));
     let id = more["guests"][0]["id"].as_str().unwrap();
-    line.delete(&format!("/v1/guests/{id}")).await.ok(204);
-    line.delete(&format!("/v1/guests/{id}")).await.ok(204);
-    let back = add(line, &door.list, json!([{"name": "John Smith", "party_size": 5}])).await.ok(200);
+    client.delete(&format!("/v1/guests/{id}")).await.ok(204);
+    client.delete(&format!("/v1/guests/{id}")).await.ok(204);
+    let back = add(client, &door.list, json!([{"name": "John Smith", "party_size": 5}])).await.ok(200);
     assert_eq!((&back["created"], &back["guests"][0]["id"]), (&json!(1), &json!(id)), "who was struck off is put on again");
 }
 
 on_both!(a_row_out_of_order_costs_only_itself);
-async fn a_row_out_of_order_costs_only_itself(house: House) {
-    let door = Door::open(&house).await;
-    let line = &house.admin.line;
-    let other = new_list(line, &door.event, "Press").await;
+async fn a_row_out_of_order_costs_only_itself(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let client = &deployment.admin.client;
+    let other = new_list(client, &door.event, "Press").await;
     let (twice, elsewhere) = (new_id(), new_id());
-    add(line, &other, json!([{"id": elsewhere, "name": "Press"}])).await.ok(200);
-    let guest = door.guest(&house, "Zoë", 4).await;
+    add(client, &other, json!([{"id": elsewhere, "name": "Press"}])).await.ok(200);
+    let guest = door.guest(&deployment, "Zoë", 4).await;
     door.phone.lets_in(&guest, Some(3)).await;
     let sent = json!([
         {"name": ""},
@@ -118,7 +118,7 @@ async fn a_row_out_of_order_costs_only_itself(house: House) {
         {"id": guest, "name": "Zoë", "party_size": 2},
         {"name": "Fine", "company": "", "note": ""},
     ]);
-    let added = add(line, &door.list, sent).await.ok(200);
+    let added = add(client, &door.list, sent).await.ok(200);
     let rows: Vec<_> = added["rejected"].as_array().unwrap().iter().map(|row| row["row"].as_u64().unwrap()).collect();
     assert_eq!(rows, [1, 2, 3, 4, 5, 6, 8, 9, 10], "{added}");
     assert!(added["rejected"].as_array().unwrap().iter().all(|row| row["detail"].as_str().is_some_and(|detail| !detail.is_empty())));
@@ -133,38 +133,38 @@ async fn a_row_out_of_order_costs_only_itself(house: House) {
         (json!({"guests": [{"name": "A", "id": "nobody"}]}), "/guests/0/id"),
         (json!({"guests": vec![json!({"name": "A"}); 1001]}), "/guests"),
     ] {
-        line.post(&format!("/v1/guest-lists/{}/guests", door.list), &body).await.invalid_at(pointer);
+        client.post(&format!("/v1/guest-lists/{}/guests", door.list), &body).await.invalid_at(pointer);
     }
     let path = format!("/v1/guest-lists/{}/guests", door.list);
-    line.post_raw(&path, "application/json", "{").await.problem(400, "malformed_body");
-    line.post_raw(&path, "text/plain", "Zoë").await.problem(415, "unsupported_media_type");
+    client.post_raw(&path, "application/json", "{").await.problem(400, "malformed_body");
+    client.post_raw(&path, "text/plain", "Zoë").await.problem(415, "unsupported_media_type");
 }
 
 on_both!(a_thousand_guests_in_one_call);
-async fn a_thousand_guests_in_one_call(house: House) {
-    let door = Door::open(&house).await;
+async fn a_thousand_guests_in_one_call(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
     let guests: Vec<Value> = (0..1_000).map(|n| json!({"name": format!("Guest {n:04}"), "party_size": 2})).collect();
-    let added = add(&house.admin.line, &door.list, json!(guests)).await.ok(200);
+    let added = add(&deployment.admin.client, &door.list, json!(guests)).await.ok(200);
     assert_eq!((&added["created"], added["guests"].as_array().unwrap().len()), (&json!(1_000), 1_000));
-    let again = add(&house.admin.line, &door.list, json!(guests)).await.ok(200);
+    let again = add(&deployment.admin.client, &door.list, json!(guests)).await.ok(200);
     assert_eq!(again["unchanged"], 1_000);
 }
 
 on_both!(a_party_is_not_made_smaller_than_who_is_in);
-async fn a_party_is_not_made_smaller_than_who_is_in(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 4).await;
+async fn a_party_is_not_made_smaller_than_who_is_in(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 4).await;
     door.phone.lets_in(&guest, Some(3)).await;
     let path = format!("/v1/guests/{guest}");
-    let line = house.admin.at(house.b()).line;
-    let refused = line.patch(&path, &json!({"party_size": 2})).await.problem(409, "already_arrived");
+    let client = deployment.admin.at(deployment.b()).client;
+    let refused = client.patch(&path, &json!({"party_size": 2})).await.problem(409, "already_arrived");
     assert_eq!(refused["arrived"], 3);
-    let changed = line.patch(&path, &json!({"party_size": 3, "name": "Zoë Straßer", "company": "Bar", "note": "late"})).await.ok(200);
+    let changed = client.patch(&path, &json!({"party_size": 3, "name": "Zoë Straßer", "company": "Bar", "note": "late"})).await.ok(200);
     assert_eq!((&changed["party_size"], &changed["remaining"], &changed["name"]), (&json!(3), &json!(0), &json!("Zoë Straßer")));
     door.phone.turns_away(&guest, None, "party_complete").await;
-    line.patch(&path, &json!({"party_size": 5, "company": null})).await.ok(200);
+    client.patch(&path, &json!({"party_size": 5, "company": null})).await.ok(200);
     assert_eq!(door.phone.lets_in(&guest, None).await["check_in"]["people"], 2);
-    assert_eq!(door.find(&line, "strasser").await, ["Zoë Straßer"], "a new name is searched by its new letters");
+    assert_eq!(door.find(&client, "strasser").await, ["Zoë Straßer"], "a new name is searched by its new letters");
     for (change, pointer) in [
         (json!({"party_size": 0}), "/party_size"),
         (json!({"party_size": null}), "/party_size"),
@@ -173,20 +173,20 @@ async fn a_party_is_not_made_smaller_than_who_is_in(house: House) {
         (json!({"arrived": 0}), "/arrived"),
         (json!({"note": "x".repeat(501)}), "/note"),
     ] {
-        line.patch(&path, &change).await.invalid_at(pointer);
+        client.patch(&path, &change).await.invalid_at(pointer);
     }
 }
 
 on_both!(what_no_list_may_be);
-async fn what_no_list_may_be(house: House) {
-    let door = Door::open(&house).await;
-    let line = &house.admin.line;
+async fn what_no_list_may_be(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let client = &deployment.admin.client;
     let path = format!("/v1/events/{}/guest-lists", door.event.id);
     for (body, pointer) in [(json!({}), "/name"), (json!({"name": ""}), "/name"), (json!({"name": "A", "size": 1}), "/size")] {
-        line.post(&path, &body).await.invalid_at(pointer);
+        client.post(&path, &body).await.invalid_at(pointer);
     }
-    line.post(&path, &json!({"name": "A", "note": "x".repeat(501)})).await.invalid_at("/note");
+    client.post(&path, &json!({"name": "A", "note": "x".repeat(501)})).await.invalid_at("/note");
     let nowhere = Event { id: new_id() };
-    line.post(&format!("/v1/events/{}/guest-lists", nowhere.id), &json!({})).await.problem(404, "not_found");
-    line.get(&format!("{path}?limit=0")).await.invalid_at("/limit");
+    client.post(&format!("/v1/events/{}/guest-lists", nowhere.id), &json!({})).await.problem(404, "not_found");
+    client.get(&format!("{path}?limit=0")).await.invalid_at("/limit");
 }

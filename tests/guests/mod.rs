@@ -9,7 +9,7 @@ mod who_may;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Desk, Event, House, Line, Phone, new_id, on_both};
+use crate::support::{Answer, Client, Deployment, Event, Phone, SignedIn, new_id, on_both};
 
 /// An event with a guest list, and a phone at its door.
 pub struct Door {
@@ -19,28 +19,28 @@ pub struct Door {
 }
 
 impl Door {
-    pub async fn open(house: &House) -> Self {
-        let event = house.admin.event("Gala").await;
-        let list = new_list(&house.admin.line, &event, "Friends").await;
-        let scanner = house.admin.hire("scanner").await;
-        Self { phone: house.admin.phone(&scanner).await, event, list }
+    pub async fn open(deployment: &Deployment) -> Self {
+        let event = deployment.admin.event("Gala").await;
+        let list = new_list(&deployment.admin.client, &event, "Friends").await;
+        let scanner = deployment.admin.hire("scanner").await;
+        Self { phone: deployment.admin.phone(&scanner).await, event, list }
     }
 
     /// Puts one guest on the list, and answers the id.
-    pub async fn guest(&self, house: &House, name: &str, party_size: u32) -> String {
+    pub async fn guest(&self, deployment: &Deployment, name: &str, party_size: u32) -> String {
         let guest = json!({"id": new_id(), "name": name, "party_size": party_size});
-        let added = add(&house.admin.line, &self.list, json!([guest])).await.ok(200);
+        let added = add(&deployment.admin.client, &self.list, json!([guest])).await.ok(200);
         assert_eq!((&added["created"], &added["rejected"]), (&json!(1), &json!([])), "{added}");
         added["guests"][0]["id"].as_str().unwrap().to_owned()
     }
 
     /// Who is found, by name.
-    pub async fn find(&self, line: &Line, query: &str) -> Vec<String> {
-        names(&self.search(line, &[("q", query)]).await.ok(200))
+    pub async fn find(&self, client: &Client, query: &str) -> Vec<String> {
+        names(&self.search(client, &[("q", query)]).await.ok(200))
     }
 
-    pub async fn search(&self, line: &Line, query: &[(&str, &str)]) -> Answer {
-        Answer::to(line.request(Method::GET, &format!("/v1/events/{}/guests", self.event.id)).query(query)).await
+    pub async fn search(&self, client: &Client, query: &[(&str, &str)]) -> Answer {
+        Answer::to(client.request(Method::GET, &format!("/v1/events/{}/guests", self.event.id)).query(query)).await
     }
 }
 
@@ -48,13 +48,13 @@ pub fn names(list: &Value) -> Vec<String> {
     list["items"].as_array().unwrap().iter().map(|guest| guest["name"].as_str().unwrap().to_owned()).collect()
 }
 
-pub async fn new_list(line: &Line, event: &Event, name: &str) -> String {
-    let made = line.post(&format!("/v1/events/{}/guest-lists", event.id), &json!({"name": name})).await.ok(201);
+pub async fn new_list(client: &Client, event: &Event, name: &str) -> String {
+    let made = client.post(&format!("/v1/events/{}/guest-lists", event.id), &json!({"name": name})).await.ok(201);
     made["id"].as_str().unwrap().to_owned()
 }
 
-pub async fn add(line: &Line, list: &str, guests: Value) -> Answer {
-    line.post(&format!("/v1/guest-lists/{list}/guests"), &json!({"guests": guests})).await
+pub async fn add(client: &Client, list: &str, guests: Value) -> Answer {
+    client.post(&format!("/v1/guest-lists/{list}/guests"), &json!({"guests": guests})).await
 }
 
 /// A check-in with a new id, of so many people or of all that remain.
@@ -66,9 +66,9 @@ pub fn check_in_of(people: Option<u32>) -> Value {
 }
 
 /// What whoever stands at the list does, signed in on whatever.
-impl Desk {
+impl SignedIn {
     pub async fn send_check_in(&self, guest: &str, check_in: &Value) -> Answer {
-        self.line.post(&format!("/v1/guests/{guest}/check-ins"), check_in).await
+        self.client.post(&format!("/v1/guests/{guest}/check-ins"), check_in).await
     }
 
     /// Lets people in who must be let in.
@@ -88,7 +88,7 @@ impl Desk {
     }
 
     pub async fn undo_check_in(&self, check_in: &Value) -> Answer {
-        self.line.delete(&format!("/v1/check-ins/{}", check_in["id"].as_str().unwrap())).await
+        self.client.delete(&format!("/v1/check-ins/{}", check_in["id"].as_str().unwrap())).await
     }
 }
 
@@ -98,10 +98,10 @@ pub fn party(answer: &Value) -> [i64; 3] {
 }
 
 on_both!(a_party_comes_in_part_by_part);
-async fn a_party_comes_in_part_by_part(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë Straßer", 4).await;
-    let phone = door.phone.at(house.b());
+async fn a_party_comes_in_part_by_part(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë Straßer", 4).await;
+    let phone = door.phone.at(deployment.b());
     let first = phone.lets_in(&guest, Some(1)).await;
     assert_eq!((party(&first), &first["check_in"]["seq"], &first["check_in"]["people"]), ([4, 1, 3], &json!(1), &json!(1)));
     assert_eq!(first["guest"]["name"], "Zoë Straßer");
@@ -113,22 +113,22 @@ async fn a_party_comes_in_part_by_part(house: House) {
     assert_eq!((party(&rest), &rest["check_in"]["people"]), ([4, 4, 0], &json!(3)));
     door.phone.turns_away(&guest, None, "party_complete").await;
     door.phone.turns_away(&guest, Some(1), "party_complete").await;
-    let counted = house.book.count("select count(*) from guest_check_ins where event_id = $1", &[&door.event.id]).await;
+    let counted = deployment.ledger.count("select count(*) from guest_check_ins where event_id = $1", &[&door.event.id]).await;
     assert_eq!(counted, 2, "a refusal writes nothing");
 }
 
 on_both!(a_mistake_is_taken_back_by_a_new_movement);
-async fn a_mistake_is_taken_back_by_a_new_movement(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 4).await;
+async fn a_mistake_is_taken_back_by_a_new_movement(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 4).await;
     let check_in = door.phone.lets_in(&guest, None).await;
-    let undone = door.phone.at(house.b()).undo_check_in(&check_in).await;
+    let undone = door.phone.at(deployment.b()).undo_check_in(&check_in).await;
     assert!(!undone.replayed());
     let undone = undone.ok(200);
     assert_eq!((party(&undone), &undone["id"]), ([4, 0, 4], &check_in["id"]));
     assert_eq!((&undone["check_in"]["people"], &undone["check_in"]["undoes"]), (&json!(-4), &check_in["id"]));
     door.phone.lets_in(&guest, Some(2)).await;
-    let told = door.phone.line.get(&format!("/v1/guests/{guest}")).await.ok(200);
+    let told = door.phone.client.get(&format!("/v1/guests/{guest}")).await.ok(200);
     let people: Vec<_> = told["check_ins"].as_array().unwrap().iter().map(|row| (&row["seq"], &row["people"])).collect();
     assert_eq!(people, [(&json!(1), &json!(4)), (&json!(2), &json!(-4)), (&json!(3), &json!(2))]);
     assert_eq!((&told["arrived"], &told["remaining"]), (&json!(2), &json!(2)));
@@ -136,25 +136,25 @@ async fn a_mistake_is_taken_back_by_a_new_movement(house: House) {
     door.phone.undo_check_in(&undone["check_in"]).await.problem(404, "not_found");
 }
 
-on_both!(who_is_struck_off_comes_in_no_more_and_stays_in_the_book);
-async fn who_is_struck_off_comes_in_no_more_and_stays_in_the_book(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 4).await;
+on_both!(who_is_struck_off_comes_in_no_more_and_stays_in_the_ledger);
+async fn who_is_struck_off_comes_in_no_more_and_stays_in_the_ledger(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 4).await;
     let check_in = door.phone.lets_in(&guest, Some(1)).await;
-    house.admin.line.delete(&format!("/v1/guests/{guest}")).await.ok(204);
-    door.phone.at(house.b()).turns_away(&guest, Some(1), "struck_off").await;
-    assert_eq!(door.find(&door.phone.line, "zoe").await, Vec::<String>::new());
-    let told = house.admin.line.get(&format!("/v1/guests/{guest}")).await.ok(200);
+    deployment.admin.client.delete(&format!("/v1/guests/{guest}")).await.ok(204);
+    door.phone.at(deployment.b()).turns_away(&guest, Some(1), "struck_off").await;
+    assert_eq!(door.find(&door.phone.client, "zoe").await, Vec::<String>::new());
+    let told = deployment.admin.client.get(&format!("/v1/guests/{guest}")).await.ok(200);
     assert_eq!((&told["arrived"], told["removed_at"].is_string()), (&json!(1), true));
-    house.admin.line.patch(&format!("/v1/guests/{guest}"), &json!({"party_size": 9})).await.problem(404, "not_found");
+    deployment.admin.client.patch(&format!("/v1/guests/{guest}"), &json!({"party_size": 9})).await.problem(404, "not_found");
     // Taking back what happened before is still a correction.
     assert_eq!(party(&door.phone.undo_check_in(&check_in).await.ok(200)), [4, 0, 4]);
 }
 
 on_both!(the_record_of_check_ins_refuses_to_be_changed);
-async fn the_record_of_check_ins_refuses_to_be_changed(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 4).await;
+async fn the_record_of_check_ins_refuses_to_be_changed(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 4).await;
     door.phone.lets_in(&guest, Some(1)).await;
     let mut statements = vec![
         "update guest_check_ins set people = people + 1",
@@ -163,29 +163,29 @@ async fn the_record_of_check_ins_refuses_to_be_changed(house: House) {
         "update guests set arrived = 5",
         "update guests set party_size = 0",
     ];
-    match house.setup {
+    match deployment.setup {
         crate::support::Setup::Shared => statements.extend(["truncate guest_check_ins", "truncate guest_check_ins cascade"]),
         crate::support::Setup::Embedded => {
             statements.push("pragma recursive_triggers = on; insert or replace into guest_check_ins select * from guest_check_ins")
         }
     }
     for statement in statements {
-        assert!(house.book.execute(statement).await.is_err(), "the book let through: {statement}");
+        assert!(deployment.ledger.execute(statement).await.is_err(), "the ledger let through: {statement}");
     }
     let sum = "select cast(sum(people * 100 + seq) as bigint) from guest_check_ins";
-    assert_eq!(house.book.count(sum, &[]).await, 101);
+    assert_eq!(deployment.ledger.count(sum, &[]).await, 101);
 }
 
 on_both!(a_guest_is_in_no_log, "STAGEDOOR_LOG" = "debug");
-async fn a_guest_is_in_no_log(mut house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Ophelia Unheard", 2).await;
-    door.find(&door.phone.line, "unheard").await;
+async fn a_guest_is_in_no_log(mut deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Ophelia Unheard", 2).await;
+    door.find(&door.phone.client, "unheard").await;
     let check_in = door.phone.lets_in(&guest, None).await;
     door.phone.turns_away(&guest, None, "party_complete").await;
     door.phone.undo_check_in(&check_in).await.ok(200);
-    add(&house.admin.line, &door.list, json!([{"name": "Ophelia Unheard", "party_size": 0}])).await.ok(200);
-    let log = house.close().to_lowercase();
+    add(&deployment.admin.client, &door.list, json!([{"name": "Ophelia Unheard", "party_size": 0}])).await.ok(200);
+    let log = deployment.close().to_lowercase();
     assert!(log.contains("check-ins"), "the log is there");
     for name in ["ophelia", "unheard"] {
         assert!(!log.contains(name), "{name} is in the log");

@@ -3,27 +3,27 @@
 use serde_json::json;
 
 use super::{Door, check_in_of};
-use crate::support::{House, new_id, on_both};
+use crate::support::{Deployment, new_id, on_both};
 
 on_both!(the_same_check_in_again_is_the_same_answer);
-async fn the_same_check_in_again_is_the_same_answer(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 4).await;
+async fn the_same_check_in_again_is_the_same_answer(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 4).await;
     for check_in in [check_in_of(Some(1)), check_in_of(None)] {
         let first = door.phone.send_check_in(&guest, &check_in).await;
         assert!(!first.replayed());
-        let again = door.phone.at(house.b()).send_check_in(&guest, &check_in).await;
+        let again = door.phone.at(deployment.b()).send_check_in(&guest, &check_in).await;
         assert!(again.replayed(), "{again}");
         assert_eq!((again.status, &again.text), (first.status, &first.text));
     }
     let rows = "select count(*) from guest_check_ins where event_id = $1";
-    assert_eq!(house.book.count(rows, &[&door.event.id]).await, 2);
+    assert_eq!(deployment.ledger.count(rows, &[&door.event.id]).await, 2);
 }
 
 on_both!(an_id_belongs_to_one_check_in);
-async fn an_id_belongs_to_one_check_in(house: House) {
-    let door = Door::open(&house).await;
-    let (guest, other) = (door.guest(&house, "Zoë", 4).await, door.guest(&house, "Max", 4).await);
+async fn an_id_belongs_to_one_check_in(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let (guest, other) = (door.guest(&deployment, "Zoë", 4).await, door.guest(&deployment, "Max", 4).await);
     let check_in = check_in_of(Some(1));
     door.phone.send_check_in(&guest, &check_in).await.ok(200);
     door.phone.send_check_in(&other, &check_in).await.problem(422, "id_reused");
@@ -33,67 +33,67 @@ async fn an_id_belongs_to_one_check_in(house: House) {
         json!({"id": check_in["id"], "people": 2}),
         json!({"id": check_in["id"], "people": 1, "gate": "North"}),
     ] {
-        door.phone.at(house.b()).send_check_in(&guest, &body).await.problem(422, "id_reused");
+        door.phone.at(deployment.b()).send_check_in(&guest, &body).await.problem(422, "id_reused");
     }
-    let elsewhere = house.admin.phone(&house.admin.hire("scanner").await).await.at(house.b());
+    let elsewhere = deployment.admin.phone(&deployment.admin.hire("scanner").await).await.at(deployment.b());
     elsewhere.send_check_in(&guest, &check_in).await.problem(422, "id_reused");
-    let desk = house.admin.hire("event_manager").await.desk(house.b()).await;
-    desk.send_check_in(&guest, &check_in).await.problem(422, "id_reused");
+    let signed_in = deployment.admin.hire("event_manager").await.signed_in(deployment.b()).await;
+    signed_in.send_check_in(&guest, &check_in).await.problem(422, "id_reused");
     let rows = "select count(*) from guest_check_ins where event_id = $1";
-    assert_eq!(house.book.count(rows, &[&door.event.id]).await, 1);
+    assert_eq!(deployment.ledger.count(rows, &[&door.event.id]).await, 1);
 }
 
 on_both!(a_refusal_is_decided_anew);
-async fn a_refusal_is_decided_anew(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 2).await;
+async fn a_refusal_is_decided_anew(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 2).await;
     let check_in = check_in_of(Some(3));
     assert_eq!(door.phone.send_check_in(&guest, &check_in).await.ok(200)["reason"], "too_many");
-    house.admin.line.patch(&format!("/v1/guests/{guest}"), &json!({"party_size": 3})).await.ok(200);
-    let answer = door.phone.at(house.b()).send_check_in(&guest, &check_in).await;
+    deployment.admin.client.patch(&format!("/v1/guests/{guest}"), &json!({"party_size": 3})).await.ok(200);
+    let answer = door.phone.at(deployment.b()).send_check_in(&guest, &check_in).await;
     assert!(!answer.replayed(), "{answer}");
     assert_eq!(answer.ok(200)["verdict"], "admit");
 }
 
 on_both!(a_repeat_asks_who_but_not_whether_they_may);
-async fn a_repeat_asks_who_but_not_whether_they_may(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 4).await;
-    let member = house.admin.hire("scanner").await;
-    let phone = house.admin.phone(&member).await;
+async fn a_repeat_asks_who_but_not_whether_they_may(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 4).await;
+    let member = deployment.admin.hire("scanner").await;
+    let phone = deployment.admin.phone(&member).await;
     let (kept, undone) = (check_in_of(Some(1)), check_in_of(Some(2)));
     let first = phone.send_check_in(&guest, &kept).await;
     phone.send_check_in(&guest, &undone).await.ok(200);
     let taken_back = phone.undo_check_in(&undone).await;
-    house.admin.change(&member, json!({"role": "viewer"})).await;
-    house.admin.set_status(&door.event, "ended").await;
-    let again = phone.at(house.b()).send_check_in(&guest, &kept).await;
+    deployment.admin.change(&member, json!({"role": "viewer"})).await;
+    deployment.admin.set_status(&door.event, "ended").await;
+    let again = phone.at(deployment.b()).send_check_in(&guest, &kept).await;
     assert!(again.replayed(), "{again}");
     assert_eq!(again.text, first.text);
-    let again = phone.at(house.b()).undo_check_in(&undone).await;
+    let again = phone.at(deployment.b()).undo_check_in(&undone).await;
     assert!(again.replayed(), "{again}");
     assert_eq!(again.text, taken_back.text);
     phone.undo_check_in(&kept).await.problem(403, "permission_missing");
     member.phone(&phone.device).await;
-    phone.at(house.b()).send_check_in(&guest, &kept).await.problem(401, "session_displaced");
+    phone.at(deployment.b()).send_check_in(&guest, &kept).await.problem(401, "session_displaced");
     phone.undo_check_in(&undone).await.problem(401, "session_displaced");
 }
 
 on_both!(what_was_taken_back_is_told_to_whoever_may);
-async fn what_was_taken_back_is_told_to_whoever_may(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 4).await;
+async fn what_was_taken_back_is_told_to_whoever_may(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 4).await;
     let check_in = door.phone.lets_in(&guest, None).await;
     let first = door.phone.undo_check_in(&check_in).await;
     assert!(!first.replayed());
-    let manager = house.admin.hire("event_manager").await.desk(house.b()).await;
-    for again in [door.phone.at(house.b()).undo_check_in(&check_in).await, manager.undo_check_in(&check_in).await] {
+    let manager = deployment.admin.hire("event_manager").await.signed_in(deployment.b()).await;
+    for again in [door.phone.at(deployment.b()).undo_check_in(&check_in).await, manager.undo_check_in(&check_in).await] {
         assert!(again.replayed(), "{again}");
         assert_eq!(again.text, first.text);
     }
-    let other = house.admin.phone(&house.admin.hire("scanner").await).await;
+    let other = deployment.admin.phone(&deployment.admin.hire("scanner").await).await;
     other.undo_check_in(&check_in).await.problem(403, "permission_missing");
     door.phone.undo_check_in(&json!({"id": new_id()})).await.problem(404, "not_found");
     let rows = "select count(*) from guest_check_ins where event_id = $1";
-    assert_eq!(house.book.count(rows, &[&door.event.id]).await, 2);
+    assert_eq!(deployment.ledger.count(rows, &[&door.event.id]).await, 2);
 }

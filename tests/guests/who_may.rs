@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Door, add, check_in_of, new_list, party};
-use crate::support::{Answer, Desk, House, Line, Phone, new_id, on_both};
+use crate::support::{Answer, Client, Deployment, Phone, SignedIn, new_id, on_both};
 
 /// Each role, whether it checks in, and whether it manages.
 const ROLES: [(&str, bool, bool); 8] = [
@@ -19,23 +19,23 @@ const ROLES: [(&str, bool, bool); 8] = [
 ];
 
 on_both!(each_role_as_the_table_says);
-async fn each_role_as_the_table_says(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 99).await;
+async fn each_role_as_the_table_says(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 99).await;
     for (role, checks_in, manages) in ROLES {
-        let member = house.admin.hire_for(role, &[&door.event]).await;
-        let phone = house.admin.phone(&member).await.at(house.b());
-        let till = house.admin.till(&member).await;
+        let member = deployment.admin.hire_for(role, &[&door.event]).await;
+        let phone = deployment.admin.phone(&member).await.at(deployment.b());
+        let till = deployment.admin.till(&member).await;
         may(&door, &guest, &phone, checks_in, false).await;
         may(&door, &guest, &till, checks_in, manages).await;
-        let desk = member.desk(house.b()).await;
-        may(&door, &guest, &desk, checks_in, manages).await;
+        let signed_in = member.signed_in(deployment.b()).await;
+        may(&door, &guest, &signed_in, checks_in, manages).await;
     }
 }
 
 /// What a session may do with this guest, and what not.
-async fn may(door: &Door, guest: &str, desk: &Desk, checks_in: bool, manages: bool) {
-    let line = &desk.line;
+async fn may(door: &Door, guest: &str, signed_in: &SignedIn, checks_in: bool, manages: bool) {
+    let client = &signed_in.client;
     let allowed = |answer: &Answer, yes: bool, permission: &str| {
         if yes {
             assert!(answer.status < 300, "{answer}");
@@ -46,65 +46,65 @@ async fn may(door: &Door, guest: &str, desk: &Desk, checks_in: bool, manages: bo
     for path in
         [format!("/v1/events/{}/guest-lists", door.event.id), format!("/v1/events/{}/guests", door.event.id), format!("/v1/guests/{guest}")]
     {
-        let answer = line.get(&path).await;
+        let answer = client.get(&path).await;
         allowed(&answer, checks_in, "guestlist:checkin");
         assert!(checks_in || !answer.text.contains("Zo"), "{answer}");
     }
     let check_in = check_in_of(Some(1));
-    allowed(&desk.send_check_in(guest, &check_in).await, checks_in, "guestlist:checkin");
+    allowed(&signed_in.send_check_in(guest, &check_in).await, checks_in, "guestlist:checkin");
     if checks_in {
-        allowed(&desk.undo_check_in(&check_in).await, true, "");
+        allowed(&signed_in.undo_check_in(&check_in).await, true, "");
     }
-    allowed(&line.patch(&format!("/v1/guests/{guest}"), &json!({"note": new_id()})).await, manages, "guestlist:manage");
-    allowed(&add(line, &door.list, json!([{"name": "Max"}])).await, manages, "guestlist:manage");
+    allowed(&client.patch(&format!("/v1/guests/{guest}"), &json!({"note": new_id()})).await, manages, "guestlist:manage");
+    allowed(&add(client, &door.list, json!([{"name": "Max"}])).await, manages, "guestlist:manage");
     let lists = format!("/v1/events/{}/guest-lists", door.event.id);
-    let made = line.post(&lists, &json!({"name": new_id()})).await;
+    let made = client.post(&lists, &json!({"name": new_id()})).await;
     allowed(&made, manages, "guestlist:manage");
     let list = if manages { made.json()["id"].as_str().unwrap().to_owned() } else { door.list.clone() };
     let list = format!("/v1/guest-lists/{list}");
-    allowed(&line.patch(&list, &json!({"note": "seen"})).await, manages, "guestlist:manage");
-    allowed(&line.delete(&list).await, manages, "guestlist:manage");
+    allowed(&client.patch(&list, &json!({"note": "seen"})).await, manages, "guestlist:manage");
+    allowed(&client.delete(&list).await, manages, "guestlist:manage");
     if !manages {
-        allowed(&line.delete(&format!("/v1/guests/{guest}")).await, false, "guestlist:manage");
+        allowed(&client.delete(&format!("/v1/guests/{guest}")).await, false, "guestlist:manage");
     }
 }
 
 on_both!(a_permission_alone_is_enough_and_is_taken_away_at_once);
-async fn a_permission_alone_is_enough_and_is_taken_away_at_once(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 99).await;
-    let member = house.admin.hire("viewer").await;
-    let desk = member.desk(house.b()).await;
-    desk.send_check_in(&guest, &check_in_of(Some(1))).await.problem(403, "permission_missing");
-    house.admin.change(&member, json!({"grant": ["guestlist:checkin"]})).await;
-    desk.lets_in(&guest, Some(1)).await;
-    house.admin.change(&member, json!({"revoke": ["guestlist:checkin"], "grant": ["guestlist:manage"]})).await;
-    desk.send_check_in(&guest, &check_in_of(Some(1))).await.problem(403, "permission_missing");
-    assert_eq!(door.find(&desk.line, "zoe").await, ["Zoë"], "a manager sees whom they manage");
-    add(&desk.line, &door.list, json!([{"name": "Max"}])).await.ok(200);
+async fn a_permission_alone_is_enough_and_is_taken_away_at_once(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 99).await;
+    let member = deployment.admin.hire("viewer").await;
+    let signed_in = member.signed_in(deployment.b()).await;
+    signed_in.send_check_in(&guest, &check_in_of(Some(1))).await.problem(403, "permission_missing");
+    deployment.admin.change(&member, json!({"grant": ["guestlist:checkin"]})).await;
+    signed_in.lets_in(&guest, Some(1)).await;
+    deployment.admin.change(&member, json!({"revoke": ["guestlist:checkin"], "grant": ["guestlist:manage"]})).await;
+    signed_in.send_check_in(&guest, &check_in_of(Some(1))).await.problem(403, "permission_missing");
+    assert_eq!(door.find(&signed_in.client, "zoe").await, ["Zoë"], "a manager sees whom they manage");
+    add(&signed_in.client, &door.list, json!([{"name": "Max"}])).await.ok(200);
 }
 
 on_both!(the_pin_binds_a_door_operator_here_too);
-async fn the_pin_binds_a_door_operator_here_too(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 99).await;
-    let fair = house.admin.event("Fair").await;
-    let operator = house.admin.hire("door_operator").await;
-    let till = house.admin.till(&operator).await;
-    let phones: [Phone; 2] = [house.admin.phone(&operator).await.at(house.b()), Phone::clone(&till)];
+async fn the_pin_binds_a_door_operator_here_too(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 99).await;
+    let fair = deployment.admin.event("Fair").await;
+    let operator = deployment.admin.hire("door_operator").await;
+    let till = deployment.admin.till(&operator).await;
+    let phones: [Phone; 2] = [deployment.admin.phone(&operator).await.at(deployment.b()), Phone::clone(&till)];
     for phone in &phones {
         for answer in everything(&door, &guest, phone).await {
             answer.problem(403, "no_event_pinned");
         }
     }
-    house.admin.pin(&operator, &[&fair]).await;
+    deployment.admin.pin(&operator, &[&fair]).await;
     for phone in &phones {
         for answer in everything(&door, &guest, phone).await {
             assert_eq!(answer.problem(403, "event_not_pinned")["pinned_event"], json!({"id": fair.id, "name": "Fair"}));
             assert!(!answer.text.contains("Zo"), "{answer}");
         }
     }
-    house.admin.pin(&operator, &[&door.event]).await;
+    deployment.admin.pin(&operator, &[&door.event]).await;
     for phone in &phones {
         for answer in everything(&door, &guest, phone).await {
             answer.ok(200);
@@ -115,41 +115,41 @@ async fn the_pin_binds_a_door_operator_here_too(house: House) {
 async fn everything(door: &Door, guest: &str, phone: &Phone) -> [Answer; 4] {
     [
         phone.send_check_in(guest, &check_in_of(Some(1))).await,
-        door.search(&phone.line, &[]).await,
-        phone.line.get(&format!("/v1/guests/{guest}")).await,
-        phone.line.get(&format!("/v1/events/{}/guest-lists", door.event.id)).await,
+        door.search(&phone.client, &[]).await,
+        phone.client.get(&format!("/v1/guests/{guest}")).await,
+        phone.client.get(&format!("/v1/events/{}/guest-lists", door.event.id)).await,
     ]
 }
 
 on_both!(guests_come_in_to_a_live_event_only);
-async fn guests_come_in_to_a_live_event_only(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 9).await;
-    let phone = door.phone.at(house.b());
+async fn guests_come_in_to_a_live_event_only(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 9).await;
+    let phone = door.phone.at(deployment.b());
     let check_in = phone.lets_in(&guest, Some(1)).await;
     for status in ["draft", "ended", "cancelled"] {
-        house.admin.set_status(&door.event, status).await;
+        deployment.admin.set_status(&door.event, status).await;
         phone.send_check_in(&guest, &check_in_of(Some(1))).await.problem(403, "event_not_live");
         phone.undo_check_in(&check_in).await.problem(403, "event_not_live");
-        assert_eq!(door.find(&phone.line, "zoe").await, ["Zoë"], "who is expected is seen before the doors open");
-        add(&house.admin.line, &door.list, json!([{"name": "Max"}])).await.ok(200);
+        assert_eq!(door.find(&phone.client, "zoe").await, ["Zoë"], "who is expected is seen before the doors open");
+        add(&deployment.admin.client, &door.list, json!([{"name": "Max"}])).await.ok(200);
     }
     // Whoever manages the lists may put the record right afterwards.
-    let manager = house.admin.hire("event_manager").await.desk(house.b()).await;
+    let manager = deployment.admin.hire("event_manager").await.signed_in(deployment.b()).await;
     assert_eq!(party(&manager.undo_check_in(&check_in).await.ok(200)), [9, 0, 9]);
 }
 
 on_both!(anothers_check_in_is_taken_back_by_a_manager_only);
-async fn anothers_check_in_is_taken_back_by_a_manager_only(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 9).await;
-    let scanner = house.admin.hire("scanner").await;
-    let other = house.admin.phone(&scanner).await.at(house.b());
+async fn anothers_check_in_is_taken_back_by_a_manager_only(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 9).await;
+    let scanner = deployment.admin.hire("scanner").await;
+    let other = deployment.admin.phone(&scanner).await.at(deployment.b());
     let check_in = door.phone.lets_in(&guest, Some(2)).await;
     assert_eq!(other.undo_check_in(&check_in).await.problem(403, "permission_missing")["permission"], "guestlist:manage");
     // Without a device it is the person who counts.
-    let (mia, max) = (house.admin.hire("event_manager").await, house.admin.hire("box_office").await);
-    let (mia, max) = (mia.desk(house.a()).await, max.desk(house.b()).await);
+    let (mia, max) = (deployment.admin.hire("event_manager").await, deployment.admin.hire("box_office").await);
+    let (mia, max) = (mia.signed_in(deployment.a()).await, max.signed_in(deployment.b()).await);
     let by_max = max.lets_in(&guest, Some(1)).await;
     assert_eq!(by_max["check_in"]["device"], Value::Null);
     other.undo_check_in(&by_max).await.problem(403, "permission_missing");
@@ -157,21 +157,21 @@ async fn anothers_check_in_is_taken_back_by_a_manager_only(house: House) {
     assert_eq!(party(&max.undo_check_in(&by_max).await.ok(200)), [9, 2, 7]);
     assert_eq!(party(&mia.undo_check_in(&check_in).await.ok(200)), [9, 0, 9]);
     // A scanner session carries entry permissions only, whatever its user may do elsewhere.
-    let manager = house.admin.hire("event_manager").await;
-    let phone = house.admin.phone(&manager).await;
+    let manager = deployment.admin.hire("event_manager").await;
+    let phone = deployment.admin.phone(&manager).await;
     let check_in = door.phone.lets_in(&guest, Some(2)).await;
     phone.undo_check_in(&check_in).await.problem(403, "permission_missing");
 }
 
 on_both!(a_quarter_of_an_hour_later_it_takes_a_manager);
-async fn a_quarter_of_an_hour_later_it_takes_a_manager(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 9).await;
+async fn a_quarter_of_an_hour_later_it_takes_a_manager(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 9).await;
     let check_in = door.phone.lets_in(&guest, Some(2)).await;
     let id = check_in["id"].as_str().unwrap().to_owned();
-    // The book refuses an UPDATE, so the past is made on a copy of the row that stands under another number.
+    // The ledger refuses an UPDATE, so the past is made on a copy of the row that stands under another number.
     let (old, since) = (new_id(), "2026-01-01T00:00:00.000+00:00");
-    let blob = |id: &str| match house.setup {
+    let blob = |id: &str| match deployment.setup {
         crate::support::Setup::Embedded => format!("x'{}'", id.replace('-', "")),
         crate::support::Setup::Shared => format!("'{id}'"),
     };
@@ -183,25 +183,25 @@ async fn a_quarter_of_an_hour_later_it_takes_a_manager(house: House) {
         blob(&old),
         blob(&id)
     );
-    house.book.execute(&statement).await.unwrap();
-    house.book.execute("update guests set arrived = 4").await.unwrap();
+    deployment.ledger.execute(&statement).await.unwrap();
+    deployment.ledger.execute("update guests set arrived = 4").await.unwrap();
     let old = json!({"id": old});
     assert_eq!(door.phone.undo_check_in(&old).await.problem(403, "permission_missing")["permission"], "guestlist:manage");
-    let manager = house.admin.hire("event_manager").await.desk(house.b()).await;
+    let manager = deployment.admin.hire("event_manager").await.signed_in(deployment.b()).await;
     assert_eq!(party(&manager.undo_check_in(&old).await.ok(200)), [9, 2, 7]);
     door.phone.undo_check_in(&check_in).await.ok(200);
 }
 
 on_both!(which_answer_comes_first);
-async fn which_answer_comes_first(house: House) {
-    let door = Door::open(&house).await;
-    let guest = door.guest(&house, "Zoë", 9).await;
+async fn which_answer_comes_first(deployment: Deployment) {
+    let door = Door::open(&deployment).await;
+    let guest = door.guest(&deployment, "Zoë", 9).await;
     let path = format!("/v1/guests/{guest}/check-ins");
-    let malformed = async |line: Line| line.post_raw(&path, "application/json", "{").await;
-    malformed(house.a().clone()).await.problem(401, "token_missing");
-    malformed(house.a().with_token("nonsense")).await.problem(401, "token_invalid");
-    malformed(door.phone.line.clone()).await.problem(400, "malformed_body");
-    let viewer = house.admin.hire("viewer").await.desk(house.b()).await;
+    let malformed = async |client: Client| client.post_raw(&path, "application/json", "{").await;
+    malformed(deployment.a().clone()).await.problem(401, "token_missing");
+    malformed(deployment.a().with_token("nonsense")).await.problem(401, "token_invalid");
+    malformed(door.phone.client.clone()).await.problem(400, "malformed_body");
+    let viewer = deployment.admin.hire("viewer").await.signed_in(deployment.b()).await;
     viewer.send_check_in(&new_id(), &check_in_of(None)).await.problem(404, "not_found");
     viewer.send_check_in(&guest, &json!({"id": new_id(), "people": 0})).await.problem(403, "permission_missing");
     for (pointer, body) in [
@@ -216,33 +216,33 @@ async fn which_answer_comes_first(house: House) {
     ] {
         door.phone.send_check_in(&guest, &body).await.invalid_at(pointer);
     }
-    house.admin.set_status(&door.event, "ended").await;
+    deployment.admin.set_status(&door.event, "ended").await;
     door.phone.send_check_in(&guest, &json!({"id": new_id(), "people": 0})).await.problem(403, "event_not_live");
     // The back office: event or list, permission, body.
     let lists = |event: &str| format!("/v1/events/{event}/guest-lists");
-    viewer.line.post(&lists(&new_id()), &json!({})).await.problem(404, "not_found");
-    viewer.line.post(&lists(&door.event.id), &json!({})).await.problem(403, "permission_missing");
-    viewer.line.patch(&format!("/v1/guests/{}", new_id()), &json!({"x": 1})).await.problem(404, "not_found");
-    viewer.line.patch(&format!("/v1/guests/{guest}"), &json!({"x": 1})).await.problem(403, "permission_missing");
-    viewer.line.get(&format!("{}?limit=0", lists(&door.event.id))).await.problem(403, "permission_missing");
-    door.search(&viewer.line, &[("limit", "0")]).await.problem(403, "permission_missing");
+    viewer.client.post(&lists(&new_id()), &json!({})).await.problem(404, "not_found");
+    viewer.client.post(&lists(&door.event.id), &json!({})).await.problem(403, "permission_missing");
+    viewer.client.patch(&format!("/v1/guests/{}", new_id()), &json!({"x": 1})).await.problem(404, "not_found");
+    viewer.client.patch(&format!("/v1/guests/{guest}"), &json!({"x": 1})).await.problem(403, "permission_missing");
+    viewer.client.get(&format!("{}?limit=0", lists(&door.event.id))).await.problem(403, "permission_missing");
+    door.search(&viewer.client, &[("limit", "0")]).await.problem(403, "permission_missing");
     door.phone.sign_out().await;
     door.phone.send_check_in(&new_id(), &check_in_of(None)).await.problem(401, "session_ended");
-    door.search(&door.phone.line, &[]).await.problem(401, "session_ended");
+    door.search(&door.phone.client, &[]).await.problem(401, "session_ended");
 }
 
 on_both!(another_houses_guests_are_not_there);
-async fn another_houses_guests_are_not_there(mut house: House) {
-    let theirs = house.another_organisation().await;
+async fn another_houses_guests_are_not_there(mut deployment: Deployment) {
+    let theirs = deployment.another_organisation().await;
     let event = theirs.event("Rival gala").await;
-    let list = new_list(&theirs.line, &event, "Rival friends").await;
+    let list = new_list(&theirs.client, &event, "Rival friends").await;
     let id = new_id();
-    add(&theirs.line, &list, json!([{"id": id, "name": "Zoë", "party_size": 3}])).await.ok(200);
+    add(&theirs.client, &list, json!([{"id": id, "name": "Zoë", "party_size": 3}])).await.ok(200);
     let rival = theirs.phone(&theirs.hire("scanner").await).await;
     let check_in = rival.lets_in(&id, Some(1)).await;
 
-    let here = Door::open(&house).await;
-    let desk = house.admin.line.clone();
+    let here = Door::open(&deployment).await;
+    let signed_in = deployment.admin.client.clone();
     for (method, path, body) in [
         (Method::GET, format!("/v1/events/{}/guest-lists", event.id), Value::Null),
         (Method::POST, format!("/v1/events/{}/guest-lists", event.id), json!({"name": "Mine"})),
@@ -256,17 +256,17 @@ async fn another_houses_guests_are_not_there(mut house: House) {
         (Method::POST, format!("/v1/guests/{id}/check-ins"), check_in_of(None)),
         (Method::DELETE, format!("/v1/check-ins/{}", check_in["id"].as_str().unwrap()), Value::Null),
     ] {
-        for line in [&desk, &here.phone.line] {
-            let request = line.request(method.clone(), &path);
+        for client in [&signed_in, &here.phone.client] {
+            let request = client.request(method.clone(), &path);
             let request = if body.is_null() { request } else { request.json(&body) };
             Answer::to(request).await.problem(404, "not_found");
         }
     }
     // Ids are each organisation's own: the same one is another guest here, and another check-in.
-    assert_eq!(add(&desk, &here.list, json!([{"id": id, "name": "Max", "party_size": 2}])).await.ok(200)["created"], 1);
+    assert_eq!(add(&signed_in, &here.list, json!([{"id": id, "name": "Max", "party_size": 2}])).await.ok(200)["created"], 1);
     let ours = here.phone.send_check_in(&id, &json!({"id": check_in["id"]})).await;
     assert!(!ours.replayed());
     assert_eq!(ours.ok(200)["guest"]["name"], "Max");
     assert_eq!(party(&rival.lets_in(&id, None).await), [3, 3, 0]);
-    here.search(&desk, &[("list", list.as_str())]).await.problem(404, "not_found");
+    here.search(&signed_in, &[("list", list.as_str())]).await.problem(404, "not_found");
 }

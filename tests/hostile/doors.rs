@@ -1,11 +1,13 @@
-//! Every call of `/openapi.json`: how it is made, and what it answers to somebody of another house.
+//! Every call of `/openapi.json`: how it is made, and what it answers to somebody of another deployment.
 
 use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Admin, Answer, Event, House, Line, Member, TicketType, Till, basket, card, cash, new_event, new_id, on_both, ref_id};
+use crate::support::{
+    Admin, Answer, Client, Deployment, Event, Member, TicketType, Till, basket, card, cash, new_event, new_id, on_both, ref_id,
+};
 
 /// One of everything that has an id.
 #[derive(Clone)]
@@ -32,7 +34,7 @@ impl Ids {
     }
 }
 
-/// A house with one of everything, and who can make more.
+/// A deployment with one of everything, and who can make more.
 pub struct Stage {
     pub admin: Admin,
     pub till: Till,
@@ -70,25 +72,27 @@ impl Stage {
     /// The same ids, but for a new thing of this kind: for a call that uses it up.
     pub async fn fresh(&self, kind: &str) -> Ids {
         let mut ids = self.ids.clone();
-        let line = &self.admin.line;
+        let client = &self.admin.client;
         match kind {
             "{sale}" => ids.sale = ref_id(&self.till.sell(&self.event, basket(&[(&self.seat, 1)]), card()).await),
             "{hold}" => ids.hold = ref_id(&self.till.hold(&self.event, basket(&[(&self.seat, 1)])).await),
-            "{device}" => ids.device = ref_id(&line.post("/v1/devices", &json!({"name": new_id(), "kind": "pos"})).await.ok(201)["device"]),
+            "{device}" => {
+                ids.device = ref_id(&client.post("/v1/devices", &json!({"name": new_id(), "kind": "pos"})).await.ok(201)["device"])
+            }
             "{user}" => ids.user = self.admin.hire("viewer").await.id,
             "{list}" => {
                 let path = format!("/v1/events/{}/guest-lists", self.event.id);
-                ids.list = ref_id(&line.post(&path, &json!({"name": new_id()})).await.ok(201));
+                ids.list = ref_id(&client.post(&path, &json!({"name": new_id()})).await.ok(201));
             }
             "{guest}" => {
                 let path = format!("/v1/guest-lists/{}/guests", ids.list);
-                let added = line.post(&path, &json!({"guests": [{"name": new_id(), "party_size": 1000}]})).await.ok(200);
+                let added = client.post(&path, &json!({"guests": [{"name": new_id(), "party_size": 1000}]})).await.ok(200);
                 ids.guest = ref_id(&added["guests"][0]);
             }
             "{check_in}" => {
                 ids.check_in = new_id();
                 let path = format!("/v1/guests/{}/check-ins", ids.guest);
-                line.post(&path, &json!({"id": ids.check_in, "people": 1})).await.fine();
+                client.post(&path, &json!({"id": ids.check_in, "people": 1})).await.fine();
             }
             other => panic!("what is a {other}?"),
         }
@@ -168,10 +172,10 @@ pub const CALLS: &[Call] = &[
 ];
 
 impl Call {
-    /// Makes it over this line, with these ids.
-    pub async fn make(&self, line: &Line, ids: &Ids) -> Answer {
+    /// Makes it over this client, with these ids.
+    pub async fn make(&self, client: &Client, ids: &Ids) -> Answer {
         let path = self.fill(ids);
-        let request = line.request(Method::from_bytes(self.method.as_bytes()).unwrap(), &path);
+        let request = client.request(Method::from_bytes(self.method.as_bytes()).unwrap(), &path);
         if self.path == "/v1/stream" {
             return Answer::begun(request).await;
         }
@@ -252,8 +256,8 @@ impl Call {
 }
 
 on_both!(every_call_stands_in_the_table);
-async fn every_call_stands_in_the_table(house: House) {
-    let document = house.a().get("/openapi.json").await.ok(200);
+async fn every_call_stands_in_the_table(deployment: Deployment) {
+    let document = deployment.a().get("/openapi.json").await.ok(200);
     let parts = |path: &str| path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/");
     let mut documented = BTreeSet::new();
     for (path, calls) in document["paths"].as_object().unwrap() {
@@ -268,19 +272,19 @@ async fn every_call_stands_in_the_table(house: House) {
 }
 
 on_both!(what_another_house_has_is_told_from_nothing_by_no_call);
-async fn what_another_house_has_is_told_from_nothing_by_no_call(mut house: House) {
-    let rival = Stage::furnish(&house.another_organisation().await).await;
-    let chief = house.admin.hire("organisation_admin").await;
-    let (till, desk) = (house.admin.till(&chief).await, house.admin.clone());
+async fn what_another_house_has_is_told_from_nothing_by_no_call(mut deployment: Deployment) {
+    let rival = Stage::furnish(&deployment.another_organisation().await).await;
+    let chief = deployment.admin.hire("organisation_admin").await;
+    let (till, signed_in) = (deployment.admin.till(&chief).await, deployment.admin.clone());
     let mut told = 0;
     for call in CALLS {
-        for line in [&till.line, &desk.line] {
-            let line = line.at(house.turn(told));
+        for client in [&till.client, &signed_in.client] {
+            let client = client.at(deployment.turn(told));
             if call.path == "/v1/sessions/current" || call.path == "/v1/sessions" && call.method == "POST" {
                 continue;
             }
-            let theirs = call.make(&line, &rival.ids).await;
-            let nothing = call.make(&line, &Ids::of_nothing()).await;
+            let theirs = call.make(&client, &rival.ids).await;
+            let nothing = call.make(&client, &Ids::of_nothing()).await;
             assert_eq!(without_ids(&theirs), without_ids(&nothing), "{theirs}\n{nothing}");
             let asked_without_a_device = theirs.text.contains("device_required");
             let told_in_the_answer = call.path == "/v1/authorise" && theirs.text.contains("not_found");
@@ -292,9 +296,9 @@ async fn what_another_house_has_is_told_from_nothing_by_no_call(mut house: House
     }
     assert!(told > 50, "{told} calls told nothing");
     // And nothing was done: they are as they were.
-    assert_eq!(rival.admin.line.get(&format!("/v1/events/{}", rival.event.id)).await.ok(200)["venue"], Value::Null);
+    assert_eq!(rival.admin.client.get(&format!("/v1/events/{}", rival.event.id)).await.ok(200)["venue"], Value::Null);
     rival.till.current().await.ok(200);
-    rival.scanner.desk(house.a()).await;
+    rival.scanner.signed_in(deployment.a()).await;
 }
 
 /// What an answer tells, but for ids that are new in each.

@@ -3,33 +3,33 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use reqwest::{Client, Method};
+use reqwest::{Client as HttpClient, Method};
 use serde_json::{Value, json};
 use stagedoor::limits;
 
-use crate::support::{Answer, House, Line, Member, on_both, until};
+use crate::support::{Answer, Client, Deployment, Member, on_both, until};
 
 on_both!(guessed_enrolment_codes_open_nothing_and_keep_nobody_out);
-async fn guessed_enrolment_codes_open_nothing_and_keep_nobody_out(house: House) {
-    let made = house.admin.line.post("/v1/devices", &json!({"name": "Phone", "kind": "scanner"})).await.ok(201);
+async fn guessed_enrolment_codes_open_nothing_and_keep_nobody_out(deployment: Deployment) {
+    let made = deployment.admin.client.post("/v1/devices", &json!({"name": "Phone", "kind": "scanner"})).await.ok(201);
     let code = made["enrolment_code"].as_str().unwrap().to_owned();
-    let unknown = enrol(house.a(), "AAAAA-AAAAA-AAAAA-AAAAA").await.problem(401, "enrolment_code_invalid");
+    let unknown = enrol(deployment.a(), "AAAAA-AAAAA-AAAAA-AAAAA").await.problem(401, "enrolment_code_invalid");
     // A hundred random bits: a guesser needs no brake. Neighbours of a real code are no nearer to it.
     let mut guesses: Vec<String> =
         (0..code.len()).filter(|place| code.as_bytes()[*place] != b'-').map(|place| neighbour(&code, place)).collect();
     guesses.extend((0..100).map(|number| format!("GUESS-{number:05}-AAAAA-AAAAA").replace(['0', '1', '8', '9'], "B")));
     guesses.extend([code[..code.len() - 1].to_owned(), format!("{code}A"), format!("{code}' or 1=1 --"), "%".to_owned(), "_".repeat(20)]);
     for chunk in guesses.chunks(16) {
-        for answer in join_all(chunk.iter().map(|code| enrol(house.a(), code))).await {
+        for answer in join_all(chunk.iter().map(|code| enrol(deployment.a(), code))).await {
             assert_eq!(told(&answer), (401, without_request(&unknown)), "{answer}");
         }
     }
     // The honest phone, from the same address, in the midst of it.
-    house.admin.enrol(&code).await;
+    deployment.admin.enrol(&code).await;
 }
 
-async fn enrol(line: &Line, code: &str) -> Answer {
-    line.post("/v1/devices/enrol", &json!({"enrolment_code": code})).await
+async fn enrol(client: &Client, code: &str) -> Answer {
+    client.post("/v1/devices/enrol", &json!({"enrolment_code": code})).await
 }
 
 /// The code with another letter at this place.
@@ -51,14 +51,14 @@ fn without_request(problem: &Value) -> Value {
 }
 
 on_both!(who_exists_is_told_by_no_text_and_by_no_work);
-async fn who_exists_is_told_by_no_text_and_by_no_work(mut house: House) {
-    let other = house.another_organisation().await;
-    let known = house.admin.hire("scanner").await;
-    let suspended = house.admin.hire("scanner").await;
-    house.admin.change(&suspended, json!({"active": false})).await;
-    let removed = house.admin.hire("scanner").await;
-    house.admin.remove(&removed).await;
-    let device = house.admin.device("scanner").await;
+async fn who_exists_is_told_by_no_text_and_by_no_work(mut deployment: Deployment) {
+    let other = deployment.another_organisation().await;
+    let known = deployment.admin.hire("scanner").await;
+    let suspended = deployment.admin.hire("scanner").await;
+    deployment.admin.change(&suspended, json!({"active": false})).await;
+    let removed = deployment.admin.hire("scanner").await;
+    deployment.admin.remove(&removed).await;
+    let device = deployment.admin.device("scanner").await;
     let wrong = |member: &Member| Member { password: "not the password".to_owned(), ..member.clone() };
     let nobody = Member { username: "nobody-of-this-name".to_owned(), ..known.clone() };
     let nowhere = Member { slug: "no-such-house".to_owned(), ..known.clone() };
@@ -73,51 +73,52 @@ async fn who_exists_is_told_by_no_text_and_by_no_work(mut house: House) {
         removed.clone(),
         Member { slug: "%".to_owned(), ..known.clone() },
     ];
-    for line in [house.a(), &device.line] {
+    for client in [deployment.a(), &device.client] {
         let mut first: Option<(u16, Value)> = None;
         for person in &people {
-            let before = checks(house.a()).await;
-            let answer = person.try_sign_in(line).await;
+            let before = checks(deployment.a()).await;
+            let answer = person.try_sign_in(client).await;
             answer.problem(401, "credentials_invalid");
             assert_eq!(*first.get_or_insert_with(|| told(&answer)), told(&answer), "{person:?}");
-            assert_eq!(checks(house.a()).await - before, 1, "{person:?} cost more or less than one check of a password");
+            assert_eq!(checks(deployment.a()).await - before, 1, "{person:?} cost more or less than one check of a password");
         }
     }
     // Who has the password is told more.
-    suspended.try_sign_in(house.a()).await.problem(401, "user_deactivated");
+    suspended.try_sign_in(deployment.a()).await.problem(401, "user_deactivated");
 }
 
 /// How many passwords this gateway has checked.
-async fn checks(gateway: &Line) -> u64 {
+async fn checks(gateway: &Client) -> u64 {
     let metrics = gateway.get("/metrics").await.text;
     let line = metrics.lines().find(|line| line.starts_with("stagedoor_password_checks_total ")).unwrap_or_else(|| panic!("{metrics}"));
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
 on_both!(a_stranger_who_guesses_passwords_keeps_only_themselves_out);
-async fn a_stranger_who_guesses_passwords_keeps_only_themselves_out(house: House) {
-    let member = house.admin.hire("box_office").await;
-    let (theirs, honest) = (house.admin.device("pos").await, house.admin.device("pos").await);
-    // At another address, without a device; and with a device of the house that fell into the wrong hands.
-    let stranger = Line::with_client(house.a(), Client::builder().no_proxy().local_address(Some([127, 0, 0, 2].into())).build().unwrap());
-    for line in [&stranger, &theirs.line] {
-        guess(&member, line).await;
+async fn a_stranger_who_guesses_passwords_keeps_only_themselves_out(deployment: Deployment) {
+    let member = deployment.admin.hire("box_office").await;
+    let (theirs, honest) = (deployment.admin.device("pos").await, deployment.admin.device("pos").await);
+    // At another address, without a device; and with a device of the deployment that fell into the wrong hands.
+    let stranger =
+        Client::with_client(deployment.a(), HttpClient::builder().no_proxy().local_address(Some([127, 0, 0, 2].into())).build().unwrap());
+    for client in [&stranger, &theirs.client] {
+        guess(&member, client).await;
     }
-    // Everybody else goes in and out: the member at their own till and at their desk, their neighbours on the stranger's device.
+    // Everybody else goes in and out: the member at their own till and at their signed_in, their neighbours on the stranger's device.
     member.till(&honest).await.current().await.ok(200);
-    member.desk(house.a()).await.current().await.ok(200);
-    member.desk(house.b()).await.current().await.ok(200);
-    house.admin.hire("box_office").await.till(&theirs).await.current().await.ok(200);
-    house.admin.hire("viewer").await.desk(&stranger).await.current().await.ok(200);
+    member.signed_in(deployment.a()).await.current().await.ok(200);
+    member.signed_in(deployment.b()).await.current().await.ok(200);
+    deployment.admin.hire("box_office").await.till(&theirs).await.current().await.ok(200);
+    deployment.admin.hire("viewer").await.signed_in(&stranger).await.current().await.ok(200);
 }
 
 on_both!(a_stranger_who_guesses_passwords_at_ones_own_address_locks_nobody_out);
-async fn a_stranger_who_guesses_passwords_at_ones_own_address_locks_nobody_out(house: House) {
-    let member = house.admin.hire("organisation_admin").await;
-    guess(&member, house.a()).await;
+async fn a_stranger_who_guesses_passwords_at_ones_own_address_locks_nobody_out(deployment: Deployment) {
+    let member = deployment.admin.hire("organisation_admin").await;
+    guess(&member, deployment.a()).await;
     let stopped = Instant::now();
     until("who knows the password is let in", || async {
-        let answer = member.try_sign_in(house.a()).await;
+        let answer = member.try_sign_in(deployment.a()).await;
         if answer.status != 201 {
             answer.problem(429, "too_many_requests");
             assert_eq!(answer.header("retry-after"), Some("1"), "{answer}");
@@ -132,21 +133,21 @@ async fn a_stranger_who_guesses_passwords_at_ones_own_address_locks_nobody_out(h
 const LET_IN_WITHIN: Duration = Duration::from_secs(2);
 
 /// Guesses the member's password until it is told to wait, several at once, each as if from somewhere else. Answers the refusal.
-async fn guess(member: &Member, line: &Line) -> Answer {
+async fn guess(member: &Member, client: &Client) -> Answer {
     let wrong = Member { password: "not the password".to_owned(), ..member.clone() }.credentials();
     let (begun, mut looked_at) = (Instant::now(), 0);
     loop {
         let guesses = (0..8).map(|_| {
             let lie = format!("192.0.2.{}", rand::random::<u8>());
-            Answer::to(line.request(Method::POST, "/v1/sessions").header("X-Forwarded-For", lie).json(&wrong))
+            Answer::to(client.request(Method::POST, "/v1/sessions").header("X-Forwarded-For", lie).json(&wrong))
         });
         let answers = join_all(guesses).await;
         looked_at += answers.iter().filter(|answer| answer.status == 401).count() as u32;
         assert!(answers.iter().all(|answer| matches!(answer.status, 401 | 429)), "{answers:?}");
         if let Some(refusal) = answers.into_iter().find(|answer| answer.status == 429) {
             // A hundred, and one more for each that was forgotten meanwhile.
-            let forgotten = (begun.elapsed().as_millis() / limits::FAILED_SIGN_IN_PACE.as_millis()) as u32;
-            let right = limits::FAILED_SIGN_INS..=limits::FAILED_SIGN_INS + forgotten;
+            let forgotten = (begun.elapsed().as_millis() / limits::FAILED_SIGN_IN_INTERVAL.as_millis()) as u32;
+            let right = limits::FAILED_SIGN_INS_MAX..=limits::FAILED_SIGN_INS_MAX + forgotten;
             assert!(right.contains(&looked_at), "{looked_at} guesses were looked at, not {right:?}");
             return refusal;
         }
@@ -154,13 +155,13 @@ async fn guess(member: &Member, line: &Line) -> Answer {
 }
 
 on_both!(guesses_at_names_that_nobody_has_are_slowed_down_like_any_other);
-async fn guesses_at_names_that_nobody_has_are_slowed_down_like_any_other(house: House) {
-    let member = house.admin.hire("viewer").await;
+async fn guesses_at_names_that_nobody_has_are_slowed_down_like_any_other(deployment: Deployment) {
+    let member = deployment.admin.hire("viewer").await;
     let nobody = Member { username: "nobody-of-this-name".to_owned(), ..member.clone() };
     let mut both = Vec::new();
     for person in [member, nobody] {
-        let device = house.admin.device("pos").await;
-        both.push(told(&guess(&person, &device.line).await));
+        let device = deployment.admin.device("pos").await;
+        both.push(told(&guess(&person, &device.client).await));
     }
     assert_eq!(both[0], both[1]);
 }

@@ -4,7 +4,7 @@
 //! `STAGEDOOR_TEST_PIN=1 tests/run hostile::roles`.
 
 use super::doors::{CALLS, Call, Stage};
-use crate::support::{Answer, House, Line, Plan};
+use crate::support::{Answer, Client, Deployment, Plan};
 
 const ROLES: [&str; 8] =
     ["organisation_admin", "event_manager", "finance_manager", "scanner", "viewer", "box_office", "door_operator", "none"];
@@ -21,8 +21,8 @@ async fn every_call_answers_every_role_as_it_is_pinned_on_postgres() {
     as_pinned(Plan::shared().open().await).await;
 }
 
-async fn as_pinned(house: House) {
-    let found = table(&house).await;
+async fn as_pinned(deployment: Deployment) {
+    let found = table(&deployment).await;
     if std::env::var_os("STAGEDOOR_TEST_PIN").is_some() {
         std::fs::write(PINNED, &found).unwrap();
     }
@@ -33,19 +33,19 @@ async fn as_pinned(house: House) {
     assert_eq!(found.lines().count(), pinned.lines().count());
 }
 
-async fn table(house: &House) -> String {
-    let stage = Stage::furnish(&house.admin).await;
+async fn table(deployment: &Deployment) -> String {
+    let stage = Stage::furnish(&deployment.admin).await;
     let mut rows: Vec<(&Call, &str, Vec<String>)> =
         CALLS.iter().flat_map(|call| [(call, "till", Vec::new()), (call, "backstage", Vec::new())]).collect();
     for role in ROLES {
-        let member = house.admin.hire_for(role, &[&stage.event]).await;
+        let member = deployment.admin.hire_for(role, &[&stage.event]).await;
         for place in ["till", "backstage"] {
-            let line = match place {
-                "till" => house.admin.till(&member).await.line.clone(),
-                _ => member.desk(house.b()).await.line,
+            let client = match place {
+                "till" => deployment.admin.till(&member).await.client.clone(),
+                _ => member.signed_in(deployment.b()).await.client,
             };
             for (call, _, answers) in rows.iter_mut().filter(|row| row.1 == place) {
-                answers.push(ask(call, &line, &stage).await);
+                answers.push(ask(call, &client, &stage).await);
             }
         }
     }
@@ -56,9 +56,9 @@ async fn table(house: &House) -> String {
     text
 }
 
-async fn ask(call: &Call, line: &Line, stage: &Stage) -> String {
+async fn ask(call: &Call, client: &Client, stage: &Stage) -> String {
     let ids = if call.uses_up.is_empty() { stage.ids.clone() } else { stage.fresh(call.uses_up).await };
-    cell(&call.make(line, &ids).await)
+    cell(&call.make(client, &ids).await)
 }
 
 /// The status and the code, where there is one.

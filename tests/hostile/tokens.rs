@@ -5,15 +5,15 @@ use ed25519_dalek::{Signer, SigningKey};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, House, Phone, new_id, on_both};
+use crate::support::{Answer, Deployment, Phone, new_id, on_both};
 
-/// A token of the house in parts, and the keys that matter.
+/// A token of the deployment in parts, and the keys that matter.
 struct Mint {
     /// A genuine token.
     genuine: String,
     head: Value,
     claims: Value,
-    /// The house's own key, out of its book: what is signed with it is genuine but for what is wrong with it.
+    /// The deployment's own key, out of its ledger: what is signed with it is genuine but for what is wrong with it.
     key: SigningKey,
     /// A key of somebody else.
     stranger: SigningKey,
@@ -23,12 +23,12 @@ struct Mint {
 type Forged = (String, String);
 
 impl Mint {
-    async fn of(house: &House, phone: &Phone) -> Self {
-        let genuine = phone.line.token().to_owned();
+    async fn of(deployment: &Deployment, phone: &Phone) -> Self {
+        let genuine = phone.client.token().to_owned();
         let mut parts = genuine.split('.').map(|part| BASE64URL_NOPAD.decode(part.as_bytes()).unwrap());
         let mut json = || serde_json::from_slice(&parts.next().unwrap()).unwrap();
         let (head, claims) = (json(), json());
-        let seed = house.book.text("select seed from signing_keys where retired_at is null").await;
+        let seed = deployment.ledger.text("select seed from signing_keys where retired_at is null").await;
         let seed: [u8; 32] = BASE64URL_NOPAD.decode(seed.as_bytes()).unwrap().try_into().unwrap();
         Self { genuine, head, claims, key: SigningKey::from_bytes(&seed), stranger: SigningKey::from_bytes(&[7; 32]) }
     }
@@ -39,14 +39,14 @@ impl Mint {
         format!("{message}.{}", BASE64URL_NOPAD.encode(&key.sign(message.as_bytes()).to_bytes()))
     }
 
-    /// Signed with the house's own key, with another head.
+    /// Signed with the deployment's own key, with another head.
     fn with_head(&self, alter: impl FnOnce(&mut Value)) -> String {
         let mut head = self.head.clone();
         alter(&mut head);
         Self::sign(&self.key, &head.to_string(), &self.claims.to_string())
     }
 
-    /// Signed with the house's own key, with other claims.
+    /// Signed with the deployment's own key, with other claims.
     fn with_claims(&self, alter: impl FnOnce(&mut Value)) -> String {
         let mut claims = self.claims.clone();
         alter(&mut claims);
@@ -71,11 +71,11 @@ fn encode(part: &str) -> String {
 }
 
 on_both!(no_forged_token_opens_anything);
-async fn no_forged_token_opens_anything(house: House) {
-    let scanner = house.admin.hire("scanner").await;
-    let phone = house.admin.phone(&scanner).await;
-    let mint = Mint::of(&house, &phone).await;
-    house
+async fn no_forged_token_opens_anything(deployment: Deployment) {
+    let scanner = deployment.admin.hire("scanner").await;
+    let phone = deployment.admin.phone(&scanner).await;
+    let mint = Mint::of(&deployment, &phone).await;
+    deployment
         .a()
         .with_token(&Mint::sign(&mint.key, &mint.head.to_string(), &mint.claims.to_string()))
         .get("/v1/sessions/current")
@@ -85,13 +85,13 @@ async fn no_forged_token_opens_anything(house: House) {
     let all = [algorithms(&mint), keys(&mint), heads(&mint), claims(&mint), encodings(&mint), signatures(&mint), shapes(&mint)];
     let mut tried = 0;
     for (what, token) in all.into_iter().flatten() {
-        let line = house.turn(tried).with_token(&token);
-        let answer = line.get("/v1/sessions/current").await;
+        let client = deployment.turn(tried).with_token(&token);
+        let answer = client.get("/v1/sessions/current").await;
         let expired = what.starts_with("expired");
         let refused = answer.status == 401 && answer.text.contains(if expired { "token_expired" } else { "token_invalid" });
         assert!(refused, "{what}: {answer}\n{token}");
         // The same as the token of a device.
-        let device = line.post("/v1/sessions", &scanner.credentials()).await;
+        let device = client.post("/v1/sessions", &scanner.credentials()).await;
         assert_eq!(device.status, 401, "{what} as a device: {device}");
         tried += 1;
     }
@@ -382,23 +382,23 @@ fn shapes(mint: &Mint) -> Vec<Forged> {
 }
 
 on_both!(a_session_that_was_taken_along_is_worth_nothing_once_it_has_ended);
-async fn a_session_that_was_taken_along_is_worth_nothing_once_it_has_ended(house: House) {
-    let scanner = house.admin.hire("scanner").await;
-    let event = house.admin.event("Gala").await;
-    let phone = house.admin.phone(&scanner).await;
+async fn a_session_that_was_taken_along_is_worth_nothing_once_it_has_ended(deployment: Deployment) {
+    let scanner = deployment.admin.hire("scanner").await;
+    let event = deployment.admin.event("Gala").await;
+    let phone = deployment.admin.phone(&scanner).await;
     // A copy of everything that the phone ever sent, played again by somebody else after the phone has signed out.
     let scan = json!({"id": new_id(), "event": event.id, "code": "A-1"});
     phone.send(&scan).await.ok(200);
     phone.sign_out().await;
-    for gateway in [house.a(), house.b()] {
+    for gateway in [deployment.a(), deployment.b()] {
         phone.at(gateway).send(&scan).await.problem(401, "session_ended");
         phone.at(gateway).current().await.problem(401, "session_ended");
     }
     // A code that enrolled a device enrols nothing else.
-    let made = house.admin.line.post("/v1/devices", &json!({"name": "Phone", "kind": "scanner"})).await.ok(201);
+    let made = deployment.admin.client.post("/v1/devices", &json!({"name": "Phone", "kind": "scanner"})).await.ok(201);
     let code = made["enrolment_code"].as_str().unwrap();
-    house.admin.enrol(code).await;
-    for gateway in [house.a(), house.b()] {
+    deployment.admin.enrol(code).await;
+    for gateway in [deployment.a(), deployment.b()] {
         let again: Answer = gateway.post("/v1/devices/enrol", &json!({"enrolment_code": code})).await;
         again.problem(401, "enrolment_code_invalid");
     }

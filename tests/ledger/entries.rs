@@ -1,18 +1,18 @@
-//! What is handed to the book at the door, decided on as the stage stands: uploads, movements, sales and looks.
+//! What is handed to the ledger at the door, decided on as the stage stands: uploads, movements, sales and looks.
 
 use chrono::TimeDelta;
 use stagedoor::clock::Clock;
-use stagedoor::ledger::entry::{Ground, HoldEntry, Look, NewTicket, SaleEntry, ScanEntry, VoidEntry};
+use stagedoor::ledger::entry::{DecidedOn, HoldEntry, Look, NewTicket, SaleEntry, ScanEntry, VoidEntry};
+use stagedoor::ledger::kinds::{Direction, PaymentMethod, TicketStatus};
 use stagedoor::ledger::rows::{SaleLine, TicketType};
-use stagedoor::ledger::words::{Direction, PaymentMethod, TicketStatus};
 use stagedoor::ledger::{UploadChunk, UploadTicket};
 
-use super::{Books, Stage};
+use super::{Ledgers, Stage};
 use crate::support::new_id;
 
 impl Stage {
-    pub fn ground(&self) -> Ground {
-        Ground {
+    pub fn decided_on(&self) -> DecidedOn {
+        DecidedOn {
             session: (self.session.id, self.session.version),
             membership: (self.membership.id, self.membership.version),
             device: (self.device.id, self.device.version),
@@ -20,24 +20,24 @@ impl Stage {
         }
     }
 
-    /// Grounds that do not stand: each of the four parts older and newer than the book has it.
-    pub fn moved_grounds(&self) -> Vec<Ground> {
-        let ground = self.ground();
+    /// Grounds that do not stand: each of the four parts older and newer than the ledger has it.
+    pub fn moved_grounds(&self) -> Vec<DecidedOn> {
+        let decided_on = self.decided_on();
         let off_by = |by: i64| {
             [
-                Ground { session: (ground.session.0, ground.session.1 + by), ..ground },
-                Ground { membership: (ground.membership.0, ground.membership.1 + by), ..ground },
-                Ground { device: (ground.device.0, ground.device.1 + by), ..ground },
-                Ground { event: (ground.event.0, ground.event.1 + by), ..ground },
+                DecidedOn { session: (decided_on.session.0, decided_on.session.1 + by), ..decided_on },
+                DecidedOn { membership: (decided_on.membership.0, decided_on.membership.1 + by), ..decided_on },
+                DecidedOn { device: (decided_on.device.0, decided_on.device.1 + by), ..decided_on },
+                DecidedOn { event: (decided_on.event.0, decided_on.event.1 + by), ..decided_on },
             ]
         };
         [off_by(-1), off_by(1)].concat()
     }
 
     /// Uploads one valid ticket for a seat.
-    pub async fn ticket(&self, books: &Books, code: &str, entries_allowed: i32) -> UploadTicket {
+    pub async fn ticket(&self, ledgers: &Ledgers, code: &str, entries_allowed: i32) -> UploadTicket {
         let ticket = self.upload(code, entries_allowed);
-        books.a.store_tickets(&self.chunk(vec![ticket.clone()])).await.unwrap();
+        ledgers.a.store_tickets(&self.chunk(vec![ticket.clone()])).await.unwrap();
         ticket
     }
 
@@ -60,10 +60,10 @@ impl Stage {
         UploadChunk { organisation: self.organisation.id, event: self.event.id, guards: vec![], tickets, entries: vec![], at: Clock.now() }
     }
 
-    /// One entry with this ticket, decided on as the book stands.
+    /// One entry with this ticket, decided on as the ledger stands.
     pub fn entry(&self, ticket: &UploadTicket) -> ScanEntry {
         ScanEntry {
-            ground: self.ground(),
+            decided_on: self.decided_on(),
             id: Clock.id(),
             ticket: ticket.id,
             direction: Direction::In,
@@ -107,7 +107,7 @@ impl Stage {
         };
         let total_minor = lines.iter().map(|line| line.amount_minor).sum();
         SaleEntry {
-            ground: self.ground(),
+            decided_on: self.decided_on(),
             id: Clock.id(),
             currency: "EUR".into(),
             total_minor,
@@ -125,14 +125,14 @@ impl Stage {
 
     /// A hold of the same lines as such a sale's, that lives for this long.
     pub fn hold(&self, basket: &[(&TicketType, i32)], lives: TimeDelta) -> HoldEntry {
-        let SaleEntry { ground, currency, total_minor, lines, .. } = self.sale(basket);
+        let SaleEntry { decided_on, currency, total_minor, lines, .. } = self.sale(basket);
         let expires_at = Clock.now() + lives;
-        HoldEntry { ground, id: Clock.id(), currency, total_minor, expires_at, fingerprint: "hold".into(), lines }
+        HoldEntry { decided_on, id: Clock.id(), currency, total_minor, expires_at, fingerprint: "hold".into(), lines }
     }
 
     /// A void of a sale.
     pub fn void(&self, sale: &SaleEntry) -> VoidEntry {
-        VoidEntry { ground: self.ground(), id: Clock.id(), sale: sale.id, reason: "Wrong date".into(), fingerprint: "void".into() }
+        VoidEntry { decided_on: self.decided_on(), id: Clock.id(), sale: sale.id, reason: "Wrong date".into(), fingerprint: "void".into() }
     }
 
     /// A look of this member at this event.

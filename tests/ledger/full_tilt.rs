@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use stagedoor::ledger::entry::{SaleOutcome, ScanOutcome};
-use stagedoor::ledger::{Book, UploadTicket};
+use stagedoor::ledger::{Ledger, UploadTicket};
 use tokio::task::{JoinSet, yield_now};
 
-use super::books::{scan, sell};
-use super::{Books, Part, Stage, on_both_books};
+use super::ledgers::{scan, sell};
+use super::{Ledgers, Part, Stage, on_both_ledgers};
 use crate::support::until;
 
 const ROUNDS: usize = 20;
@@ -28,27 +28,27 @@ struct Progress {
     over: AtomicBool,
 }
 
-on_both_books!(nothing_is_written_under_the_old_version);
-async fn nothing_is_written_under_the_old_version(books: Books) {
-    let mut stage = Stage::open(&books).await;
+on_both_ledgers!(nothing_is_written_under_the_old_version);
+async fn nothing_is_written_under_the_old_version(ledgers: Ledgers) {
+    let mut stage = Stage::open(&ledgers).await;
     let mut tickets = Vec::new();
     for n in 0..COMMITTERS {
         // One each: so nobody is refused for any other reason than the change.
-        tickets.push(stage.ticket(&books, &format!("A-{n}"), i32::MAX).await);
+        tickets.push(stage.ticket(&ledgers, &format!("A-{n}"), i32::MAX).await);
     }
     for round in 0..ROUNDS {
         let (progress, mut crew) = (Arc::new(Progress::default()), JoinSet::new());
         for (n, ticket) in tickets.iter().enumerate() {
-            let old = Committer { book: books.turn(n / 3).clone(), stage: stage.clone(), ticket: ticket.clone(), sells: n % 3 == 0 };
+            let old = Committer { ledger: ledgers.turn(n / 3).clone(), stage: stage.clone(), ticket: ticket.clone(), sells: n % 3 == 0 };
             crew.spawn(old.commit(Arc::clone(&progress)));
         }
         reached("everybody writes", &progress.written, 30).await;
-        stage.move_on(books.turn(round), Part::Membership).await;
+        stage.move_on(ledgers.turn(round), Part::Membership).await;
         progress.answered.store(true, Ordering::SeqCst);
-        let then = written(&books).await;
+        let then = written(&ledgers).await;
         let refused = progress.refused.load(Ordering::SeqCst);
         reached("everybody was refused", &progress.refused, refused + 60).await;
-        assert_eq!(written(&books).await, then, "round {round}: written after the change was answered");
+        assert_eq!(written(&ledgers).await, then, "round {round}: written after the change was answered");
         progress.over.store(true, Ordering::SeqCst);
         while let Some(done) = crew.join_next().await {
             done.unwrap();
@@ -58,7 +58,7 @@ async fn nothing_is_written_under_the_old_version(books: Books) {
 }
 
 struct Committer {
-    book: Book,
+    ledger: Ledger,
     stage: Stage,
     ticket: UploadTicket,
     sells: bool,
@@ -83,9 +83,9 @@ impl Committer {
     async fn once(&self) -> bool {
         if self.sells {
             let sale = self.stage.sale(&[(&self.stage.seat, 1)]);
-            return matches!(sell(&self.book, &self.stage, &sale).await, SaleOutcome::Recorded { .. });
+            return matches!(sell(&self.ledger, &self.stage, &sale).await, SaleOutcome::Recorded { .. });
         }
-        matches!(scan(&self.book, &self.stage, &self.stage.entry(&self.ticket)).await, ScanOutcome::Recorded { .. })
+        matches!(scan(&self.ledger, &self.stage, &self.stage.entry(&self.ticket)).await, ScanOutcome::Recorded { .. })
     }
 }
 
@@ -97,6 +97,6 @@ async fn reached(what: &str, count: &AtomicUsize, goal: usize) {
     .await;
 }
 
-async fn written(books: &Books) -> i64 {
-    books.rows("admissions").await + books.rows("sales").await
+async fn written(ledgers: &Ledgers) -> i64 {
+    ledgers.rows("admissions").await + ledgers.rows("sales").await
 }

@@ -4,19 +4,19 @@ use stagedoor::clock::Clock;
 use stagedoor::ids::Named;
 use stagedoor::ledger::change::Images;
 use stagedoor::ledger::entry::{Look, ScanEntry};
+use stagedoor::ledger::kinds::{Direction, EventStatus};
 use stagedoor::ledger::rows::{Event, TicketType};
-use stagedoor::ledger::words::{Direction, EventStatus};
 
-use super::books::{look, scan, sell};
+use super::ledgers::{look, scan, sell};
 use super::stage::ticket_type;
-use super::{Books, Part, Stage, on_both_books};
+use super::{Ledgers, Part, Stage, on_both_ledgers};
 
-on_both_books!(a_look_tells_who_asks_and_for_what);
-async fn a_look_tells_who_asks_and_for_what(books: Books) {
-    let mut stage = Stage::open(&books).await;
-    let ticket = stage.ticket(&books, "A-1", 2).await;
-    let seen = look(&books.b, stage.look_for("A-1")).await;
-    assert_eq!(seen.authority.as_deref(), books.a.authority(stage.session.id).await.unwrap().as_ref());
+on_both_ledgers!(a_look_tells_who_asks_and_for_what);
+async fn a_look_tells_who_asks_and_for_what(ledgers: Ledgers) {
+    let mut stage = Stage::open(&ledgers).await;
+    let ticket = stage.ticket(&ledgers, "A-1", 2).await;
+    let seen = look(&ledgers.b, stage.look_for("A-1")).await;
+    assert_eq!(seen.authority.as_deref(), ledgers.a.authority(stage.session.id).await.unwrap().as_ref());
     assert_eq!(seen.authority.unwrap().session, stage.session);
     let facts = seen.event.unwrap();
     assert_eq!((&facts.event, facts.types.len()), (&stage.event, 2));
@@ -27,41 +27,41 @@ async fn a_look_tells_who_asks_and_for_what(books: Books) {
     assert!(seen.elsewhere.is_none() && seen.scan.is_none() && seen.sale.is_none() && seen.pinned.is_none());
 
     stage.membership.events = vec![stage.event.id];
-    stage.move_on(&books.a, Part::Membership).await;
-    let pinned = look(&books.b, stage.look()).await;
+    stage.move_on(&ledgers.a, Part::Membership).await;
+    let pinned = look(&ledgers.b, stage.look()).await;
     assert_eq!((pinned.pinned, pinned.as_of), (Some(Named::new(stage.event.id, "Gala")), seen.as_of + 1));
     assert_eq!(pinned.authority.unwrap().membership, stage.membership);
 
-    let nobody = look(&books.b, Look { session: Clock.id(), ..stage.look_for("A-1") }).await;
+    let nobody = look(&ledgers.b, Look { session: Clock.id(), ..stage.look_for("A-1") }).await;
     assert!(nobody.authority.is_none() && nobody.event.is_none() && nobody.ticket.is_none() && nobody.elsewhere.is_none());
 }
 
-on_both_books!(a_look_tells_the_last_movement);
-async fn a_look_tells_the_last_movement(books: Books) {
-    let stage = Stage::open(&books).await;
-    let ticket = stage.ticket(&books, "A-1", 2).await;
+on_both_ledgers!(a_look_tells_the_last_movement);
+async fn a_look_tells_the_last_movement(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
+    let ticket = stage.ticket(&ledgers, "A-1", 2).await;
     let entries = [stage.entry(&ticket), stage.entry(&ticket), ScanEntry { gate: Some("South".into()), ..stage.exit(&ticket, -1) }];
     for entry in &entries {
-        scan(&books.a, &stage, entry).await;
+        scan(&ledgers.a, &stage, entry).await;
     }
-    let (_, last) = look(&books.b, stage.look_for("A-1")).await.ticket.unwrap();
+    let (_, last) = look(&ledgers.b, stage.look_for("A-1")).await.ticket.unwrap();
     let last = last.unwrap();
     assert_eq!((last.seq, last.direction, last.used, last.inside), (3, Direction::Out, 1, 1));
     assert_eq!((last.gate.as_deref(), last.device()), (Some("South"), Some(Named::new(stage.device.id, "Till 1"))));
 }
 
-on_both_books!(a_look_finds_what_is_recorded);
-async fn a_look_finds_what_is_recorded(books: Books) {
-    let stage = Stage::open(&books).await;
-    let ticket = stage.ticket(&books, "A-1", 2).await;
+on_both_ledgers!(a_look_finds_what_is_recorded);
+async fn a_look_finds_what_is_recorded(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
+    let ticket = stage.ticket(&ledgers, "A-1", 2).await;
     let (entry, sale) = (stage.entry(&ticket), stage.sale(&[(&stage.seat, 1)]));
     let asked = Look { scan: Some(entry.id), sale: Some(sale.id), ..stage.look() };
-    let before = look(&books.b, asked.clone()).await;
+    let before = look(&ledgers.b, asked.clone()).await;
     assert!(before.scan.is_none() && before.sale.is_none());
-    scan(&books.a, &stage, &entry).await;
-    sell(&books.a, &stage, &sale).await;
+    scan(&ledgers.a, &stage, &entry).await;
+    sell(&ledgers.a, &stage, &sale).await;
 
-    let seen = look(&books.b, asked.clone()).await;
+    let seen = look(&ledgers.b, asked.clone()).await;
     let found = seen.scan.unwrap();
     assert_eq!((found.id, found.device_id, &found.fingerprint), (entry.id, Some(stage.device.id), &entry.fingerprint));
     assert_eq!((found.seq, found.direction, found.used, found.entries_allowed), (1, Direction::In, 1, 2));
@@ -70,33 +70,33 @@ async fn a_look_finds_what_is_recorded(books: Books) {
     let found = seen.sale.unwrap();
     assert_eq!((found.sale.id, found.sale.receipt_number, found.lines.len(), found.tickets.len()), (sale.id, 1, 1, 1));
 
-    // Another organisation's ids tell nothing, though they are in the book.
-    let neighbour = Stage::open(&books).await;
-    let theirs = look(&books.b, Look { session: neighbour.session.id, event: neighbour.event.id, ..asked }).await;
+    // Another organisation's ids tell nothing, though they are in the ledger.
+    let neighbour = Stage::open(&ledgers).await;
+    let theirs = look(&ledgers.b, Look { session: neighbour.session.id, event: neighbour.event.id, ..asked }).await;
     assert!(theirs.event.is_some() && theirs.scan.is_none() && theirs.sale.is_none());
-    assert!(books.b.sale(neighbour.organisation.id, sale.id).await.unwrap().is_none());
+    assert!(ledgers.b.sale(neighbour.organisation.id, sale.id).await.unwrap().is_none());
 }
 
-on_both_books!(another_organisations_event_is_not_there);
-async fn another_organisations_event_is_not_there(books: Books) {
-    let (stage, neighbour) = (Stage::open(&books).await, Stage::open(&books).await);
-    stage.ticket(&books, "A-1", 1).await;
-    neighbour.ticket(&books, "A-1", 1).await;
-    let seen = look(&books.b, Look { event: neighbour.event.id, ..stage.look_for("A-1") }).await;
+on_both_ledgers!(another_organisations_event_is_not_there);
+async fn another_organisations_event_is_not_there(ledgers: Ledgers) {
+    let (stage, neighbour) = (Stage::open(&ledgers).await, Stage::open(&ledgers).await);
+    stage.ticket(&ledgers, "A-1", 1).await;
+    neighbour.ticket(&ledgers, "A-1", 1).await;
+    let seen = look(&ledgers.b, Look { event: neighbour.event.id, ..stage.look_for("A-1") }).await;
     assert!(seen.authority.is_some());
     assert!(seen.event.is_none() && seen.ticket.is_none() && seen.elsewhere.is_none(), "{seen:?}");
 }
 
-on_both_books!(elsewhere_is_a_live_event_of_the_same_house);
-async fn elsewhere_is_a_live_event_of_the_same_house(books: Books) {
-    let (stage, neighbour) = (Stage::open(&books).await, Stage::open(&books).await);
-    stage.ticket(&books, "HERE", 1).await;
-    neighbour.ticket(&books, "NEXT-DOOR", 1).await;
+on_both_ledgers!(elsewhere_is_a_live_event_of_the_same_house);
+async fn elsewhere_is_a_live_event_of_the_same_house(ledgers: Ledgers) {
+    let (stage, neighbour) = (Stage::open(&ledgers).await, Stage::open(&ledgers).await);
+    stage.ticket(&ledgers, "HERE", 1).await;
+    neighbour.ticket(&ledgers, "NEXT-DOOR", 1).await;
     for (code, status) in [("DRAFT", EventStatus::Draft), ("ENDED", EventStatus::Ended), ("CANCELLED", EventStatus::Cancelled)] {
-        another_event(&books, &stage, code, status).await;
+        another_event(&ledgers, &stage, code, status).await;
     }
-    let live = another_event(&books, &stage, "LIVE", EventStatus::Live).await;
-    let at = |code: &str| look(&books.b, stage.look_for(code));
+    let live = another_event(&ledgers, &stage, "LIVE", EventStatus::Live).await;
+    let at = |code: &str| look(&ledgers.b, stage.look_for(code));
     for unknown in ["DRAFT", "ENDED", "CANCELLED", "NEXT-DOOR", "nowhere", "live"] {
         let seen = at(unknown).await;
         assert!(seen.ticket.is_none() && seen.elsewhere.is_none(), "{unknown}: {:?}", seen.elsewhere);
@@ -107,11 +107,11 @@ async fn elsewhere_is_a_live_event_of_the_same_house(books: Books) {
     assert!(seen.ticket.is_some() && seen.elsewhere.is_none());
 }
 
-/// Puts on another event of the house, with a ticket of this code.
-async fn another_event(books: &Books, stage: &Stage, code: &str, status: EventStatus) -> Event {
+/// Puts on another event of the deployment, with a ticket of this code.
+async fn another_event(ledgers: &Ledgers, stage: &Stage, code: &str, status: EventStatus) -> Event {
     let event = Event { id: Clock.id(), name: format!("The {code}"), status, ..stage.event.clone() };
     let seat: TicketType = ticket_type(&event, "Seat", None);
-    books.stored(&stage.change(Images { events: vec![event.clone()], ticket_types: vec![seat.clone()], ..Images::default() })).await;
-    Stage { event: event.clone(), seat, ..stage.clone() }.ticket(books, code, 1).await;
+    ledgers.stored(&stage.change(Images { events: vec![event.clone()], ticket_types: vec![seat.clone()], ..Images::default() })).await;
+    Stage { event: event.clone(), seat, ..stage.clone() }.ticket(ledgers, code, 1).await;
     event
 }

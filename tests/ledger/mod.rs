@@ -1,18 +1,18 @@
-//! The promises of the book, through the library's own door: one suite, run against both books.
+//! The promises of the ledger, through the library's own door: one suite, run against both ledgers.
 //!
 //! What the gateways answer is tried elsewhere; here stands what they lean on. Every promise is asked of SQLite and of Postgres by
 //! the same lines, and where two gateways matter there are two: `a` and `b` on one Postgres, the same handle twice on SQLite.
 
-mod books;
 mod endings;
 mod entries;
 mod full_tilt;
 mod guests;
 mod holds;
+mod ledgers;
 mod log;
 mod look;
 mod notes;
-mod older_book;
+mod older_release;
 mod refused;
 mod sales;
 mod scans;
@@ -22,23 +22,23 @@ mod taken_back;
 mod tickets;
 mod voids;
 
-use books::Books;
+use ledgers::Ledgers;
 use stage::{Part, Stage};
 
-/// Makes two tests of one story: `async fn story(books: Books)` runs on a SQLite file and on a Postgres data base of its own.
-macro_rules! on_both_books {
+/// Makes two tests of one story: `async fn story(ledgers: Ledgers)` runs on a SQLite file and on a Postgres data base of its own.
+macro_rules! on_both_ledgers {
     ($story:ident) => {
         mod $story {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                super::$story($crate::ledger::Books::on_sqlite().await).await;
+                super::$story($crate::ledger::Ledgers::on_sqlite().await).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                super::$story($crate::ledger::Books::on_postgres().await).await;
+                super::$story($crate::ledger::Ledgers::on_postgres().await).await;
             }
         }
     };
 }
-use on_both_books;
+use on_both_ledgers;

@@ -1,14 +1,14 @@
-//! The log of refused scans: written down beside the book, lossy, and never in the way.
+//! The log of refused scans: written down beside the ledger, lossy, and never in the way.
 
 use chrono::TimeDelta;
 use stagedoor::clock::{Clock, Moment};
+use stagedoor::ledger::kinds::Direction;
 use stagedoor::ledger::rows::{RefusalFilter, RefusedScan};
-use stagedoor::ledger::words::Direction;
 use stagedoor::ledger::{Note, Page};
 use tokio::task::yield_now;
 use uuid::Uuid;
 
-use super::{Books, Stage, on_both_books};
+use super::{Ledgers, Stage, on_both_ledgers};
 use crate::support::until;
 
 /// More than can wait.
@@ -34,19 +34,19 @@ impl Stage {
     }
 }
 
-async fn written(books: &Books) -> i64 {
-    books.rows("refused_scans").await
+async fn written(ledgers: &Ledgers) -> i64 {
+    ledgers.rows("refused_scans").await
 }
 
-on_both_books!(a_full_log_loses_rows_and_keeps_nobody_waiting);
-async fn a_full_log_loses_rows_and_keeps_nobody_waiting(books: Books) {
-    let stage = Stage::open(&books).await;
-    let lock = if books.is_postgres { "lock table refused_scans in access exclusive mode" } else { "select 1" };
-    let held = books.hold(lock).await;
+on_both_ledgers!(a_full_log_loses_rows_and_keeps_nobody_waiting);
+async fn a_full_log_loses_rows_and_keeps_nobody_waiting(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
+    let lock = if ledgers.is_postgres { "lock table refused_scans in access exclusive mode" } else { "select 1" };
+    let held = ledgers.hold(lock).await;
     for number in 0..MANY {
-        books.a.note_refused(stage.refused(&number.to_string(), Clock.now()));
+        ledgers.a.note_refused(stage.refused(&number.to_string(), Clock.now()));
     }
-    let lost = || books.a.refused_lost().get();
+    let lost = || ledgers.a.refused_lost().get();
     assert!((1..MANY).contains(&lost()), "{} of {MANY} were lost", lost());
     // What is being written meets the lock and gives up; what waits behind it does not wait for it for ever.
     let before = lost();
@@ -56,32 +56,32 @@ async fn a_full_log_loses_rows_and_keeps_nobody_waiting(books: Books) {
     })
     .await;
     drop(held);
-    until("the rest was written down", async || i64::try_from(MANY - lost()).unwrap() == written(&books).await).await;
+    until("the rest was written down", async || i64::try_from(MANY - lost()).unwrap() == written(&ledgers).await).await;
 }
 
-on_both_books!(what_waits_is_written_down_at_the_end);
-async fn what_waits_is_written_down_at_the_end(books: Books) {
-    let stage = Stage::open(&books).await;
+on_both_ledgers!(what_waits_is_written_down_at_the_end);
+async fn what_waits_is_written_down_at_the_end(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
     for number in 0..1_000 {
-        books.a.note_refused(stage.refused(&number.to_string(), Clock.now()));
+        ledgers.a.note_refused(stage.refused(&number.to_string(), Clock.now()));
     }
-    books.a.close().await;
-    assert_eq!((written(&books).await, books.a.refused_lost().get()), (1_000, 0));
-    books.a.note_refused(stage.refused("too late", Clock.now()));
-    assert_eq!(books.a.refused_lost().get(), 1);
+    ledgers.a.close().await;
+    assert_eq!((written(&ledgers).await, ledgers.a.refused_lost().get()), (1_000, 0));
+    ledgers.a.note_refused(stage.refused("too late", Clock.now()));
+    assert_eq!(ledgers.a.refused_lost().get(), 1);
 }
 
-on_both_books!(what_is_old_is_forgotten);
-async fn what_is_old_is_forgotten(books: Books) {
-    let stage = Stage::open(&books).await;
+on_both_ledgers!(what_is_old_is_forgotten);
+async fn what_is_old_is_forgotten(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
     let now = Clock.now();
     for (code, age) in [("new", 1), ("as old as can be", 90), ("old", 91)] {
-        books.a.note_refused(stage.refused(code, now - TimeDelta::days(age)));
+        ledgers.a.note_refused(stage.refused(code, now - TimeDelta::days(age)));
     }
-    books.a.close().await;
-    books.a.note(Note::PruneRefused(now - TimeDelta::days(90))).await.unwrap();
+    ledgers.a.close().await;
+    ledgers.a.note(Note::PruneRefused(now - TimeDelta::days(90))).await.unwrap();
     let page = Page { limit: 10, after: Uuid::nil() };
-    let kept = books.a.refused_scans(stage.organisation.id, stage.event.id, &RefusalFilter::default(), page).await.unwrap();
+    let kept = ledgers.a.refused_scans(stage.organisation.id, stage.event.id, &RefusalFilter::default(), page).await.unwrap();
     let codes: Vec<&str> = kept.iter().map(|refused| refused.code.as_str()).collect();
     assert_eq!(codes, ["as old as can be", "new"], "newest first: as they were written down");
 }

@@ -1,13 +1,13 @@
-//! Movements: numbered and counted by the book itself, written once, and only while what they rest on stands.
+//! Movements: numbered and counted by the ledger itself, written once, and only while what they rest on stands.
 
 use futures::future::join_all;
 use stagedoor::clock::Clock;
 use stagedoor::ids::ScanId;
 use stagedoor::ledger::entry::{ScanEntry, ScanOutcome};
-use stagedoor::ledger::{Book, UploadTicket};
+use stagedoor::ledger::{Ledger, UploadTicket};
 
-use super::books::{look, scan};
-use super::{Books, Part, Stage, on_both_books};
+use super::ledgers::{look, scan};
+use super::{Ledgers, Part, Stage, on_both_ledgers};
 
 /// Number, entries used and how many are inside, where it was written.
 type Written = Option<(i32, i32, i32)>;
@@ -19,10 +19,10 @@ fn written(outcome: &ScanOutcome) -> Written {
     }
 }
 
-on_both_books!(movements_are_numbered_and_counted);
-async fn movements_are_numbered_and_counted(books: Books) {
-    let stage = Stage::open(&books).await;
-    let ticket = stage.ticket(&books, "A-1", 2).await;
+on_both_ledgers!(movements_are_numbered_and_counted);
+async fn movements_are_numbered_and_counted(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
+    let ticket = stage.ticket(&ledgers, "A-1", 2).await;
     let (enter, leave, give_back) = (stage.entry(&ticket), stage.exit(&ticket, 0), stage.exit(&ticket, -1));
     let story: [(&ScanEntry, Written); 11] = [
         (&give_back, None),
@@ -39,125 +39,125 @@ async fn movements_are_numbered_and_counted(books: Books) {
     ];
     for (turn, (movement, expected)) in story.into_iter().enumerate() {
         let again = ScanEntry { id: Clock.id(), ..movement.clone() };
-        assert_eq!(written(&scan(books.turn(turn), &stage, &again).await), expected, "movement {turn}");
+        assert_eq!(written(&scan(ledgers.turn(turn), &stage, &again).await), expected, "movement {turn}");
     }
-    assert_eq!(numbers(&books, &ticket).await, (5, 5));
+    assert_eq!(numbers(&ledgers, &ticket).await, (5, 5));
 }
 
-on_both_books!(sixteen_entries_are_sixteen_green_lights);
-async fn sixteen_entries_are_sixteen_green_lights(books: Books) {
-    let stage = Stage::open(&books).await;
-    let ticket = stage.ticket(&books, "A-1", 16).await;
+on_both_ledgers!(sixteen_entries_are_sixteen_green_lights);
+async fn sixteen_entries_are_sixteen_green_lights(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
+    let ticket = stage.ticket(&ledgers, "A-1", 16).await;
     let phones = (0..40).map(|n| {
-        let (book, stage, ticket) = (books.turn(n).clone(), stage.clone(), ticket.clone());
-        tokio::spawn(async move { enter(&book, &stage, &ticket).await })
+        let (ledger, stage, ticket) = (ledgers.turn(n).clone(), stage.clone(), ticket.clone());
+        tokio::spawn(async move { enter(&ledger, &stage, &ticket).await })
     });
     let answers: Vec<Written> = join_all(phones).await.into_iter().map(Result::unwrap).collect();
     let mut green: Vec<(i32, i32, i32)> = answers.into_iter().flatten().collect();
     green.sort_unstable();
     let expected: Vec<(i32, i32, i32)> = (1..=16).map(|n| (n, n, n)).collect();
     assert_eq!(green, expected);
-    assert_eq!(numbers(&books, &ticket).await, (16, 16));
+    assert_eq!(numbers(&ledgers, &ticket).await, (16, 16));
 }
 
 /// As the walk does it: what was not written is looked at again, until the entries are used up.
-async fn enter(book: &Book, stage: &Stage, ticket: &UploadTicket) -> Written {
+async fn enter(ledger: &Ledger, stage: &Stage, ticket: &UploadTicket) -> Written {
     loop {
-        let green = written(&scan(book, stage, &stage.entry(ticket)).await);
-        let (_, last) = look(book, stage.look_for(&ticket.code)).await.ticket.unwrap();
+        let green = written(&scan(ledger, stage, &stage.entry(ticket)).await);
+        let (_, last) = look(ledger, stage.look_for(&ticket.code)).await.ticket.unwrap();
         if green.is_some() || last.is_some_and(|last| last.used >= ticket.entries_allowed) {
             return green;
         }
     }
 }
 
-on_both_books!(an_id_is_written_once);
-async fn an_id_is_written_once(books: Books) {
-    let stage = Stage::open(&books).await;
-    let (ticket, second) = (stage.ticket(&books, "A-1", 99).await, stage.ticket(&books, "A-2", 99).await);
+on_both_ledgers!(an_id_is_written_once);
+async fn an_id_is_written_once(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
+    let (ticket, second) = (stage.ticket(&ledgers, "A-1", 99).await, stage.ticket(&ledgers, "A-2", 99).await);
     let entry = stage.entry(&ticket);
     // The same request at both gateways at once, among others for the same ticket.
     let same = (0..8).map(|n| (n, entry.clone()));
     let others = (0..8).map(|n| (n, stage.entry(&ticket)));
     let all: Vec<(usize, ScanEntry)> = same.zip(others).flat_map(|(same, other)| [other, same]).collect();
-    let outcomes = join_all(all.iter().map(|(n, entry)| scan(books.turn(*n), &stage, entry))).await;
+    let outcomes = join_all(all.iter().map(|(n, entry)| scan(ledgers.turn(*n), &stage, entry))).await;
     let green = |id: ScanId| all.iter().zip(&outcomes).filter(|((_, e), o)| e.id == id && written(o).is_some()).count();
     assert_eq!(green(entry.id), 1);
-    let (rows, last) = numbers(&books, &ticket).await;
+    let (rows, last) = numbers(&ledgers, &ticket).await;
     assert_eq!(rows, last, "the numbers have a gap");
 
     for turn in 0..2 {
         for repeated in
             [entry.clone(), ScanEntry { id: entry.id, ..stage.entry(&second) }, ScanEntry { id: entry.id, ..stage.exit(&ticket, 0) }]
         {
-            assert_eq!(written(&scan(books.turn(turn), &stage, &repeated).await), None);
+            assert_eq!(written(&scan(ledgers.turn(turn), &stage, &repeated).await), None);
         }
     }
-    assert_eq!(numbers(&books, &ticket).await, (rows, last));
-    assert_eq!(numbers(&books, &second).await, (0, 0));
+    assert_eq!(numbers(&ledgers, &ticket).await, (rows, last));
+    assert_eq!(numbers(&ledgers, &second).await, (0, 0));
     // Ids are each organisation's own.
-    let neighbour = Stage::open(&books).await;
-    let theirs = neighbour.ticket(&books, "A-1", 1).await;
+    let neighbour = Stage::open(&ledgers).await;
+    let theirs = neighbour.ticket(&ledgers, "A-1", 1).await;
     let entry = ScanEntry { id: entry.id, ..neighbour.entry(&theirs) };
-    assert_eq!(written(&scan(&books.a, &neighbour, &entry).await), Some((1, 1, 1)));
+    assert_eq!(written(&scan(&ledgers.a, &neighbour, &entry).await), Some((1, 1, 1)));
 }
 
-on_both_books!(a_moved_ground_holds_back_only_its_own);
-async fn a_moved_ground_holds_back_only_its_own(books: Books) {
-    let mut stage = Stage::open(&books).await;
+on_both_ledgers!(a_moved_ground_holds_back_only_its_own);
+async fn a_moved_ground_holds_back_only_its_own(ledgers: Ledgers) {
+    let mut stage = Stage::open(&ledgers).await;
     for part in Part::ALL {
-        stage.move_on(&books.b, part).await;
+        stage.move_on(&ledgers.b, part).await;
     }
-    let ticket = stage.ticket(&books, "A-1", 99).await;
-    let moved = stage.moved_grounds().into_iter().map(|ground| ScanEntry { ground, ..stage.entry(&ticket) });
+    let ticket = stage.ticket(&ledgers, "A-1", 99).await;
+    let moved = stage.moved_grounds().into_iter().map(|decided_on| ScanEntry { decided_on, ..stage.entry(&ticket) });
     let entries: Vec<ScanEntry> = moved.flat_map(|moved| [moved, stage.entry(&ticket)]).collect();
     // At one gateway at once: while the first is being written, the others gather in one batch.
-    let outcomes = join_all(entries.iter().map(|entry| scan(&books.a, &stage, entry))).await;
+    let outcomes = join_all(entries.iter().map(|entry| scan(&ledgers.a, &stage, entry))).await;
     for (entry, outcome) in entries.iter().zip(&outcomes) {
-        assert_eq!(written(outcome).is_some(), entry.ground == stage.ground(), "{entry:?}: {outcome:?}");
+        assert_eq!(written(outcome).is_some(), entry.decided_on == stage.decided_on(), "{entry:?}: {outcome:?}");
     }
-    assert_eq!(numbers(&books, &ticket).await, (8, 8));
+    assert_eq!(numbers(&ledgers, &ticket).await, (8, 8));
 }
 
-on_both_books!(one_of_many_tickets_holds_back_only_itself);
-async fn one_of_many_tickets_holds_back_only_itself(books: Books) {
-    let stage = Stage::open(&books).await;
+on_both_ledgers!(one_of_many_tickets_holds_back_only_itself);
+async fn one_of_many_tickets_holds_back_only_itself(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
     let mut entries = Vec::new();
     for n in 0..12 {
-        entries.push(stage.entry(&stage.ticket(&books, &format!("A-{n}"), 1).await));
+        entries.push(stage.entry(&stage.ticket(&ledgers, &format!("A-{n}"), 1).await));
     }
-    // One is in the book already, under its own id; one under another; one was decided on what has moved.
-    assert!(written(&scan(&books.b, &stage, &entries[3]).await).is_some());
+    // One is in the ledger already, under its own id; one under another; one was decided on what has moved.
+    assert!(written(&scan(&ledgers.b, &stage, &entries[3]).await).is_some());
     let elsewhere = ScanEntry { id: Clock.id(), ..entries[6].clone() };
-    assert!(written(&scan(&books.b, &stage, &elsewhere).await).is_some());
-    entries[9].ground = stage.moved_grounds()[0];
+    assert!(written(&scan(&ledgers.b, &stage, &elsewhere).await).is_some());
+    entries[9].decided_on = stage.moved_grounds()[0];
     // All at one gateway at once: each of these three stands in a batch among others.
-    let outcomes = join_all(entries.iter().map(|entry| scan(&books.a, &stage, entry))).await;
+    let outcomes = join_all(entries.iter().map(|entry| scan(&ledgers.a, &stage, entry))).await;
     for (n, (entry, outcome)) in entries.iter().zip(&outcomes).enumerate() {
         let expected = ![3, 6, 9].contains(&n);
         assert_eq!(written(outcome), expected.then_some((1, 1, 1)), "{n}: {entry:?}");
-        let rows = books.number("select count(*) from admissions where ticket_id = $1", entry.ticket).await;
+        let rows = ledgers.number("select count(*) from admissions where ticket_id = $1", entry.ticket).await;
         assert_eq!(rows, i64::from(n != 9), "{n}");
     }
 }
 
-on_both_books!(what_was_decided_before_a_change_is_not_written_after_it);
-async fn what_was_decided_before_a_change_is_not_written_after_it(books: Books) {
-    let mut stage = Stage::open(&books).await;
-    let ticket = stage.ticket(&books, "A-1", 99).await;
+on_both_ledgers!(what_was_decided_before_a_change_is_not_written_after_it);
+async fn what_was_decided_before_a_change_is_not_written_after_it(ledgers: Ledgers) {
+    let mut stage = Stage::open(&ledgers).await;
+    let ticket = stage.ticket(&ledgers, "A-1", 99).await;
     for part in Part::ALL {
         let decided = stage.entry(&ticket);
-        stage.move_on(&books.b, part).await;
-        assert_eq!(written(&scan(&books.a, &stage, &decided).await), None, "{part:?} has moved");
-        let afresh = ScanEntry { ground: stage.ground(), ..decided };
-        assert!(written(&scan(&books.a, &stage, &afresh).await).is_some(), "{part:?} stands");
+        stage.move_on(&ledgers.b, part).await;
+        assert_eq!(written(&scan(&ledgers.a, &stage, &decided).await), None, "{part:?} has moved");
+        let afresh = ScanEntry { decided_on: stage.decided_on(), ..decided };
+        assert!(written(&scan(&ledgers.a, &stage, &afresh).await).is_some(), "{part:?} stands");
     }
-    assert_eq!(numbers(&books, &ticket).await, (4, 4));
+    assert_eq!(numbers(&ledgers, &ticket).await, (4, 4));
 }
 
 /// How many movements a ticket has, and the last one's number: the same where there is no gap.
-async fn numbers(books: &Books, ticket: &UploadTicket) -> (i64, i64) {
-    let rows = books.number("select count(*) from admissions where ticket_id = $1", ticket.id).await;
+async fn numbers(ledgers: &Ledgers, ticket: &UploadTicket) -> (i64, i64) {
+    let rows = ledgers.number("select count(*) from admissions where ticket_id = $1", ticket.id).await;
     let last = "select cast(coalesce(max(seq), 0) as bigint) from admissions where ticket_id = $1";
-    (rows, books.number(last, ticket.id).await)
+    (rows, ledgers.number(last, ticket.id).await)
 }

@@ -3,15 +3,15 @@
 use chrono::TimeDelta;
 use serde_json::json;
 use stagedoor::clock::Clock;
-use stagedoor::ledger::Book;
+use stagedoor::ledger::Ledger;
 use stagedoor::ledger::change::{Change, Guard, Images};
+use stagedoor::ledger::kinds::{DeviceKind, EndReason, EventStatus, MemberStatus, Permission, Role, SessionKind};
 use stagedoor::ledger::rows::{Device, Event, Membership, Organisation, Session, TicketType, User};
-use stagedoor::ledger::words::{DeviceKind, EndReason, EventStatus, MemberStatus, Permission, Role, SessionKind};
 
-use super::Books;
+use super::Ledgers;
 use crate::support::new_id;
 
-/// Rows as the book has them.
+/// Rows as the ledger has them.
 #[derive(Clone)]
 pub struct Stage {
     pub organisation: Organisation,
@@ -40,14 +40,14 @@ impl Part {
 }
 
 impl Stage {
-    /// Writes it all into the book.
-    pub async fn open(books: &Books) -> Self {
+    /// Writes it all into the ledger.
+    pub async fn open(ledgers: &Ledgers) -> Self {
         let stage = Self::imagined();
-        books.stored(&stage.change(stage.images())).await;
+        ledgers.stored(&stage.change(stage.images())).await;
         stage
     }
 
-    /// The same, in no book yet.
+    /// The same, in no ledger yet.
     pub fn imagined() -> Self {
         let at = Clock.now();
         let organisation =
@@ -168,10 +168,10 @@ impl Stage {
         }
     }
 
-    /// Moves this part in the book, through this gateway.
-    pub async fn move_on(&mut self, book: &Book, part: Part) {
+    /// Moves this part in the ledger, through this gateway.
+    pub async fn move_on(&mut self, ledger: &Ledger, part: Part) {
         let images = self.step(part);
-        book.store(&self.change(images)).await.unwrap();
+        ledger.store(&self.change(images)).await.unwrap();
     }
 
     pub fn new_device(&self, name: &str) -> Device {

@@ -5,8 +5,8 @@ use stagedoor::clock::Clock;
 use stagedoor::ledger::LedgerError;
 use stagedoor::ledger::entry::{ScanEntry, ScanOutcome};
 
-use super::books::{look, scan};
-use super::{Books, Stage, on_both_books};
+use super::ledgers::{look, scan};
+use super::{Ledgers, Stage, on_both_ledgers};
 use crate::support::PATIENCE;
 
 /// Number, entries used and how many are inside, where it was written.
@@ -17,10 +17,10 @@ fn written(outcome: &ScanOutcome) -> Option<(i32, i32, i32)> {
     }
 }
 
-on_both_books!(a_movement_is_taken_back_once);
-async fn a_movement_is_taken_back_once(books: Books) {
-    let stage = Stage::open(&books).await;
-    let ticket = stage.ticket(&books, "A-1", 2).await;
+on_both_ledgers!(a_movement_is_taken_back_once);
+async fn a_movement_is_taken_back_once(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
+    let ticket = stage.ticket(&ledgers, "A-1", 2).await;
     let (first, second) = (stage.entry(&ticket), stage.entry(&ticket));
     for (entry, expected) in [
         (first.clone(), Some((1, 1, 1))),
@@ -31,80 +31,80 @@ async fn a_movement_is_taken_back_once(books: Books) {
         (stage.entry(&ticket), None),
         (stage.back(&second), Some((5, 1, 1))),
     ] {
-        assert_eq!(written(&scan(&books.a, &stage, &entry).await), expected, "{entry:?}");
+        assert_eq!(written(&scan(&ledgers.a, &stage, &entry).await), expected, "{entry:?}");
     }
 }
 
-on_both_books!(an_exit_is_taken_back_as_it_was);
-async fn an_exit_is_taken_back_as_it_was(books: Books) {
-    let stage = Stage::open(&books).await;
+on_both_ledgers!(an_exit_is_taken_back_as_it_was);
+async fn an_exit_is_taken_back_as_it_was(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
     for (code, uses, left, back) in [("KEPT", 0, (2, 1, 0), (3, 1, 1)), ("GIVEN BACK", -1, (2, 0, 0), (3, 1, 1))] {
-        let ticket = stage.ticket(&books, code, 1).await;
+        let ticket = stage.ticket(&ledgers, code, 1).await;
         let exit = stage.exit(&ticket, uses);
-        assert_eq!(written(&scan(&books.a, &stage, &stage.entry(&ticket)).await), Some((1, 1, 1)));
-        assert_eq!(written(&scan(&books.a, &stage, &exit).await), Some(left));
-        assert_eq!(written(&scan(&books.b, &stage, &stage.back(&exit)).await), Some(back), "{code}");
+        assert_eq!(written(&scan(&ledgers.a, &stage, &stage.entry(&ticket)).await), Some((1, 1, 1)));
+        assert_eq!(written(&scan(&ledgers.a, &stage, &exit).await), Some(left));
+        assert_eq!(written(&scan(&ledgers.b, &stage, &stage.back(&exit)).await), Some(back), "{code}");
     }
 }
 
-on_both_books!(what_has_gone_on_is_not_taken_back);
-async fn what_has_gone_on_is_not_taken_back(books: Books) {
-    let stage = Stage::open(&books).await;
+on_both_ledgers!(what_has_gone_on_is_not_taken_back);
+async fn what_has_gone_on_is_not_taken_back(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
     // The guest has left: nobody is inside who could be taken out.
     for (code, uses) in [("LEFT", 0), ("LEFT, MAY COME AGAIN", -1)] {
-        let ticket = stage.ticket(&books, code, 1).await;
+        let ticket = stage.ticket(&ledgers, code, 1).await;
         let entry = stage.entry(&ticket);
-        scan(&books.a, &stage, &entry).await;
-        assert!(written(&scan(&books.a, &stage, &stage.exit(&ticket, uses)).await).is_some());
-        assert_eq!(written(&scan(&books.a, &stage, &stage.back(&entry)).await), None, "{code}");
+        scan(&ledgers.a, &stage, &entry).await;
+        assert!(written(&scan(&ledgers.a, &stage, &stage.exit(&ticket, uses)).await).is_some());
+        assert_eq!(written(&scan(&ledgers.a, &stage, &stage.back(&entry)).await), None, "{code}");
     }
     // The entry that the exit gave back is used again.
-    let ticket = stage.ticket(&books, "AGAIN", 1).await;
+    let ticket = stage.ticket(&ledgers, "AGAIN", 1).await;
     let exit = stage.exit(&ticket, -1);
     for entry in [&stage.entry(&ticket), &exit, &stage.entry(&ticket)] {
-        assert!(written(&scan(&books.a, &stage, entry).await).is_some());
+        assert!(written(&scan(&ledgers.a, &stage, entry).await).is_some());
     }
-    assert_eq!(written(&scan(&books.a, &stage, &stage.back(&exit)).await), None);
+    assert_eq!(written(&scan(&ledgers.a, &stage, &stage.back(&exit)).await), None);
 }
 
-on_both_books!(one_of_many_takes_it_back);
-async fn one_of_many_takes_it_back(books: Books) {
-    let stage = Stage::open(&books).await;
+on_both_ledgers!(one_of_many_takes_it_back);
+async fn one_of_many_takes_it_back(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
     for round in 0..8 {
-        let ticket = stage.ticket(&books, &format!("T-{round}"), 4).await;
+        let ticket = stage.ticket(&ledgers, &format!("T-{round}"), 4).await;
         let entry = stage.entry(&ticket);
-        assert!(written(&scan(&books.a, &stage, &entry).await).is_some());
+        assert!(written(&scan(&ledgers.a, &stage, &entry).await).is_some());
         // Eight people take it back while eight others come in on the same ticket.
         let all: Vec<ScanEntry> = (0..8).flat_map(|_| [stage.back(&entry), stage.entry(&ticket)]).collect();
-        let outcomes = join_all(all.iter().enumerate().map(|(turn, entry)| scan(books.turn(turn), &stage, entry))).await;
+        let outcomes = join_all(all.iter().enumerate().map(|(turn, entry)| scan(ledgers.turn(turn), &stage, entry))).await;
         let backs = all.iter().zip(&outcomes).filter(|(entry, outcome)| entry.undoes.is_some() && written(outcome).is_some()).count();
         assert!(backs <= 1, "taken back {backs} times");
         let broken = "select count(*) from admissions f left join admissions b on b.ticket_id = f.ticket_id and b.seq = f.seq - 1
             where f.ticket_id = $1 and f.seq > 1 and (b.seq is null
                 or f.inside <> b.inside + case f.direction when 'in' then 1 else -1 end
                 or f.used <> b.used + case f.direction when 'in' then 1 else -1 end)";
-        assert_eq!(books.number(broken, ticket.id).await, 0, "each movement counts from the one before");
-        assert_eq!(books.number("select count(*) from admissions where ticket_id = $1 and used > 4", ticket.id).await, 0);
+        assert_eq!(ledgers.number(broken, ticket.id).await, 0, "each movement counts from the one before");
+        assert_eq!(ledgers.number("select count(*) from admissions where ticket_id = $1 and used > 4", ticket.id).await, 0);
         assert_eq!(
-            books.number("select count(*) from admissions where ticket_id = $1 and undoes is not null", ticket.id).await,
+            ledgers.number("select count(*) from admissions where ticket_id = $1 and undoes is not null", ticket.id).await,
             backs as i64
         );
     }
 }
 
-on_both_books!(the_book_itself_sees_that_it_is_reversed);
-async fn the_book_itself_sees_that_it_is_reversed(books: Books) {
-    let stage = Stage::open(&books).await;
-    let (ticket, other) = (stage.ticket(&books, "A-1", 9).await, stage.ticket(&books, "A-2", 9).await);
+on_both_ledgers!(the_ledger_itself_sees_that_it_is_reversed);
+async fn the_ledger_itself_sees_that_it_is_reversed(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
+    let (ticket, other) = (stage.ticket(&ledgers, "A-1", 9).await, stage.ticket(&ledgers, "A-2", 9).await);
     let entry = stage.entry(&ticket);
     for entry in [&entry, &stage.entry(&ticket), &stage.entry(&other)] {
-        assert!(written(&scan(&books.a, &stage, entry).await).is_some());
+        assert!(written(&scan(&ledgers.a, &stage, entry).await).is_some());
     }
     let back = stage.back(&entry);
     let back_again = ScanEntry { undoes: Some(back.id), ..stage.back(&back) };
-    assert!(written(&scan(&books.a, &stage, &back).await).is_some());
+    assert!(written(&scan(&ledgers.a, &stage, &back).await).is_some());
     let second = stage.entry(&ticket);
-    assert!(written(&scan(&books.a, &stage, &second).await).is_some());
+    assert!(written(&scan(&ledgers.a, &stage, &second).await).is_some());
     for wrong in [
         ScanEntry { uses: 0, ..stage.back(&second) },
         ScanEntry { direction: second.direction, uses: 1, ..stage.back(&second) },
@@ -112,25 +112,25 @@ async fn the_book_itself_sees_that_it_is_reversed(books: Books) {
         ScanEntry { undoes: Some(Clock.id()), ..stage.back(&second) },
         back_again,
     ] {
-        let refused = books.a.commit_scan(stage.organisation.id, wrong.clone(), Clock.deadline(PATIENCE)).await;
+        let refused = ledgers.a.commit_scan(stage.organisation.id, wrong.clone(), Clock.deadline(PATIENCE)).await;
         assert!(matches!(refused, Err(LedgerError::Broken)), "{wrong:?}: {refused:?}");
     }
 }
 
-on_both_books!(a_movement_of_another_system_has_no_device);
-async fn a_movement_of_another_system_has_no_device(books: Books) {
-    let stage = Stage::open(&books).await;
-    let ticket = stage.ticket(&books, "A-1", 2).await;
+on_both_ledgers!(a_movement_of_another_system_has_no_device);
+async fn a_movement_of_another_system_has_no_device(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
+    let ticket = stage.ticket(&ledgers, "A-1", 2).await;
     let carry_over =
         "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, recorded_at, fingerprint)
         select organisation_id, id, event_id, id, 1, 'in', 1, 1, created_at, 'carried over' from tickets";
-    books.execute(carry_over).await.unwrap();
-    let (_, last) = look(&books.a, stage.look_for("A-1")).await.ticket.unwrap();
+    ledgers.execute(carry_over).await.unwrap();
+    let (_, last) = look(&ledgers.a, stage.look_for("A-1")).await.ticket.unwrap();
     let last = last.unwrap();
     assert_eq!((last.seq, last.used, last.inside, last.device()), (1, 1, 1, None));
-    assert_eq!(written(&scan(&books.a, &stage, &stage.entry(&ticket)).await), Some((2, 2, 2)));
+    assert_eq!(written(&scan(&ledgers.a, &stage, &stage.entry(&ticket)).await), Some((2, 2, 2)));
 
     let half = "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, session_id, recorded_at, fingerprint)
         select organisation_id, event_id, event_id, id, 3, 'in', 3, 3, id, created_at, 'half' from tickets";
-    assert!(books.execute(half).await.is_err(), "a session without a device");
+    assert!(ledgers.execute(half).await.is_err(), "a session without a device");
 }

@@ -4,59 +4,59 @@ use futures::future::join_all;
 use stagedoor::clock::Clock;
 use stagedoor::ids::TicketTypeId;
 use stagedoor::ledger::change::Guard;
-use stagedoor::ledger::words::TicketStatus;
+use stagedoor::ledger::kinds::TicketStatus;
 use stagedoor::ledger::{Carried, LedgerError, UploadChunk, UploadTicket};
 
-use super::books::look;
-use super::{Books, Part, Stage, on_both_books};
+use super::ledgers::look;
+use super::{Ledgers, Part, Stage, on_both_ledgers};
 
 /// Created, updated, and whether the change has a number.
-async fn upload(books: &Books, stage: &Stage, tickets: &[UploadTicket]) -> (i64, i64, bool) {
-    let count = books.b.store_tickets(&stage.chunk(tickets.to_vec())).await.unwrap();
+async fn upload(ledgers: &Ledgers, stage: &Stage, tickets: &[UploadTicket]) -> (i64, i64, bool) {
+    let count = ledgers.b.store_tickets(&stage.chunk(tickets.to_vec())).await.unwrap();
     (count.created, count.updated, count.seq > 0)
 }
 
-on_both_books!(an_upload_tells_what_became_of_it);
-async fn an_upload_tells_what_became_of_it(books: Books) {
-    let stage = Stage::open(&books).await;
+on_both_ledgers!(an_upload_tells_what_became_of_it);
+async fn an_upload_tells_what_became_of_it(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
     let tickets: Vec<UploadTicket> = ["A-1", "A-2", "A-3", "a-1"].iter().map(|code| stage.upload(code, 1)).collect();
-    assert_eq!(upload(&books, &stage, &tickets[..3]).await, (3, 0, false));
-    assert_eq!(state(&books, &stage).await, (1, 3, 0), "nobody has a copy of what is new");
-    assert_eq!(upload(&books, &stage, &tickets[..3]).await, (0, 0, false));
+    assert_eq!(upload(&ledgers, &stage, &tickets[..3]).await, (3, 0, false));
+    assert_eq!(state(&ledgers, &stage).await, (1, 3, 0), "nobody has a copy of what is new");
+    assert_eq!(upload(&ledgers, &stage, &tickets[..3]).await, (0, 0, false));
     // The same code in a later file: its id there means nothing.
     let anew: Vec<UploadTicket> = tickets.iter().map(|ticket| stage.upload(&ticket.code, 1)).collect();
-    assert_eq!(upload(&books, &stage, &anew).await, (1, 0, false));
-    assert_eq!(state(&books, &stage).await, (1, 4, 0));
+    assert_eq!(upload(&ledgers, &stage, &anew).await, (1, 0, false));
+    assert_eq!(state(&ledgers, &stage).await, (1, 4, 0));
 
     let changes: [fn(&mut UploadTicket); 3] =
         [|ticket| ticket.holder = None, |ticket| ticket.entries_allowed = 2, |ticket| ticket.status = TicketStatus::Blocked];
     let mut file = tickets[..3].to_vec();
     for ((version, number), (change, place)) in (2..).zip(1..).zip(changes.into_iter().zip(0..)) {
         change(&mut file[place]);
-        assert_eq!(upload(&books, &stage, &file).await, (0, 1, true));
-        assert_eq!(state(&books, &stage).await, (version, 4, number));
-        let changed = books.a.tickets_changed(stage.event.id, version - 1).await.unwrap();
+        assert_eq!(upload(&ledgers, &stage, &file).await, (0, 1, true));
+        assert_eq!(state(&ledgers, &stage).await, (version, 4, number));
+        let changed = ledgers.a.tickets_changed(stage.event.id, version - 1).await.unwrap();
         let told: Vec<_> = changed.into_iter().map(|t| (t.id, t.code, t.holder, t.status, t.entries_allowed, t.version)).collect();
         let wanted = file[place].clone();
         assert_eq!(told, [(wanted.id, wanted.code, wanted.holder, wanted.status, wanted.entries_allowed, version)]);
     }
     let told = format!("select count(*) from changes where cast(ids as text) like '%{}%'", stage.event.id);
-    assert_eq!(books.total(&told).await, 1 + 3);
+    assert_eq!(ledgers.total(&told).await, 1 + 3);
     // New and changed ones in one file.
-    assert_eq!(upload(&books, &stage, &[stage.upload("A-1", 9), stage.upload("B-1", 1), stage.upload("a-1", 1)]).await, (1, 1, true));
-    assert_eq!(state(&books, &stage).await, (5, 5, 4));
+    assert_eq!(upload(&ledgers, &stage, &[stage.upload("A-1", 9), stage.upload("B-1", 1), stage.upload("a-1", 1)]).await, (1, 1, true));
+    assert_eq!(state(&ledgers, &stage).await, (5, 5, 4));
 }
 
 /// What a later file says otherwise, given the lounge.
 type Edit = fn(&mut [UploadTicket], TicketTypeId);
 
-on_both_books!(taken_follows_status_and_type);
-async fn taken_follows_status_and_type(books: Books) {
-    let stage = Stage::open(&books).await;
+on_both_ledgers!(taken_follows_status_and_type);
+async fn taken_follows_status_and_type(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
     let mut file: Vec<UploadTicket> = ["A-1", "A-2", "A-3"].iter().map(|code| stage.upload(code, 1)).collect();
     file[2].status = TicketStatus::Void;
-    upload(&books, &stage, &file).await;
-    assert_eq!(taken(&books, &stage).await, (2, 0), "a void ticket takes nothing");
+    upload(&ledgers, &stage, &file).await;
+    assert_eq!(taken(&ledgers, &stage).await, (2, 0), "a void ticket takes nothing");
     let steps: [(Edit, (i64, i64)); 6] = [
         (|file, _| file[0].holder = None, (2, 0)),
         (|file, lounge| file[0].ticket_type_id = lounge, (1, 1)),
@@ -67,33 +67,33 @@ async fn taken_follows_status_and_type(books: Books) {
     ];
     for (step, (change, expected)) in steps.into_iter().enumerate() {
         change(&mut file, stage.lounge.id);
-        assert_eq!(upload(&books, &stage, &file).await, (0, 1, true));
-        assert_eq!(taken(&books, &stage).await, expected, "after step {step}");
+        assert_eq!(upload(&ledgers, &stage, &file).await, (0, 1, true));
+        assert_eq!(taken(&ledgers, &stage).await, expected, "after step {step}");
     }
 }
 
-on_both_books!(an_upload_rests_on_its_guards);
-async fn an_upload_rests_on_its_guards(books: Books) {
-    let mut stage = Stage::open(&books).await;
-    stage.ticket(&books, "A-1", 1).await;
+on_both_ledgers!(an_upload_rests_on_its_guards);
+async fn an_upload_rests_on_its_guards(ledgers: Ledgers) {
+    let mut stage = Stage::open(&ledgers).await;
+    stage.ticket(&ledgers, "A-1", 1).await;
     for part in [Part::Membership, Part::Session, Part::Event] {
         let guards = vec![
             Guard::Membership { id: stage.membership.id, version: stage.membership.version },
             Guard::Session { id: stage.session.id, version: stage.session.version },
             Guard::Event { id: stage.event.id, version: stage.event.version },
         ];
-        stage.move_on(&books.a, part).await;
+        stage.move_on(&ledgers.a, part).await;
         let chunk = UploadChunk { guards, ..stage.chunk(vec![stage.upload("A-1", 7), stage.upload("A-2", 1)]) };
-        let answer = books.b.store_tickets(&chunk).await;
+        let answer = ledgers.b.store_tickets(&chunk).await;
         assert!(matches!(answer, Err(LedgerError::Moved)), "{part:?} has moved: {answer:?}");
     }
-    assert_eq!((state(&books, &stage).await, taken(&books, &stage).await), ((2, 1, 3), (1, 0)));
-    assert_eq!(look(&books.b, stage.look_for("A-1")).await.ticket.unwrap().0.entries_allowed, 1);
+    assert_eq!((state(&ledgers, &stage).await, taken(&ledgers, &stage).await), ((2, 1, 3), (1, 0)));
+    assert_eq!(look(&ledgers.b, stage.look_for("A-1")).await.ticket.unwrap().0.entries_allowed, 1);
 }
 
-on_both_books!(a_ticket_used_elsewhere_comes_with_its_entry);
-async fn a_ticket_used_elsewhere_comes_with_its_entry(books: Books) {
-    let stage = Stage::open(&books).await;
+on_both_ledgers!(a_ticket_used_elsewhere_comes_with_its_entry);
+async fn a_ticket_used_elsewhere_comes_with_its_entry(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
     let used = |code: &str| Carried {
         code: code.into(),
         entry_id: Clock.id(),
@@ -106,21 +106,21 @@ async fn a_ticket_used_elsewhere_comes_with_its_entry(books: Books) {
     let entries = vec![used("A-1"), used("A-9")];
     let chunk = UploadChunk { entries: entries.clone(), ..stage.chunk(vec![stage.upload("A-1", 1), stage.upload("A-2", 1)]) };
     // One call, one step: whoever finds the ticket finds it used.
-    let count = books.a.store_tickets(&chunk).await.unwrap();
+    let count = ledgers.a.store_tickets(&chunk).await.unwrap();
     assert_eq!((count.created, count.carried), (2, 1), "there is no ticket A-9");
     let last = |code: &str| {
         let wanted = stage.look_for(code);
-        let book = books.b.clone();
-        async move { look(&book, wanted).await.ticket.unwrap().1.map(|movement| (movement.seq, movement.used, movement.inside)) }
+        let ledger = ledgers.b.clone();
+        async move { look(&ledger, wanted).await.ticket.unwrap().1.map(|movement| (movement.seq, movement.used, movement.inside)) }
     };
     assert_eq!((last("A-1").await, last("A-2").await), (Some((1, 1, 1)), None));
-    let again = books.b.store_tickets(&chunk).await.unwrap();
+    let again = ledgers.b.store_tickets(&chunk).await.unwrap();
     assert_eq!((again.created, again.carried), (0, 0), "the same again adds nothing");
 }
 
-on_both_books!(uploads_at_once_count_each_ticket_once);
-async fn uploads_at_once_count_each_ticket_once(books: Books) {
-    let stage = Stage::open(&books).await;
+on_both_ledgers!(uploads_at_once_count_each_ticket_once);
+async fn uploads_at_once_count_each_ticket_once(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
     // The same twenty codes from both gateways, each half of the time in another order.
     let file = |n: usize| {
         let mut file: Vec<UploadTicket> = (0..20).map(|code| stage.upload(&format!("A-{code}"), 1)).collect();
@@ -129,22 +129,22 @@ async fn uploads_at_once_count_each_ticket_once(books: Books) {
         }
         stage.chunk(file)
     };
-    let uploads = (0..6).map(|n| (books.turn(n / 2).clone(), file(n)));
-    let counts = join_all(uploads.map(|(book, chunk)| async move { book.store_tickets(&chunk).await.unwrap() })).await;
+    let uploads = (0..6).map(|n| (ledgers.turn(n / 2).clone(), file(n)));
+    let counts = join_all(uploads.map(|(ledger, chunk)| async move { ledger.store_tickets(&chunk).await.unwrap() })).await;
     assert_eq!(counts.iter().map(|count| (count.created, count.updated)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1)), (20, 0));
-    assert_eq!((state(&books, &stage).await, taken(&books, &stage).await), ((1, 20, 0), (20, 0)));
+    assert_eq!((state(&ledgers, &stage).await, taken(&ledgers, &stage).await), ((1, 20, 0), (20, 0)));
 }
 
 /// The event's version, its tickets, and how many changes the log tells of since it was put on, which is the first.
-async fn state(books: &Books, stage: &Stage) -> (i64, i64, i64) {
-    let version = books.number("select version from events where id = $1", stage.event.id).await;
-    let tickets = books.number("select count(*) from tickets where event_id = $1", stage.event.id).await;
-    (version, tickets, books.total("select change_seq - 1 from book").await)
+async fn state(ledgers: &Ledgers, stage: &Stage) -> (i64, i64, i64) {
+    let version = ledgers.number("select version from events where id = $1", stage.event.id).await;
+    let tickets = ledgers.number("select count(*) from tickets where event_id = $1", stage.event.id).await;
+    (version, tickets, ledgers.total("select change_seq - 1 from book").await)
 }
 
 /// What is taken of seat and lounge.
-async fn taken(books: &Books, stage: &Stage) -> (i64, i64) {
-    let facts = books.a.event(stage.event.id).await.unwrap().unwrap();
+async fn taken(ledgers: &Ledgers, stage: &Stage) -> (i64, i64) {
+    let facts = ledgers.a.event(stage.event.id).await.unwrap().unwrap();
     let of = |id: TicketTypeId| i64::from(facts.ticket_type(id).unwrap().taken);
     (of(stage.seat.id), of(stage.lounge.id))
 }

@@ -4,26 +4,26 @@ use futures::future::{join, join_all};
 use stagedoor::clock::Clock;
 use stagedoor::ledger::LedgerError;
 use stagedoor::ledger::entry::{SaleEntry, ScanOutcome, VoidEntry, VoidOutcome};
+use stagedoor::ledger::kinds::{Direction, TicketStatus};
 use stagedoor::ledger::rows::TicketType;
-use stagedoor::ledger::words::{Direction, TicketStatus};
-use stagedoor::ledger::{Book, UploadTicket};
+use stagedoor::ledger::{Ledger, UploadTicket};
 
-use super::books::{look, scan, sell};
-use super::{Books, Stage, on_both_books};
+use super::ledgers::{look, scan, sell};
+use super::{Ledgers, Stage, on_both_ledgers};
 
-async fn void(book: &Book, stage: &Stage, entry: &VoidEntry) -> Result<VoidOutcome, LedgerError> {
-    book.commit_void(stage.organisation.id, Clock.now(), entry).await
+async fn void(ledger: &Ledger, stage: &Stage, entry: &VoidEntry) -> Result<VoidOutcome, LedgerError> {
+    ledger.commit_void(stage.organisation.id, Clock.now(), entry).await
 }
 
 fn voided(outcome: &Result<VoidOutcome, LedgerError>) -> bool {
     matches!(outcome, Ok(VoidOutcome::Recorded { .. }))
 }
 
-/// A sale that is in the book, with nobody let in.
-async fn sold(books: &Books, stage: &Stage, basket: &[(&TicketType, i32)]) -> SaleEntry {
+/// A sale that is in the ledger, with nobody let in.
+async fn sold(ledgers: &Ledgers, stage: &Stage, basket: &[(&TicketType, i32)]) -> SaleEntry {
     let mut sale = stage.sale(basket);
     sale.tickets.iter_mut().for_each(|ticket| ticket.admission = None);
-    let _outcome = sell(&books.a, stage, &sale).await;
+    let _outcome = sell(&ledgers.a, stage, &sale).await;
     sale
 }
 
@@ -32,93 +32,93 @@ fn ticket(stage: &Stage, sale: &SaleEntry) -> UploadTicket {
     UploadTicket { id: sale.tickets[0].id, ticket_type_id: sale.tickets[0].ticket_type_id, ..stage.upload(&sale.tickets[0].code, 1) }
 }
 
-async fn taken(books: &Books, kind: &TicketType) -> i64 {
-    books.number("select cast(taken as bigint) from ticket_types where id = $1", kind.id).await
+async fn taken(ledgers: &Ledgers, kind: &TicketType) -> i64 {
+    ledgers.number("select cast(taken as bigint) from ticket_types where id = $1", kind.id).await
 }
 
-on_both_books!(a_void_is_written_with_all_that_belongs_to_it);
-async fn a_void_is_written_with_all_that_belongs_to_it(books: Books) {
-    let mut stage = Stage::open(&books).await;
-    let sale = sold(&books, &stage, &[(&stage.seat, 1), (&stage.lounge, 3)]).await;
-    let other = sold(&books, &stage, &[(&stage.lounge, 2)]).await;
+on_both_ledgers!(a_void_is_written_with_all_that_belongs_to_it);
+async fn a_void_is_written_with_all_that_belongs_to_it(ledgers: Ledgers) {
+    let mut stage = Stage::open(&ledgers).await;
+    let sale = sold(&ledgers, &stage, &[(&stage.seat, 1), (&stage.lounge, 3)]).await;
+    let other = sold(&ledgers, &stage, &[(&stage.lounge, 2)]).await;
     // One of the tickets was made void by an upload before: its stock came back then.
     let early = UploadTicket { status: TicketStatus::Void, ticket_type_id: stage.lounge.id, ..stage.upload(&sale.tickets[1].code, 1) };
-    books.a.store_tickets(&stage.chunk(vec![early])).await.unwrap();
+    ledgers.a.store_tickets(&stage.chunk(vec![early])).await.unwrap();
     stage.event.version += 1;
-    assert_eq!(taken(&books, &stage.lounge).await, 4);
+    assert_eq!(taken(&ledgers, &stage.lounge).await, 4);
     let before = stage.event.version;
 
     let entry = stage.void(&sale);
-    assert!(voided(&void(&books.a, &stage, &entry).await));
-    assert_eq!((taken(&books, &stage.seat).await, taken(&books, &stage.lounge).await), (0, 2));
+    assert!(voided(&void(&ledgers.a, &stage, &entry).await));
+    assert_eq!((taken(&ledgers, &stage.seat).await, taken(&ledgers, &stage.lounge).await), (0, 2));
     stage.event.version += 1;
-    let changed = books.b.tickets_changed(stage.event.id, before).await.unwrap();
+    let changed = ledgers.b.tickets_changed(stage.event.id, before).await.unwrap();
     assert_eq!(changed.len(), 3, "who knows version {before} learns of the others");
     assert!(changed.iter().all(|ticket| ticket.status == TicketStatus::Void && ticket.version == stage.event.version));
-    assert_eq!(books.number("select version from events where id = $1", stage.event.id).await, stage.event.version);
-    let recorded = books.b.sale(stage.organisation.id, sale.id).await.unwrap().unwrap();
-    let found = books.b.void(stage.organisation.id, entry.id).await.unwrap().unwrap();
+    assert_eq!(ledgers.number("select version from events where id = $1", stage.event.id).await, stage.event.version);
+    let recorded = ledgers.b.sale(stage.organisation.id, sale.id).await.unwrap().unwrap();
+    let found = ledgers.b.void(stage.organisation.id, entry.id).await.unwrap().unwrap();
     assert_eq!((found.sale_id, found.device_id, &found.fingerprint), (sale.id, stage.device.id, &entry.fingerprint));
     assert_eq!(recorded.voided_at, Some(found.recorded_at));
-    assert_eq!(books.b.sale(stage.organisation.id, other.id).await.unwrap().unwrap().voided_at, None);
-    assert!(books.b.void(Stage::open(&books).await.organisation.id, entry.id).await.unwrap().is_none());
+    assert_eq!(ledgers.b.sale(stage.organisation.id, other.id).await.unwrap().unwrap().voided_at, None);
+    assert!(ledgers.b.void(Stage::open(&ledgers).await.organisation.id, entry.id).await.unwrap().is_none());
 }
 
-on_both_books!(a_sale_is_void_once);
-async fn a_sale_is_void_once(books: Books) {
-    let mut stage = Stage::open(&books).await;
+on_both_ledgers!(a_sale_is_void_once);
+async fn a_sale_is_void_once(ledgers: Ledgers) {
+    let mut stage = Stage::open(&ledgers).await;
     for round in 1..=4 {
-        let sale = sold(&books, &stage, &[(&stage.lounge, 2)]).await;
+        let sale = sold(&ledgers, &stage, &[(&stage.lounge, 2)]).await;
         let same = stage.void(&sale);
         let entries: Vec<VoidEntry> = (0..8).map(|n| if n % 4 < 2 { same.clone() } else { stage.void(&sale) }).collect();
-        let outcomes = join_all(entries.iter().enumerate().map(|(n, entry)| void(books.turn(n), &stage, entry))).await;
+        let outcomes = join_all(entries.iter().enumerate().map(|(n, entry)| void(ledgers.turn(n), &stage, entry))).await;
         assert_eq!(outcomes.iter().filter(|outcome| voided(outcome)).count(), 1, "{outcomes:?}");
-        assert_eq!((books.rows("sale_voids").await, taken(&books, &stage.lounge).await), (round, 0));
+        assert_eq!((ledgers.rows("sale_voids").await, taken(&ledgers, &stage.lounge).await), (round, 0));
         stage.event.version += 1;
     }
 }
 
-on_both_books!(a_voids_id_is_used_once);
-async fn a_voids_id_is_used_once(books: Books) {
-    let mut stage = Stage::open(&books).await;
-    let (sale, other) = (sold(&books, &stage, &[(&stage.lounge, 2)]).await, sold(&books, &stage, &[(&stage.seat, 1)]).await);
+on_both_ledgers!(a_voids_id_is_used_once);
+async fn a_voids_id_is_used_once(ledgers: Ledgers) {
+    let mut stage = Stage::open(&ledgers).await;
+    let (sale, other) = (sold(&ledgers, &stage, &[(&stage.lounge, 2)]).await, sold(&ledgers, &stage, &[(&stage.seat, 1)]).await);
     let first = stage.void(&sale);
-    assert!(voided(&void(&books.a, &stage, &first).await));
+    assert!(voided(&void(&ledgers.a, &stage, &first).await));
     stage.event.version += 1;
-    let ground = stage.ground();
-    for again in [VoidEntry { ground, ..first.clone() }, VoidEntry { sale: other.id, ground, ..first.clone() }, stage.void(&sale)] {
-        let outcome = void(&books.b, &stage, &again).await.unwrap();
+    let decided_on = stage.decided_on();
+    for again in [VoidEntry { decided_on, ..first.clone() }, VoidEntry { sale: other.id, decided_on, ..first.clone() }, stage.void(&sale)] {
+        let outcome = void(&ledgers.b, &stage, &again).await.unwrap();
         assert!(matches!(outcome, VoidOutcome::NotWritten), "{outcome:?}");
     }
-    assert_eq!((books.rows("sale_voids").await, taken(&books, &stage.seat).await), (1, 1));
+    assert_eq!((ledgers.rows("sale_voids").await, taken(&ledgers, &stage.seat).await), (1, 1));
 }
 
-on_both_books!(nothing_is_void_while_a_ticket_is_inside);
-async fn nothing_is_void_while_a_ticket_is_inside(books: Books) {
-    let stage = Stage::open(&books).await;
-    let sale = sold(&books, &stage, &[(&stage.lounge, 2)]).await;
+on_both_ledgers!(nothing_is_void_while_a_ticket_is_inside);
+async fn nothing_is_void_while_a_ticket_is_inside(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
+    let sale = sold(&ledgers, &stage, &[(&stage.lounge, 2)]).await;
     let ticket = ticket(&stage, &sale);
-    let _inside = scan(&books.b, &stage, &stage.entry(&ticket)).await;
-    let outcome = void(&books.a, &stage, &stage.void(&sale)).await.unwrap();
+    let _inside = scan(&ledgers.b, &stage, &stage.entry(&ticket)).await;
+    let outcome = void(&ledgers.a, &stage, &stage.void(&sale)).await.unwrap();
     assert!(matches!(outcome, VoidOutcome::Inside(found) if found == ticket.id), "{outcome:?}");
-    assert_eq!((books.rows("sale_voids").await, taken(&books, &stage.lounge).await), (0, 2));
-    let _outside = scan(&books.b, &stage, &stage.exit(&ticket, 0)).await;
-    assert!(voided(&void(&books.a, &stage, &stage.void(&sale)).await));
+    assert_eq!((ledgers.rows("sale_voids").await, taken(&ledgers, &stage.lounge).await), (0, 2));
+    let _outside = scan(&ledgers.b, &stage, &stage.exit(&ticket, 0)).await;
+    assert!(voided(&void(&ledgers.a, &stage, &stage.void(&sale)).await));
 }
 
-on_both_books!(of_a_void_and_an_entry_one_is_written);
-async fn of_a_void_and_an_entry_one_is_written(books: Books) {
-    let mut stage = Stage::open(&books).await;
+on_both_ledgers!(of_a_void_and_an_entry_one_is_written);
+async fn of_a_void_and_an_entry_one_is_written(ledgers: Ledgers) {
+    let mut stage = Stage::open(&ledgers).await;
     for round in 0..10 {
-        let sale = sold(&books, &stage, &[(&stage.seat, 1)]).await;
+        let sale = sold(&ledgers, &stage, &[(&stage.seat, 1)]).await;
         let entering = stage.entry(&ticket(&stage, &sale));
         let entry = stage.void(&sale);
-        let (void, scan) = join(void(books.turn(round), &stage, &entry), scan(books.turn(round + 1), &stage, &entering)).await;
+        let (void, scan) = join(void(ledgers.turn(round), &stage, &entry), scan(ledgers.turn(round + 1), &stage, &entering)).await;
         let entered = matches!(scan, ScanOutcome::Recorded { .. });
         assert_ne!(voided(&void), entered, "round {round}: {void:?} {scan:?}");
         if voided(&void) {
             stage.event.version += 1;
-            let (found, last) = look(&books.b, stage.look_for(&sale.tickets[0].code)).await.ticket.unwrap();
+            let (found, last) = look(&ledgers.b, stage.look_for(&sale.tickets[0].code)).await.ticket.unwrap();
             assert!(found.status == TicketStatus::Void && last.is_none());
         } else {
             assert!(matches!(void, Ok(VoidOutcome::Inside(found)) if found == sale.tickets[0].id), "{void:?}");
@@ -127,13 +127,13 @@ async fn of_a_void_and_an_entry_one_is_written(books: Books) {
     }
 }
 
-on_both_books!(a_moved_ground_voids_nothing);
-async fn a_moved_ground_voids_nothing(books: Books) {
-    let stage = Stage::open(&books).await;
-    let sale = sold(&books, &stage, &[(&stage.seat, 1)]).await;
-    for ground in stage.moved_grounds() {
-        let outcome = void(&books.a, &stage, &VoidEntry { ground, ..stage.void(&sale) }).await;
+on_both_ledgers!(a_moved_ground_voids_nothing);
+async fn a_moved_ground_voids_nothing(ledgers: Ledgers) {
+    let stage = Stage::open(&ledgers).await;
+    let sale = sold(&ledgers, &stage, &[(&stage.seat, 1)]).await;
+    for decided_on in stage.moved_grounds() {
+        let outcome = void(&ledgers.a, &stage, &VoidEntry { decided_on, ..stage.void(&sale) }).await;
         assert!(matches!(outcome, Err(LedgerError::Moved)), "{outcome:?}");
     }
-    assert_eq!((books.rows("sale_voids").await, taken(&books, &stage.seat).await), (0, 1));
+    assert_eq!((ledgers.rows("sale_voids").await, taken(&ledgers, &stage.seat).await), (0, 1));
 }

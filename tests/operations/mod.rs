@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::{Answer, House, Setup, on_both};
+use crate::support::{Answer, Deployment, Setup, on_both};
 
 /// Every route of the contract that this build serves, with the names of path parameters left out.
 const ROUTES: [(&str, &str); 39] = [
@@ -52,8 +52,8 @@ const ROUTES: [(&str, &str); 39] = [
 ];
 
 on_both!(a_gateway_says_that_it_lives_and_is_ready);
-async fn a_gateway_says_that_it_lives_and_is_ready(house: House) {
-    for gateway in [house.a(), house.b()] {
+async fn a_gateway_says_that_it_lives_and_is_ready(deployment: Deployment) {
+    for gateway in [deployment.a(), deployment.b()] {
         assert_eq!(gateway.get("/healthz").await.status, 200);
         let ready = gateway.get("/readyz").await.ok(200);
         assert_eq!(ready["status"], "ready", "{ready}");
@@ -62,29 +62,29 @@ async fn a_gateway_says_that_it_lives_and_is_ready(house: House) {
 }
 
 on_both!(figures_are_kept_for_prometheus);
-async fn figures_are_kept_for_prometheus(house: House) {
-    let event = house.admin.event("Gala").await;
-    let scanner = house.admin.hire("scanner").await;
-    house.admin.phone(&scanner).await.refuses(&event, "A-1", "unknown_ticket").await;
-    let figures = house.a().get("/metrics").await;
+async fn figures_are_kept_for_prometheus(deployment: Deployment) {
+    let event = deployment.admin.event("Gala").await;
+    let scanner = deployment.admin.hire("scanner").await;
+    deployment.admin.phone(&scanner).await.refuses(&event, "A-1", "unknown_ticket").await;
+    let figures = deployment.a().get("/metrics").await;
     assert_eq!(figures.status, 200);
     assert!(figures.text.contains("# TYPE "), "{figures}");
-    let samples = figures.text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let samples = figures.text.lines().filter(|client| !client.starts_with('#') && !client.is_empty());
     for sample in samples {
         let value = sample.rsplit_once(' ').unwrap().1;
         assert!(value.parse::<f64>().is_ok(), "{sample}");
     }
     assert!(!figures.text.contains(&event.id) && !figures.text.contains(&scanner.username), "figures name nobody");
     // Every method that somebody makes up would be a row of its own for ever.
-    let brewed = Answer::to(house.a().request(reqwest::Method::from_bytes(b"BREW").unwrap(), "/v1/scans")).await;
+    let brewed = Answer::to(deployment.a().request(reqwest::Method::from_bytes(b"BREW").unwrap(), "/v1/scans")).await;
     brewed.problem(405, "method_not_allowed");
-    let figures = house.a().get("/metrics").await.text;
+    let figures = deployment.a().get("/metrics").await.text;
     assert!(figures.contains("method=\"other\"") && !figures.contains("BREW"), "{figures}");
 }
 
 on_both!(the_document_lists_every_route);
-async fn the_document_lists_every_route(house: House) {
-    let document = house.a().get("/openapi.json").await.ok(200);
+async fn the_document_lists_every_route(deployment: Deployment) {
+    let document = deployment.a().get("/openapi.json").await.ok(200);
     assert!(document["openapi"].as_str().unwrap().starts_with("3."), "{}", document["openapi"]);
     let listed = listed_routes(&document);
     let missing: Vec<_> = ROUTES.iter().filter(|(method, path)| !listed.contains(&format!("{method} {path}"))).collect();
@@ -92,19 +92,19 @@ async fn the_document_lists_every_route(house: House) {
 }
 
 on_both!(every_route_of_the_document_is_served);
-async fn every_route_of_the_document_is_served(house: House) {
-    let document = house.a().get("/openapi.json").await.ok(200);
+async fn every_route_of_the_document_is_served(deployment: Deployment) {
+    let document = deployment.a().get("/openapi.json").await.ok(200);
     for (path, _) in document["paths"].as_object().unwrap() {
         // A method that no route has: who serves the path says so, who does not says that it is unknown.
         let method = reqwest::Method::from_bytes(b"BREW").unwrap();
-        let answer = Answer::to(house.admin.line.request(method, &path.replace(['{', '}'], ""))).await;
+        let answer = Answer::to(deployment.admin.client.request(method, &path.replace(['{', '}'], ""))).await;
         assert_ne!(answer.status, 404, "{path} is documented and not there");
     }
 }
 
 on_both!(every_problem_code_is_in_the_document);
-async fn every_problem_code_is_in_the_document(house: House) {
-    let document = house.a().get("/openapi.json").await.text;
+async fn every_problem_code_is_in_the_document(deployment: Deployment) {
+    let document = deployment.a().get("/openapi.json").await.text;
     for code in [
         "malformed_body",
         "token_missing",
@@ -144,8 +144,8 @@ async fn every_problem_code_is_in_the_document(house: House) {
 }
 
 on_both!(the_documentation_needs_no_internet);
-async fn the_documentation_needs_no_internet(house: House) {
-    let page = house.a().get("/docs").await;
+async fn the_documentation_needs_no_internet(deployment: Deployment) {
+    let page = deployment.a().get("/docs").await;
     assert_eq!(page.status, 200);
     assert!(page.header("content-type").unwrap().starts_with("text/html"), "{page}");
     for loaded in ["src=\"http", "src=\"//", "href=\"http", "href=\"//", "@import"] {
@@ -154,9 +154,9 @@ async fn the_documentation_needs_no_internet(house: House) {
 }
 
 on_both!(known_origins_may_call_from_a_browser, "STAGEDOOR_CORS_ORIGINS" = "https://pos.example.org");
-async fn known_origins_may_call_from_a_browser(house: House) {
+async fn known_origins_may_call_from_a_browser(deployment: Deployment) {
     let preflight = |origin: &'static str| {
-        house
+        deployment
             .a()
             .request(reqwest::Method::OPTIONS, "/v1/scans")
             .header("Origin", origin)
@@ -165,7 +165,7 @@ async fn known_origins_may_call_from_a_browser(house: House) {
     };
     let known = Answer::to(preflight("https://pos.example.org")).await;
     assert_eq!(known.header("access-control-allow-origin"), Some("https://pos.example.org"));
-    let refused = house.a().request(reqwest::Method::GET, "/v1/events").header("Origin", "https://pos.example.org");
+    let refused = deployment.a().request(reqwest::Method::GET, "/v1/events").header("Origin", "https://pos.example.org");
     let refused = Answer::to(refused).await;
     refused.problem(401, "token_missing");
     assert_eq!(refused.header("access-control-allow-origin"), Some("https://pos.example.org"), "a till has to read a refusal");
@@ -175,12 +175,12 @@ async fn known_origins_may_call_from_a_browser(house: House) {
 }
 
 on_both!(the_gateway_says_where_it_keeps_things);
-async fn the_gateway_says_where_it_keeps_things(house: House) {
-    let tables = match house.setup {
+async fn the_gateway_says_where_it_keeps_things(deployment: Deployment) {
+    let tables = match deployment.setup {
         Setup::Embedded => "select count(*) from sqlite_master where type = 'table' and name in ('admissions', 'sales')",
         Setup::Shared => "select count(*) from pg_tables where tablename in ('admissions', 'sales')",
     };
-    assert_eq!(house.book.count(tables, &[]).await, 2, "auditors read these two by name");
+    assert_eq!(deployment.ledger.count(tables, &[]).await, 2, "auditors read these two by name");
 }
 
 fn listed_routes(document: &Value) -> BTreeSet<String> {

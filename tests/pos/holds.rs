@@ -5,13 +5,13 @@ use futures::future::{join, join_all};
 use serde_json::{Value, json};
 
 use super::BoxOffice;
-use crate::support::{House, basket, card, cash, hold_of, new_id, on_both, ref_id, sale_of, until};
+use crate::support::{Deployment, basket, card, cash, hold_of, new_id, on_both, ref_id, sale_of, until};
 
 on_both!(a_hold_keeps_stock_until_its_sale);
-async fn a_hold_keeps_stock_until_its_sale(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let stall = office.stall(&house, 5).await;
-    let others = house.admin.till(&house.admin.hire("box_office").await).await.at(house.b());
+async fn a_hold_keeps_stock_until_its_sale(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let stall = office.stall(&deployment, 5).await;
+    let others = deployment.admin.till(&deployment.admin.hire("box_office").await).await.at(deployment.b());
 
     let asked = hold_of(&office.event, basket(&[(&stall, 3), (&office.seat, 1)]));
     let held = office.till.send_hold(&asked).await.ok(201);
@@ -21,8 +21,8 @@ async fn a_hold_keeps_stock_until_its_sale(house: House) {
     assert!((100..=120).contains(&lives), "a hold keeps for two minutes, not for {lives} seconds");
     assert_eq!(held.as_object().unwrap().len(), 3, "{held}");
 
-    assert_eq!(house.admin.at(house.b()).stock(&office.event, &stall).await["left"], 2);
-    let listed = others.line.get("/v1/events").await.ok(200);
+    assert_eq!(deployment.admin.at(deployment.b()).stock(&office.event, &stall).await["left"], 2);
+    let listed = others.client.get("/v1/events").await.ok(200);
     assert_eq!(left_in(&listed, &stall.id), 2);
     for refused in
         [others.try_sell(&office.event, basket(&[(&stall, 3)]), card()).await, others.try_hold(&office.event, basket(&[(&stall, 3)])).await]
@@ -34,9 +34,9 @@ async fn a_hold_keeps_stock_until_its_sale(house: House) {
 
     // The order of the lines means nothing.
     let lines = basket(&[(&office.seat, 1), (&stall, 3)]);
-    let sold = office.till.at(house.b()).try_sell_held(&office.event, lines, &held).await.ok(201);
+    let sold = office.till.at(deployment.b()).try_sell_held(&office.event, lines, &held).await.ok(201);
     assert_eq!((&sold["total"], sold["tickets"].as_array().unwrap().len()), (&held["total"], 4));
-    assert_eq!(house.admin.stock(&office.event, &stall).await["left"], 0);
+    assert_eq!(deployment.admin.stock(&office.event, &stall).await["left"], 0);
 }
 
 fn left_in(events: &Value, kind: &str) -> i64 {
@@ -45,16 +45,16 @@ fn left_in(events: &Value, kind: &str) -> i64 {
 }
 
 on_both!(a_hold_keeps_its_price);
-async fn a_hold_keeps_its_price(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn a_hold_keeps_its_price(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     let held = office.till.hold(&office.event, office.seats(2)).await;
     let path = format!("/v1/events/{}/ticket-types/{}", office.event.id, office.seat.id);
-    house.admin.line.patch(&path, &json!({"price": "13.00"})).await.ok(200);
+    deployment.admin.client.patch(&path, &json!({"price": "13.00"})).await.ok(200);
 
     let mut sale = sale_of(&office.event, office.seats(2), card());
     sale["hold"] = held["id"].clone();
     sale["expected_total"] = json!("26.00");
-    let problem = office.till.at(house.b()).send_sale(&sale).await.problem(409, "price_changed");
+    let problem = office.till.at(deployment.b()).send_sale(&sale).await.problem(409, "price_changed");
     assert_eq!(problem["total"], "25.00", "the hold told another total, and a card may have been charged so much");
     sale["expected_total"] = json!("25.00");
     let sold = office.till.send_sale(&sale).await.ok(201);
@@ -63,10 +63,10 @@ async fn a_hold_keeps_its_price(house: House) {
 }
 
 on_both!(an_expired_hold_frees_its_stock, "STAGEDOOR_HOLD_SECONDS" = "1");
-async fn an_expired_hold_frees_its_stock(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let stall = office.stall(&house, 3).await;
-    let others = house.admin.till(&house.admin.hire("box_office").await).await.at(house.b());
+async fn an_expired_hold_frees_its_stock(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let stall = office.stall(&deployment, 3).await;
+    let others = deployment.admin.till(&deployment.admin.hire("box_office").await).await.at(deployment.b());
     let three = || basket(&[(&stall, 3)]);
     let (first, second) =
         (office.till.hold(&office.event, basket(&[(&stall, 1)])).await, office.till.hold(&office.event, basket(&[(&stall, 2)])).await);
@@ -75,14 +75,14 @@ async fn an_expired_hold_frees_its_stock(house: House) {
         answer.status == 201 || answer.problem(409, "sold_out").is_null()
     })
     .await;
-    until("the hold of all has expired as well", || async { house.admin.stock(&office.event, &stall).await["left"] == 3 }).await;
+    until("the hold of all has expired as well", || async { deployment.admin.stock(&office.event, &stall).await["left"] == 3 }).await;
     // A card was charged a moment too late: what is free is sold all the same, at the total that was told.
     office.till.try_sell_held(&office.event, basket(&[(&stall, 1)]), &first).await.ok(201);
     let path = format!("/v1/events/{}/ticket-types/{}", office.event.id, stall.id);
-    house.admin.line.patch(&path, &json!({"price": "95.00"})).await.ok(200);
+    deployment.admin.client.patch(&path, &json!({"price": "95.00"})).await.ok(200);
     let late = || office.till.try_sell_held(&office.event, basket(&[(&stall, 2)]), &second);
     assert_eq!(late().await.problem(409, "price_changed")["total"], "190.00");
-    house.admin.line.patch(&path, &json!({"price": "90.00"})).await.ok(200);
+    deployment.admin.client.patch(&path, &json!({"price": "90.00"})).await.ok(200);
     others.sell(&office.event, basket(&[(&stall, 1)]), card()).await;
     // What is not free is not sold.
     let problem = late().await.problem(409, "sold_out");
@@ -90,93 +90,93 @@ async fn an_expired_hold_frees_its_stock(house: House) {
 }
 
 on_both!(a_hold_is_used_once);
-async fn a_hold_is_used_once(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn a_hold_is_used_once(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     let held = office.till.hold(&office.event, office.seats(1)).await;
     office.till.try_sell_held(&office.event, office.seats(1), &held).await.ok(201);
-    office.till.at(house.b()).try_sell_held(&office.event, office.seats(1), &held).await.problem(409, "hold_gone");
-    office.till.at(house.b()).release(&held).await.problem(409, "hold_gone");
-    assert_eq!(house.book.sales(&office.event.id).await, 1);
+    office.till.at(deployment.b()).try_sell_held(&office.event, office.seats(1), &held).await.problem(409, "hold_gone");
+    office.till.at(deployment.b()).release(&held).await.problem(409, "hold_gone");
+    assert_eq!(deployment.ledger.sales(&office.event.id).await, 1);
 }
 
 on_both!(a_hold_can_be_released);
-async fn a_hold_can_be_released(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let stall = office.stall(&house, 2).await;
+async fn a_hold_can_be_released(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let stall = office.stall(&deployment, 2).await;
     let held = office.till.hold(&office.event, basket(&[(&stall, 2)])).await;
-    let other = house.admin.till(&house.admin.hire("box_office").await).await;
+    let other = deployment.admin.till(&deployment.admin.hire("box_office").await).await;
     other.release(&held).await.problem(403, "other_device");
-    assert_eq!(house.admin.stock(&office.event, &stall).await["left"], 0);
-    for gateway in [house.b(), house.a()] {
+    assert_eq!(deployment.admin.stock(&office.event, &stall).await["left"], 0);
+    for gateway in [deployment.b(), deployment.a()] {
         office.till.at(gateway).release(&held).await.ok(204);
-        assert_eq!(house.admin.stock(&office.event, &stall).await["left"], 2);
+        assert_eq!(deployment.admin.stock(&office.event, &stall).await["left"], 2);
     }
     office.till.try_sell_held(&office.event, basket(&[(&stall, 2)]), &held).await.problem(409, "hold_gone");
-    other.at(house.b()).sell(&office.event, basket(&[(&stall, 2)]), card()).await;
+    other.at(deployment.b()).sell(&office.event, basket(&[(&stall, 2)]), card()).await;
     for nothing in [new_id(), "nonsense".to_owned()] {
-        office.till.line.delete(&format!("/v1/holds/{nothing}")).await.problem(404, "not_found");
+        office.till.client.delete(&format!("/v1/holds/{nothing}")).await.problem(404, "not_found");
     }
 }
 
 on_both!(a_hold_is_for_one_till_one_event_and_its_lines);
-async fn a_hold_is_for_one_till_one_event_and_its_lines(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn a_hold_is_for_one_till_one_event_and_its_lines(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     let held = office.till.hold(&office.event, office.seats(2)).await;
-    let other = house.admin.till(&house.admin.hire("box_office").await).await.at(house.b());
+    let other = deployment.admin.till(&deployment.admin.hire("box_office").await).await.at(deployment.b());
     other.try_sell_held(&office.event, office.seats(2), &held).await.invalid_at("/hold");
     for lines in [office.seats(1), office.seats(3)] {
         office.till.try_sell_held(&office.event, lines, &held).await.invalid_at("/hold");
     }
-    let fair = house.admin.event("Fair").await;
-    let stall = house.admin.ticket_type(&fair, "Stall", "5.00").await;
+    let fair = deployment.admin.event("Fair").await;
+    let stall = deployment.admin.ticket_type(&fair, "Stall", "5.00").await;
     office.till.try_sell_held(&fair, basket(&[(&stall, 2)]), &held).await.invalid_at("/hold");
     office.till.try_sell_held(&office.event, office.seats(2), &json!({"id": new_id()})).await.invalid_at("/hold");
     for odd in [json!({"id": "nonsense"}), json!({"id": 7})] {
         office.till.try_sell_held(&office.event, office.seats(2), &odd).await.invalid_at("/hold");
     }
-    assert_eq!(house.book.sales(&office.event.id).await, 0);
+    assert_eq!(deployment.ledger.sales(&office.event.id).await, 0);
     office.till.try_sell_held(&office.event, office.seats(2), &held).await.ok(201);
 }
 
 on_both!(the_same_hold_again_is_the_same_answer);
-async fn the_same_hold_again_is_the_same_answer(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let stall = office.stall(&house, 4).await;
+async fn the_same_hold_again_is_the_same_answer(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let stall = office.stall(&deployment, 4).await;
     let asked = hold_of(&office.event, basket(&[(&stall, 2)]));
-    let tills: Vec<_> = (0..12).map(|number| office.till.at(house.turn(number))).collect();
+    let tills: Vec<_> = (0..12).map(|number| office.till.at(deployment.turn(number))).collect();
     let answers = join_all(tills.iter().map(|till| till.send_hold(&asked))).await;
     assert!(answers.iter().all(|answer| answer.status == 201 && answer.text == answers[0].text), "{answers:?}");
     assert_eq!(answers.iter().filter(|answer| !answer.replayed()).count(), 1);
-    assert_eq!(house.admin.stock(&office.event, &stall).await["left"], 2);
+    assert_eq!(deployment.admin.stock(&office.event, &stall).await["left"], 2);
 
     let mut other = asked.clone();
     other["lines"] = basket(&[(&stall, 1)]);
-    office.till.at(house.b()).send_hold(&other).await.problem(422, "id_reused");
-    let elsewhere = house.admin.till(&house.admin.hire("box_office").await).await;
+    office.till.at(deployment.b()).send_hold(&other).await.problem(422, "id_reused");
+    let elsewhere = deployment.admin.till(&deployment.admin.hire("box_office").await).await;
     elsewhere.send_hold(&asked).await.problem(422, "id_reused");
     // Whatever has become of it and of its till, it was held then.
     office.till.release(&asked).await.ok(204);
-    house.admin.set_status(&office.event, "ended").await;
-    let again = office.till.at(house.b()).send_hold(&asked).await;
+    deployment.admin.set_status(&office.event, "ended").await;
+    let again = office.till.at(deployment.b()).send_hold(&asked).await;
     assert_eq!((again.status, &again.text, again.replayed()), (201, &answers[0].text, true));
 }
 
 on_both!(a_held_sale_again_is_the_same_answer);
-async fn a_held_sale_again_is_the_same_answer(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn a_held_sale_again_is_the_same_answer(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     let held = office.till.hold(&office.event, office.seats(1)).await;
     let mut sale = sale_of(&office.event, office.seats(1), card());
     sale["hold"] = held["id"].clone();
     let first = office.till.send_sale(&sale).await;
-    let again = office.till.at(house.b()).send_sale(&sale).await;
+    let again = office.till.at(deployment.b()).send_sale(&sale).await;
     assert_eq!((again.status, &again.text, again.replayed()), (201, &first.text, true));
     sale.as_object_mut().unwrap().remove("hold");
     office.till.send_sale(&sale).await.problem(422, "id_reused");
 }
 
 on_both!(who_may_sell_may_hold);
-async fn who_may_sell_may_hold(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn who_may_sell_may_hold(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     for (role, may) in [
         ("organisation_admin", true),
         ("box_office", true),
@@ -185,8 +185,8 @@ async fn who_may_sell_may_hold(house: House) {
         ("scanner", false),
         ("none", false),
     ] {
-        let member = house.admin.hire_for(role, &[&office.event]).await;
-        let held = house.admin.till(&member).await.at(house.b()).try_hold(&office.event, office.seats(1)).await;
+        let member = deployment.admin.hire_for(role, &[&office.event]).await;
+        let held = deployment.admin.till(&member).await.at(deployment.b()).try_hold(&office.event, office.seats(1)).await;
         if may {
             held.ok(201);
         } else {
@@ -194,30 +194,30 @@ async fn who_may_sell_may_hold(house: House) {
         }
     }
     // Cash is a matter of the sale.
-    let seller = house.admin.hire("box_office").await;
-    let till = house.admin.till(&seller).await;
-    house.admin.change(&seller, json!({"revoke": ["pos:cash"]})).await;
-    let held = till.at(house.b()).hold(&office.event, office.seats(1)).await;
+    let seller = deployment.admin.hire("box_office").await;
+    let till = deployment.admin.till(&seller).await;
+    deployment.admin.change(&seller, json!({"revoke": ["pos:cash"]})).await;
+    let held = till.at(deployment.b()).hold(&office.event, office.seats(1)).await;
     let mut sale = sale_of(&office.event, office.seats(1), cash());
     sale["hold"] = held["id"].clone();
     till.send_sale(&sale).await.problem(403, "permission_missing");
 
-    let operator = house.admin.hire("door_operator").await;
-    let door = house.admin.till(&operator).await;
+    let operator = deployment.admin.hire("door_operator").await;
+    let door = deployment.admin.till(&operator).await;
     door.try_hold(&office.event, office.seats(1)).await.problem(403, "no_event_pinned");
-    let fair = house.admin.event("Fair").await;
-    house.admin.pin(&operator, &[&fair]).await;
-    door.at(house.b()).try_hold(&office.event, office.seats(1)).await.problem(403, "event_not_pinned");
-    let phone = house.admin.phone(&seller).await;
+    let fair = deployment.admin.event("Fair").await;
+    deployment.admin.pin(&operator, &[&fair]).await;
+    door.at(deployment.b()).try_hold(&office.event, office.seats(1)).await.problem(403, "event_not_pinned");
+    let phone = deployment.admin.phone(&seller).await;
     phone.send_hold(&hold_of(&office.event, office.seats(1))).await.problem(403, "device_required");
-    house.admin.set_status(&office.event, "ended").await;
+    deployment.admin.set_status(&office.event, "ended").await;
     till.try_hold(&office.event, office.seats(1)).await.problem(403, "event_not_live");
-    house.a().post("/v1/holds", &hold_of(&office.event, office.seats(1))).await.problem(401, "token_missing");
+    deployment.a().post("/v1/holds", &hold_of(&office.event, office.seats(1))).await.problem(401, "token_missing");
 }
 
 on_both!(bad_holds_are_refused);
-async fn bad_holds_are_refused(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn bad_holds_are_refused(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     let hold = |lines: Value| office.till.try_hold(&office.event, lines);
     hold(json!([])).await.invalid_at("/lines");
     hold(vec![json!({"ticket_type": office.seat.id, "quantity": 1}); 51].into()).await.invalid_at("/lines");
@@ -231,14 +231,14 @@ async fn bad_holds_are_refused(house: House) {
     let mut nowhere = hold_of(&office.event, office.seats(1));
     nowhere["event"] = json!(new_id());
     office.till.send_hold(&nowhere).await.problem(404, "not_found");
-    office.till.line.post_raw("/v1/holds", "application/json", "{").await.problem(400, "malformed_body");
-    assert_eq!(house.book.count("select count(*) from holds", &[]).await, 0);
+    office.till.client.post_raw("/v1/holds", "application/json", "{").await.problem(400, "malformed_body");
+    assert_eq!(deployment.ledger.count("select count(*) from holds", &[]).await, 0);
 }
 
 on_both!(nobody_locks_the_house);
-async fn nobody_locks_the_house(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let tills: Vec<_> = (0..24).map(|number| office.till.at(house.turn(number))).collect();
+async fn nobody_locks_the_house(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let tills: Vec<_> = (0..24).map(|number| office.till.at(deployment.turn(number))).collect();
     let answers = join_all(tills.iter().map(|till| till.try_hold(&office.event, office.seats(1)))).await;
     let (held, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
     assert_eq!((held.len(), refused.len()), (10, 14), "one till holds for ten customers at once");
@@ -248,16 +248,16 @@ async fn nobody_locks_the_house(house: House) {
     office.till.release(&held[0].json()).await.ok(204);
     office.till.try_sell_held(&office.event, office.seats(1), &held[1].json()).await.ok(201);
     office.till.hold(&office.event, office.seats(1)).await;
-    office.till.at(house.b()).hold(&office.event, office.seats(1)).await;
+    office.till.at(deployment.b()).hold(&office.event, office.seats(1)).await;
     office.till.try_hold(&office.event, office.seats(1)).await.problem(429, "too_many_requests");
-    house.admin.till(&house.admin.hire("box_office").await).await.hold(&office.event, office.seats(1)).await;
+    deployment.admin.till(&deployment.admin.hire("box_office").await).await.hold(&office.event, office.seats(1)).await;
 }
 
 on_both!(holds_and_sales_together_never_pass_the_quota);
-async fn holds_and_sales_together_never_pass_the_quota(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let stall = office.stall(&house, 20).await;
-    let tills = BoxOffice::tills(&house, 8).await;
+async fn holds_and_sales_together_never_pass_the_quota(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let stall = office.stall(&deployment, 20).await;
+    let tills = BoxOffice::tills(&deployment, 8).await;
     // Each till buys and holds in turn; 64 are asked for, 20 are there. Every third hold is released and every other one sold.
     let walks = tills.iter().enumerate().map(|(number, till)| {
         let (event, stall) = (&office.event, &stall);
@@ -284,21 +284,21 @@ async fn holds_and_sales_together_never_pass_the_quota(house: House) {
         }
     });
     let sold: usize = join_all(walks).await.iter().sum();
-    let written = house.book.count("select count(*) from tickets where ticket_type_id = $1", &[&stall.id]).await;
+    let written = deployment.ledger.count("select count(*) from tickets where ticket_type_id = $1", &[&stall.id]).await;
     assert_eq!(i64::try_from(sold).unwrap(), written);
-    let left = house.admin.stock(&office.event, &stall).await["left"].as_u64().unwrap();
+    let left = deployment.admin.stock(&office.event, &stall).await["left"].as_u64().unwrap();
     assert_eq!(usize::try_from(left).unwrap() + sold, 20, "what was released can be sold, and no more than that");
 }
 
 on_both!(one_hold_before_many_sales_is_one_sale);
-async fn one_hold_before_many_sales_is_one_sale(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let stall = office.stall(&house, 50).await;
+async fn one_hold_before_many_sales_is_one_sale(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let stall = office.stall(&deployment, 50).await;
     for round in 0..6 {
         let held = office.till.hold(&office.event, basket(&[(&stall, 1)])).await;
-        let tills: Vec<_> = (0..8).map(|number| office.till.at(house.turn(number))).collect();
+        let tills: Vec<_> = (0..8).map(|number| office.till.at(deployment.turn(number))).collect();
         let sales = join_all(tills.iter().map(|till| till.try_sell_held(&office.event, basket(&[(&stall, 1)]), &held)));
-        let (answers, released) = join(sales, office.till.at(house.turn(round)).release(&held)).await;
+        let (answers, released) = join(sales, office.till.at(deployment.turn(round)).release(&held)).await;
         let sold = answers.iter().filter(|answer| answer.status == 201).count();
         assert_eq!(sold + usize::from(released.status == 204), 1, "round {round}: {answers:?} {released}");
         for answer in answers.iter().filter(|answer| answer.status != 201) {
@@ -306,5 +306,5 @@ async fn one_hold_before_many_sales_is_one_sale(house: House) {
         }
     }
     let used = "select count(*) from holds where used_by is not null";
-    assert_eq!(house.book.sales(&office.event.id).await, house.book.count(used, &[]).await);
+    assert_eq!(deployment.ledger.sales(&office.event.id).await, deployment.ledger.count(used, &[]).await);
 }

@@ -3,18 +3,18 @@
 use serde_json::{Value, json};
 
 use super::BoxOffice;
-use crate::support::{Answer, House, Line, Till, basket, card, cash, ids_of, new_id, on_both, ref_id};
+use crate::support::{Answer, Client, Deployment, Till, basket, card, cash, ids_of, new_id, on_both, ref_id};
 
-async fn list(line: &Line, query: &str) -> Answer {
-    line.get(&format!("/v1/sales?{query}")).await
+async fn list(client: &Client, query: &str) -> Answer {
+    client.get(&format!("/v1/sales?{query}")).await
 }
 
-async fn ids(line: &Line, query: &str) -> Vec<String> {
-    ids_of(&list(line, query).await.ok(200)["items"])
+async fn ids(client: &Client, query: &str) -> Vec<String> {
+    ids_of(&list(client, query).await.ok(200)["items"])
 }
 
-async fn totals(line: &Line, query: &str) -> Value {
-    line.get(&format!("/v1/sales/totals?{query}")).await.ok(200)
+async fn totals(client: &Client, query: &str) -> Value {
+    client.get(&format!("/v1/sales/totals?{query}")).await.ok(200)
 }
 
 /// Two tills: the first sells three times and one of them is voided, the second once for another event.
@@ -25,14 +25,14 @@ struct Evening {
 }
 
 impl Evening {
-    async fn play(house: &House) -> Self {
-        let office = BoxOffice::open(house).await;
-        let fair = house.admin.event("Fair").await;
-        let stall = house.admin.ticket_type(&fair, "Stall", "5.00").await;
-        let other = house.admin.till(&house.admin.hire("box_office").await).await.at(house.b());
+    async fn play(deployment: &Deployment) -> Self {
+        let office = BoxOffice::open(deployment).await;
+        let fair = deployment.admin.event("Fair").await;
+        let stall = deployment.admin.ticket_type(&fair, "Stall", "5.00").await;
+        let other = deployment.admin.till(&deployment.admin.hire("box_office").await).await.at(deployment.b());
         let sales = vec![
             office.till.sell(&office.event, office.seats(2), cash()).await,
-            office.till.at(house.b()).sell(&office.event, office.seats(1), card()).await,
+            office.till.at(deployment.b()).sell(&office.event, office.seats(1), card()).await,
             office.till.sell(&office.event, office.seats(3), cash()).await,
             other.sell(&fair, basket(&[(&stall, 1)]), card()).await,
         ];
@@ -47,10 +47,10 @@ impl Evening {
 }
 
 on_both!(sales_are_listed_newest_first_and_narrowed);
-async fn sales_are_listed_newest_first_and_narrowed(house: House) {
-    let evening = Evening::play(&house).await;
+async fn sales_are_listed_newest_first_and_narrowed(deployment: Deployment) {
+    let evening = Evening::play(&deployment).await;
     let (till, other) = (&evening.office.till, &evening.other);
-    let finance = house.admin.hire("finance_manager").await.desk(house.b()).await;
+    let finance = deployment.admin.hire("finance_manager").await.signed_in(deployment.b()).await;
     let at = |place: usize| evening.sales[place]["recorded_at"].as_str().unwrap().to_owned();
     for (query, places) in [
         (String::new(), &[3, 2, 1, 0][..]),
@@ -67,11 +67,11 @@ async fn sales_are_listed_newest_first_and_narrowed(house: House) {
         (format!("event={}", new_id()), &[]),
         ("from=2999-01-01T00:00:00.000Z".to_owned(), &[]),
     ] {
-        for line in [&house.admin.line, &finance.line] {
-            assert_eq!(ids(line, &query).await, evening.of(places), "{query}");
+        for client in [&deployment.admin.client, &finance.client] {
+            assert_eq!(ids(client, &query).await, evening.of(places), "{query}");
         }
     }
-    let listed = list(&finance.line, "voided=true").await.ok(200)["items"][0].clone();
+    let listed = list(&finance.client, "voided=true").await.ok(200)["items"][0].clone();
     let sold = &evening.sales[2];
     for same in ["id", "receipt_number", "event", "currency", "total", "payment", "recorded_at"] {
         assert_eq!(listed[same], sold[same], "{same}");
@@ -83,8 +83,8 @@ async fn sales_are_listed_newest_first_and_narrowed(house: House) {
 }
 
 on_both!(sales_come_in_pages);
-async fn sales_come_in_pages(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn sales_come_in_pages(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     let mut sold = Vec::new();
     for _ in 0..5 {
         sold.insert(0, ref_id(&office.till.sell(&office.event, office.seats(1), card()).await));
@@ -92,7 +92,7 @@ async fn sales_come_in_pages(house: House) {
     let mut paged = Vec::new();
     let mut query = "limit=2".to_owned();
     loop {
-        let page = list(&house.admin.line, &query).await.ok(200);
+        let page = list(&deployment.admin.client, &query).await.ok(200);
         paged.extend(ids_of(&page["items"]));
         // What is sold meanwhile does not move the pages.
         office.till.sell(&office.event, office.seats(1), card()).await;
@@ -103,19 +103,19 @@ async fn sales_come_in_pages(house: House) {
 }
 
 on_both!(who_sells_sees_their_own_and_nobody_else_without_the_permission);
-async fn who_sells_sees_their_own_and_nobody_else_without_the_permission(house: House) {
-    let evening = Evening::play(&house).await;
-    let (till, other) = (&evening.office.till.at(house.b()), &evening.other);
+async fn who_sells_sees_their_own_and_nobody_else_without_the_permission(deployment: Deployment) {
+    let evening = Evening::play(&deployment).await;
+    let (till, other) = (&evening.office.till.at(deployment.b()), &evening.other);
     for query in [
         "session=current".to_owned(),
         "device=current".to_owned(),
         format!("session={}", till.session_id()),
         format!("device={}", till.device.id),
     ] {
-        assert_eq!(ids(&till.line, &query).await, evening.of(&[2, 1, 0]), "{query}");
-        assert_eq!(totals(&till.line, &query).await["totals"][0]["count"], 3, "{query}");
+        assert_eq!(ids(&till.client, &query).await, evening.of(&[2, 1, 0]), "{query}");
+        assert_eq!(totals(&till.client, &query).await["totals"][0]["count"], 3, "{query}");
     }
-    assert_eq!(ids(&till.line, "session=current&voided=true").await, evening.of(&[2]));
+    assert_eq!(ids(&till.client, "session=current&voided=true").await, evening.of(&[2]));
     for query in [
         String::new(),
         format!("event={}", evening.office.event.id),
@@ -124,7 +124,7 @@ async fn who_sells_sees_their_own_and_nobody_else_without_the_permission(house: 
         "limit=0".to_owned(),
     ] {
         for path in ["/v1/sales", "/v1/sales/totals"] {
-            let problem = till.line.get(&format!("{path}?{query}")).await;
+            let problem = till.client.get(&format!("{path}?{query}")).await;
             if query == "limit=0" && path == "/v1/sales/totals" {
                 problem.problem(422, "invalid_body");
             } else {
@@ -133,30 +133,30 @@ async fn who_sells_sees_their_own_and_nobody_else_without_the_permission(house: 
         }
     }
     // Somebody else at the same till sees what it has sold before; their own session has sold nothing.
-    let colleague = house.admin.hire("box_office").await.till(&till.device).await;
-    assert_eq!(ids(&colleague.line, "device=current").await, evening.of(&[2, 1, 0]));
-    assert_eq!(ids(&colleague.line, "session=current").await, Vec::<String>::new());
+    let colleague = deployment.admin.hire("box_office").await.till(&till.device).await;
+    assert_eq!(ids(&colleague.client, "device=current").await, evening.of(&[2, 1, 0]));
+    assert_eq!(ids(&colleague.client, "session=current").await, Vec::<String>::new());
     for role in ["event_manager", "viewer", "scanner", "none"] {
-        let member = house.admin.hire_for(role, &[&evening.office.event]).await;
-        let desk = house.admin.till(&member).await;
+        let member = deployment.admin.hire_for(role, &[&evening.office.event]).await;
+        let signed_in = deployment.admin.till(&member).await;
         for query in ["", "session=current", "device=current", "nonsense=1"] {
             for path in ["/v1/sales", "/v1/sales/totals"] {
-                desk.line.get(&format!("{path}?{query}")).await.problem(403, "permission_missing");
+                signed_in.client.get(&format!("{path}?{query}")).await.problem(403, "permission_missing");
             }
         }
     }
-    house.a().get("/v1/sales").await.problem(401, "token_missing");
+    deployment.a().get("/v1/sales").await.problem(401, "token_missing");
     // Given the permission, a seller sees all.
-    let manager = house.admin.hire("box_office").await;
-    let manager_till = house.admin.till(&manager).await;
-    manager_till.line.get("/v1/sales").await.problem(403, "permission_missing");
-    house.admin.change(&manager, json!({"grant": ["sales:view"]})).await;
-    assert_eq!(ids(&manager_till.at(house.b()).line, "").await.len(), 4);
+    let manager = deployment.admin.hire("box_office").await;
+    let manager_till = deployment.admin.till(&manager).await;
+    manager_till.client.get("/v1/sales").await.problem(403, "permission_missing");
+    deployment.admin.change(&manager, json!({"grant": ["sales:view"]})).await;
+    assert_eq!(ids(&manager_till.at(deployment.b()).client, "").await.len(), 4);
 }
 
 on_both!(bad_filters_are_refused);
-async fn bad_filters_are_refused(house: House) {
-    let _office = BoxOffice::open(&house).await;
+async fn bad_filters_are_refused(deployment: Deployment) {
+    let _office = BoxOffice::open(&deployment).await;
     for (query, pointer) in [
         ("event=nonsense", "/event"),
         ("device=nonsense", "/device"),
@@ -175,18 +175,18 @@ async fn bad_filters_are_refused(house: House) {
         ("limit=1001", "/limit"),
         ("cursor=nonsense", "/cursor"),
     ] {
-        list(&house.admin.line, query).await.invalid_at(pointer);
+        list(&deployment.admin.client, query).await.invalid_at(pointer);
     }
     for query in ["voidet=true", "limit=many", "event=a&event=b"] {
-        list(&house.admin.line, query).await.problem(422, "invalid_body");
-        house.admin.line.get(&format!("/v1/sales/totals?{query}")).await.problem(422, "invalid_body");
+        list(&deployment.admin.client, query).await.problem(422, "invalid_body");
+        deployment.admin.client.get(&format!("/v1/sales/totals?{query}")).await.problem(422, "invalid_body");
     }
-    house.admin.line.get("/v1/sales/totals?from=yesterday").await.invalid_at("/from");
+    deployment.admin.client.get("/v1/sales/totals?from=yesterday").await.invalid_at("/from");
 }
 
 on_both!(totals_are_exact_by_session_device_and_payment);
-async fn totals_are_exact_by_session_device_and_payment(house: House) {
-    let evening = Evening::play(&house).await;
+async fn totals_are_exact_by_session_device_and_payment(deployment: Deployment) {
+    let evening = Evening::play(&deployment).await;
     let (till, other) = (&evening.office.till, &evening.other);
     let by_cash = json!({"method": "cash", "count": 2, "gross": "62.50", "voided_count": 1, "voided": "37.50", "net": "25.00"});
     let by_card = json!({"method": "card", "count": 1, "gross": "12.50", "voided_count": 0, "voided": "0.00", "net": "12.50"});
@@ -196,32 +196,32 @@ async fn totals_are_exact_by_session_device_and_payment(house: House) {
     for query in
         [format!("session={}", till.session_id()), format!("device={}", till.device.id), format!("event={}", evening.office.event.id)]
     {
-        assert_eq!(totals(&house.admin.at(house.b()).line, &query).await, of_till, "{query}");
+        assert_eq!(totals(&deployment.admin.at(deployment.b()).client, &query).await, of_till, "{query}");
     }
-    let of_other = totals(&house.admin.line, &format!("device={}", other.device.id)).await;
+    let of_other = totals(&deployment.admin.client, &format!("device={}", other.device.id)).await;
     assert_eq!((&of_other["totals"][0]["net"], &of_other["totals"][0]["methods"][1]), (&json!("5.00"), &Value::Null));
-    let all = totals(&house.admin.line, "").await;
+    let all = totals(&deployment.admin.client, "").await;
     assert_eq!((&all["totals"][0]["count"], &all["totals"][0]["gross"]), (&json!(4), &json!("80.00")));
-    assert_eq!(totals(&house.admin.line, &format!("session={}", new_id())).await, json!({"totals": []}));
+    assert_eq!(totals(&deployment.admin.client, &format!("session={}", new_id())).await, json!({"totals": []}));
 
     // Currencies are never added up.
-    let gala = house.admin.event_with("Tokyo", json!({"currency": "JPY"})).await;
-    let seat = house.admin.ticket_type(&gala, "Seat", "1250").await;
+    let gala = deployment.admin.event_with("Tokyo", json!({"currency": "JPY"})).await;
+    let seat = deployment.admin.ticket_type(&gala, "Seat", "1250").await;
     till.sell(&gala, basket(&[(&seat, 3)]), card()).await;
-    let both = totals(&till.line, "session=current").await;
+    let both = totals(&till.client, "session=current").await;
     let told: Vec<_> = both["totals"].as_array().unwrap().iter().map(|total| (&total["currency"], &total["net"])).collect();
     assert_eq!(told, [(&json!("EUR"), &json!("37.50")), (&json!("JPY"), &json!("3750"))]);
 }
 
 on_both!(sales_of_other_organisations_are_not_there);
-async fn sales_of_other_organisations_are_not_there(mut house: House) {
-    let theirs = house.another_organisation().await;
-    let evening = Evening::play(&house).await;
+async fn sales_of_other_organisations_are_not_there(mut deployment: Deployment) {
+    let theirs = deployment.another_organisation().await;
+    let evening = Evening::play(&deployment).await;
     for query in [String::new(), format!("event={}", evening.office.event.id), format!("device={}", evening.office.till.device.id)] {
-        assert_eq!(ids(&theirs.line, &query).await, Vec::<String>::new(), "{query}");
-        assert_eq!(totals(&theirs.line, &query).await, json!({"totals": []}));
+        assert_eq!(ids(&theirs.client, &query).await, Vec::<String>::new(), "{query}");
+        assert_eq!(totals(&theirs.client, &query).await, json!({"totals": []}));
     }
-    theirs.line.get(&format!("/v1/events/{}/sales-summary", evening.office.event.id)).await.problem(404, "not_found");
+    theirs.client.get(&format!("/v1/events/{}/sales-summary", evening.office.event.id)).await.problem(404, "not_found");
     let event = theirs.event("Theirs").await;
     let seat = theirs.ticket_type(&event, "Seat", "1.00").await;
     let till = theirs.till(&theirs.hire("box_office").await).await;

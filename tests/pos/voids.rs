@@ -1,26 +1,26 @@
-//! Voids: a sale taken back by a new entry in the book.
+//! Voids: a sale taken back by a new entry in the ledger.
 
 use futures::future::{join, join_all};
 use serde_json::{Value, json};
 
 use super::BoxOffice;
-use crate::support::{House, basket, card, cash, new_id, on_both, ref_id, sale_of};
+use crate::support::{Deployment, basket, card, cash, new_id, on_both, ref_id, sale_of};
 
 fn codes(sale: &Value) -> Vec<String> {
     sale["tickets"].as_array().unwrap().iter().map(|ticket| ticket["code"].as_str().unwrap().to_owned()).collect()
 }
 
 on_both!(a_voided_sale_gives_its_stock_back_and_its_tickets_are_void);
-async fn a_voided_sale_gives_its_stock_back_and_its_tickets_are_void(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let stall = office.stall(&house, 3).await;
+async fn a_voided_sale_gives_its_stock_back_and_its_tickets_are_void(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let stall = office.stall(&deployment, 3).await;
     let sold = office.till.sell(&office.event, basket(&[(&stall, 2), (&office.seat, 1)]), card()).await;
     let kept = office.till.sell(&office.event, basket(&[(&stall, 1)]), card()).await;
     let code = &codes(&sold)[0];
     // Both gateways have seen the ticket and the event before.
     let (a, b) = (
-        house.admin.phone(&house.admin.hire("scanner").await).await,
-        house.admin.phone(&house.admin.hire("scanner").await).await.at(house.b()),
+        deployment.admin.phone(&deployment.admin.hire("scanner").await).await,
+        deployment.admin.phone(&deployment.admin.hire("scanner").await).await.at(deployment.b()),
     );
     for phone in [&a, &b] {
         let mut dry = crate::support::scan_of(&office.event, code);
@@ -28,7 +28,7 @@ async fn a_voided_sale_gives_its_stock_back_and_its_tickets_are_void(house: Hous
         assert_eq!(phone.send(&dry).await.ok(200)["verdict"], "admit");
     }
 
-    let voided = office.till.at(house.b()).void(&sold).await;
+    let voided = office.till.at(deployment.b()).void(&sold).await;
     assert!(voided["voided_at"].is_string(), "{voided}");
     let mut otherwise = voided.clone();
     otherwise["voided_at"] = Value::Null;
@@ -39,72 +39,72 @@ async fn a_voided_sale_gives_its_stock_back_and_its_tickets_are_void(house: Hous
         }
     }
     a.admits(&office.event, &codes(&kept)[0]).await;
-    assert_eq!(house.admin.stock(&office.event, &stall).await["left"], 2);
+    assert_eq!(deployment.admin.stock(&office.event, &stall).await["left"], 2);
     let path = format!("/v1/sales/{}", ref_id(&sold));
-    for line in [&office.till.line, &house.admin.line] {
-        assert_eq!(line.get(&path).await.ok(200), voided);
+    for client in [&office.till.client, &deployment.admin.client] {
+        assert_eq!(client.get(&path).await.ok(200), voided);
     }
     office.till.sell(&office.event, basket(&[(&stall, 2)]), card()).await;
     office.till.try_sell(&office.event, basket(&[(&stall, 1)]), card()).await.problem(409, "sold_out");
 }
 
 on_both!(a_sale_is_voided_once);
-async fn a_sale_is_voided_once(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let stall = office.stall(&house, 5).await;
+async fn a_sale_is_voided_once(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let stall = office.stall(&deployment, 5).await;
     let sold = office.till.sell(&office.event, basket(&[(&stall, 2)]), card()).await;
     let first = office.till.void(&sold).await;
-    let problem = office.till.at(house.b()).try_void(&sold).await.problem(409, "already_voided");
+    let problem = office.till.at(deployment.b()).try_void(&sold).await.problem(409, "already_voided");
     assert_eq!(problem["voided_at"], first["voided_at"]);
-    assert_eq!(house.book.count("select count(*) from sale_voids", &[]).await, 1);
-    assert_eq!(house.admin.stock(&office.event, &stall).await["left"], 5, "stock comes back once");
+    assert_eq!(deployment.ledger.count("select count(*) from sale_voids", &[]).await, 1);
+    assert_eq!(deployment.admin.stock(&office.event, &stall).await["left"], 5, "stock comes back once");
 }
 
 on_both!(the_same_void_again_is_the_same_answer);
-async fn the_same_void_again_is_the_same_answer(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn the_same_void_again_is_the_same_answer(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     let sold = office.till.sell(&office.event, office.seats(1), card()).await;
     let other = office.till.sell(&office.event, office.seats(1), card()).await;
     let void = json!({"id": new_id(), "reason": "Wrong date"});
     let first = office.till.send_void(&sold, &void).await;
     assert_eq!((first.status, first.replayed()), (200, false));
 
-    office.till.at(house.b()).send_void(&other, &void).await.problem(422, "id_reused");
+    office.till.at(deployment.b()).send_void(&other, &void).await.problem(422, "id_reused");
     let mut reason = void.clone();
     reason["reason"] = json!("Another");
     office.till.send_void(&sold, &reason).await.problem(422, "id_reused");
-    let elsewhere = house.admin.till(&house.admin.hire("box_office").await).await;
+    let elsewhere = deployment.admin.till(&deployment.admin.hire("box_office").await).await;
     elsewhere.send_void(&sold, &void).await.problem(422, "id_reused");
     // What they may do is not asked again, for nothing new happens.
-    house.admin.set_status(&office.event, "ended").await;
-    let again = office.till.at(house.b()).send_void(&sold, &void).await;
+    deployment.admin.set_status(&office.event, "ended").await;
+    let again = office.till.at(deployment.b()).send_void(&sold, &void).await;
     assert_eq!((again.status, &again.text, again.replayed()), (200, &first.text, true));
-    assert_eq!(house.book.count("select count(*) from sale_voids", &[]).await, 1);
+    assert_eq!(deployment.ledger.count("select count(*) from sale_voids", &[]).await, 1);
 }
 
 on_both!(a_repeated_sale_tells_its_first_answer_after_a_void);
-async fn a_repeated_sale_tells_its_first_answer_after_a_void(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn a_repeated_sale_tells_its_first_answer_after_a_void(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     let sale = sale_of(&office.event, office.seats(1), card());
     let first = office.till.send_sale(&sale).await;
     office.till.void(&sale).await;
-    let again = office.till.at(house.b()).send_sale(&sale).await;
+    let again = office.till.at(deployment.b()).send_sale(&sale).await;
     assert_eq!((again.status, &again.text, again.replayed()), (201, &first.text, true));
-    assert_eq!(house.book.sales(&office.event.id).await, 1);
+    assert_eq!(deployment.ledger.sales(&office.event.id).await, 1);
 }
 
 on_both!(who_is_inside_has_to_leave_first);
-async fn who_is_inside_has_to_leave_first(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn who_is_inside_has_to_leave_first(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     let sold = office.till.sell(&office.event, office.seats(2), card()).await;
     let code = codes(&sold)[1].clone();
     office.till.admits(&office.event, &code).await;
-    let problem = office.till.at(house.b()).try_void(&sold).await.problem(409, "already_admitted");
+    let problem = office.till.at(deployment.b()).try_void(&sold).await.problem(409, "already_admitted");
     assert_eq!(problem["ticket"], sold["tickets"][1]["id"]);
     let mut out = crate::support::scan_of(&office.event, &code);
     out["direction"] = json!("out");
     assert_eq!(office.till.send(&out).await.ok(200)["verdict"], "admit");
-    office.till.at(house.b()).void(&sold).await;
+    office.till.at(deployment.b()).void(&sold).await;
 
     let mut at_once = sale_of(&office.event, office.seats(1), card());
     at_once["admit"] = json!(true);
@@ -113,44 +113,44 @@ async fn who_is_inside_has_to_leave_first(house: House) {
 }
 
 on_both!(who_may_sell_it_may_void_it);
-async fn who_may_sell_it_may_void_it(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn who_may_sell_it_may_void_it(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     let (card_sale, cash_sale) =
         (office.till.sell(&office.event, office.seats(1), card()).await, office.till.sell(&office.event, office.seats(1), cash()).await);
     for role in ["finance_manager", "event_manager", "scanner", "viewer", "none"] {
-        let member = house.admin.hire_for(role, &[&office.event]).await;
-        house.admin.till(&member).await.at(house.b()).try_void(&card_sale).await.problem(403, "permission_missing");
+        let member = deployment.admin.hire_for(role, &[&office.event]).await;
+        deployment.admin.till(&member).await.at(deployment.b()).try_void(&card_sale).await.problem(403, "permission_missing");
     }
-    house
+    deployment
         .admin
-        .line
+        .client
         .post(&format!("/v1/sales/{}/void", ref_id(&card_sale)), &json!({"id": new_id(), "reason": "x"}))
         .await
         .problem(403, "device_required");
 
-    let seller = house.admin.hire("box_office").await;
-    let till = house.admin.till(&seller).await.at(house.b());
-    house.admin.change(&seller, json!({"revoke": ["pos:cash"]})).await;
+    let seller = deployment.admin.hire("box_office").await;
+    let till = deployment.admin.till(&seller).await.at(deployment.b());
+    deployment.admin.change(&seller, json!({"revoke": ["pos:cash"]})).await;
     assert_eq!(till.try_void(&cash_sale).await.problem(403, "permission_missing")["permission"], "pos:cash");
 
-    let operator = house.admin.hire("door_operator").await;
-    let door = house.admin.till(&operator).await;
+    let operator = deployment.admin.hire("door_operator").await;
+    let door = deployment.admin.till(&operator).await;
     door.try_void(&card_sale).await.problem(403, "no_event_pinned");
-    let fair = house.admin.event("Fair").await;
-    house.admin.pin(&operator, &[&fair]).await;
-    door.at(house.b()).try_void(&card_sale).await.problem(403, "event_not_pinned");
-    house.admin.set_status(&office.event, "ended").await;
+    let fair = deployment.admin.event("Fair").await;
+    deployment.admin.pin(&operator, &[&fair]).await;
+    door.at(deployment.b()).try_void(&card_sale).await.problem(403, "event_not_pinned");
+    deployment.admin.set_status(&office.event, "ended").await;
     till.try_void(&card_sale).await.problem(403, "event_not_live");
-    house.admin.set_status(&office.event, "live").await;
-    house.admin.pin(&operator, &[&office.event]).await;
+    deployment.admin.set_status(&office.event, "live").await;
+    deployment.admin.pin(&operator, &[&office.event]).await;
     door.void(&cash_sale).await;
     // Another till's sale, without cash.
     till.void(&card_sale).await;
 }
 
 on_both!(bad_voids_are_refused);
-async fn bad_voids_are_refused(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn bad_voids_are_refused(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     let sold = office.till.sell(&office.event, office.seats(1), card()).await;
     let send = |void: Value| {
         let (till, sold) = (&office.till, &sold);
@@ -165,21 +165,21 @@ async fn bad_voids_are_refused(house: House) {
     for nothing in [new_id(), "nonsense".to_owned()] {
         office.till.try_void(&json!(nothing)).await.problem(404, "not_found");
     }
-    assert_eq!(house.book.count("select count(*) from sale_voids", &[]).await, 0);
+    assert_eq!(deployment.ledger.count("select count(*) from sale_voids", &[]).await, 0);
     send(json!({"id": new_id(), "reason": format!(" {} ", "ß".repeat(500))})).await.ok(200);
 }
 
 on_both!(of_a_void_and_a_scan_at_once_one_wins);
-async fn of_a_void_and_a_scan_at_once_one_wins(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let stall = office.stall(&house, 100).await;
-    let scanner = house.admin.hire("scanner").await;
-    let phone = house.admin.phone(&scanner).await;
+async fn of_a_void_and_a_scan_at_once_one_wins(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let stall = office.stall(&deployment, 100).await;
+    let scanner = deployment.admin.hire("scanner").await;
+    let phone = deployment.admin.phone(&scanner).await;
     let (mut voided, mut admitted) = (0, 0);
     for round in 0..12 {
         let sold = office.till.sell(&office.event, basket(&[(&stall, 1)]), card()).await;
         let code = codes(&sold)[0].clone();
-        let (till, phone) = (office.till.at(house.turn(round)), phone.at(house.turn(round + 1)));
+        let (till, phone) = (office.till.at(deployment.turn(round)), phone.at(deployment.turn(round + 1)));
         let (void, scan) = join(till.try_void(&sold), phone.scan(&office.event, &code)).await;
         match (void.status, scan["verdict"].as_str().unwrap()) {
             (200, "refuse") => {
@@ -193,19 +193,19 @@ async fn of_a_void_and_a_scan_at_once_one_wins(house: House) {
             both => panic!("round {round}: {both:?} {void} {scan}"),
         }
     }
-    assert_eq!(house.book.count("select count(*) from sale_voids", &[]).await, voided);
-    assert_eq!(house.book.admissions(&office.event.id).await, admitted);
-    assert_eq!(house.admin.stock(&office.event, &stall).await["left"], 100 - admitted);
+    assert_eq!(deployment.ledger.count("select count(*) from sale_voids", &[]).await, voided);
+    assert_eq!(deployment.ledger.admissions(&office.event.id).await, admitted);
+    assert_eq!(deployment.admin.stock(&office.event, &stall).await["left"], 100 - admitted);
 }
 
 on_both!(many_voids_of_one_sale_are_one);
-async fn many_voids_of_one_sale_are_one(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let stall = office.stall(&house, 9).await;
+async fn many_voids_of_one_sale_are_one(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let stall = office.stall(&deployment, 9).await;
     for round in 1..=4 {
         let sold = office.till.sell(&office.event, basket(&[(&stall, 3)]), card()).await;
         let same = json!({"id": new_id(), "reason": "The same"});
-        let tills: Vec<_> = (0..8).map(|number| office.till.at(house.turn(number))).collect();
+        let tills: Vec<_> = (0..8).map(|number| office.till.at(deployment.turn(number))).collect();
         // Half of them send one id, as after lost answers, the others each their own.
         let voids = tills.iter().enumerate().map(|(number, till)| {
             let void = if number % 4 < 2 { same.clone() } else { json!({"id": new_id(), "reason": "My own"}) };
@@ -218,18 +218,18 @@ async fn many_voids_of_one_sale_are_one(house: House) {
         for answer in answers.iter().filter(|answer| answer.status != 200) {
             answer.problem(409, "already_voided");
         }
-        assert_eq!(house.book.count("select count(*) from sale_voids", &[]).await, round);
-        assert_eq!(house.admin.stock(&office.event, &stall).await["left"], 9);
+        assert_eq!(deployment.ledger.count("select count(*) from sale_voids", &[]).await, round);
+        assert_eq!(deployment.admin.stock(&office.event, &stall).await["left"], 9);
     }
 }
 
 on_both!(a_voided_holds_stock_is_free);
-async fn a_voided_holds_stock_is_free(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let stall = office.stall(&house, 2).await;
+async fn a_voided_holds_stock_is_free(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let stall = office.stall(&deployment, 2).await;
     let held = office.till.hold(&office.event, basket(&[(&stall, 2)])).await;
     let sold = office.till.try_sell_held(&office.event, basket(&[(&stall, 2)]), &held).await.ok(201);
-    office.till.at(house.b()).void(&sold).await;
-    assert_eq!(house.admin.stock(&office.event, &stall).await["left"], 2);
+    office.till.at(deployment.b()).void(&sold).await;
+    assert_eq!(deployment.admin.stock(&office.event, &stall).await["left"], 2);
     office.till.try_sell_held(&office.event, basket(&[(&stall, 2)]), &held).await.problem(409, "hold_gone");
 }

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::BoxOffice;
-use crate::support::{House, basket, card, cash, on_both, sale_of};
+use crate::support::{Deployment, basket, card, cash, on_both, sale_of};
 
 on_both!(each_role_sells_as_the_table_says);
-async fn each_role_sells_as_the_table_says(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn each_role_sells_as_the_table_says(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     for (role, may) in [
         ("organisation_admin", true),
         ("event_manager", false),
@@ -18,8 +18,8 @@ async fn each_role_sells_as_the_table_says(house: House) {
         ("door_operator", true),
         ("none", false),
     ] {
-        let member = house.admin.hire_for(role, &[&office.event]).await;
-        let till = house.admin.till(&member).await.at(house.b());
+        let member = deployment.admin.hire_for(role, &[&office.event]).await;
+        let till = deployment.admin.till(&member).await.at(deployment.b());
         for (action, payment) in [("sell_cash", cash()), ("sell_card", card())] {
             let sold = till.try_sell(&office.event, office.seats(1), payment).await;
             let answer = till.may(action, &office.event).await;
@@ -37,95 +37,95 @@ async fn each_role_sells_as_the_table_says(house: House) {
 }
 
 on_both!(a_sale_needs_a_pos_device);
-async fn a_sale_needs_a_pos_device(house: House) {
-    let office = BoxOffice::open(&house).await;
+async fn a_sale_needs_a_pos_device(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
     for role in ["box_office", "organisation_admin"] {
-        let member = house.admin.hire(role).await;
-        let phone = house.admin.phone(&member).await;
-        let desk = member.desk(house.b()).await;
-        for session in [&*phone, &desk] {
+        let member = deployment.admin.hire(role).await;
+        let phone = deployment.admin.phone(&member).await;
+        let signed_in = member.signed_in(deployment.b()).await;
+        for session in [&*phone, &signed_in] {
             let sale = sale_of(&office.event, office.seats(1), card());
             session.send_sale(&sale).await.problem(403, "device_required");
             assert_eq!(session.may("sell_card", &office.event).await["code"], "device_required");
         }
     }
-    assert_eq!(house.book.sales(&office.event.id).await, 0);
+    assert_eq!(deployment.ledger.sales(&office.event.id).await, 0);
 }
 
 on_both!(the_box_office_sells_for_all_live_events);
-async fn the_box_office_sells_for_all_live_events(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let fair = house.admin.event("Fair").await;
-    let stall = house.admin.ticket_type(&fair, "Stall", "5.00").await;
+async fn the_box_office_sells_for_all_live_events(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let fair = deployment.admin.event("Fair").await;
+    let stall = deployment.admin.ticket_type(&fair, "Stall", "5.00").await;
     let lines = || basket(&[(&stall, 1)]);
     office.till.sell(&office.event, office.seats(1), card()).await;
     office.till.sell(&fair, lines(), card()).await;
     for status in ["draft", "ended", "cancelled"] {
-        house.admin.set_status(&fair, status).await;
-        office.till.at(house.b()).try_sell(&fair, lines(), card()).await.problem(403, "event_not_live");
-        office.till.at(house.b()).learns("sell_card", &fair, Some("event_not_live")).await;
+        deployment.admin.set_status(&fair, status).await;
+        office.till.at(deployment.b()).try_sell(&fair, lines(), card()).await.problem(403, "event_not_live");
+        office.till.at(deployment.b()).learns("sell_card", &fair, Some("event_not_live")).await;
     }
 }
 
 on_both!(the_door_operator_sells_for_the_pinned_event_only);
-async fn the_door_operator_sells_for_the_pinned_event_only(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let fair = house.admin.event("Fair").await;
-    let stall = house.admin.ticket_type(&fair, "Stall", "5.00").await;
+async fn the_door_operator_sells_for_the_pinned_event_only(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let fair = deployment.admin.event("Fair").await;
+    let stall = deployment.admin.ticket_type(&fair, "Stall", "5.00").await;
     let stalls = basket(&[(&stall, 1)]);
-    let operator = house.admin.hire("door_operator").await;
-    let till = house.admin.till(&operator).await.at(house.b());
+    let operator = deployment.admin.hire("door_operator").await;
+    let till = deployment.admin.till(&operator).await.at(deployment.b());
 
     let problem = till.try_sell(&fair, stalls.clone(), card()).await.problem(403, "no_event_pinned");
     assert_eq!(problem["detail"], "No event is assigned to you.");
-    house.admin.pin(&operator, &[&fair]).await;
+    deployment.admin.pin(&operator, &[&fair]).await;
     till.sell(&fair, stalls.clone(), card()).await;
     let problem = till.try_sell(&office.event, office.seats(1), card()).await.problem(403, "event_not_pinned");
     assert_eq!(problem["pinned_event"], json!({"id": fair.id, "name": "Fair"}));
-    house.admin.pin(&operator, &[&fair, &office.event]).await;
+    deployment.admin.pin(&operator, &[&fair, &office.event]).await;
     till.try_sell(&fair, stalls.clone(), card()).await.problem(403, "no_event_pinned");
-    house.admin.pin(&operator, &[]).await;
+    deployment.admin.pin(&operator, &[]).await;
     till.try_sell(&fair, stalls, card()).await.problem(403, "no_event_pinned");
-    assert_eq!(house.book.sales(&office.event.id).await, 0);
+    assert_eq!(deployment.ledger.sales(&office.event.id).await, 0);
 }
 
 on_both!(the_pin_does_not_bind_who_also_sells_at_the_box_office);
-async fn the_pin_does_not_bind_who_also_sells_at_the_box_office(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let operator = house.admin.hire("door_operator").await;
-    let till = house.admin.till(&operator).await;
+async fn the_pin_does_not_bind_who_also_sells_at_the_box_office(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let operator = deployment.admin.hire("door_operator").await;
+    let till = deployment.admin.till(&operator).await;
     till.try_sell(&office.event, office.seats(1), card()).await.problem(403, "no_event_pinned");
-    house.admin.change(&operator, json!({"grant": ["pos:boxoffice"]})).await;
-    till.at(house.b()).sell(&office.event, office.seats(1), card()).await;
+    deployment.admin.change(&operator, json!({"grant": ["pos:boxoffice"]})).await;
+    till.at(deployment.b()).sell(&office.event, office.seats(1), card()).await;
 }
 
 on_both!(cash_needs_its_own_permission);
-async fn cash_needs_its_own_permission(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let seller = house.admin.hire("box_office").await;
-    let till = house.admin.till(&seller).await.at(house.b());
+async fn cash_needs_its_own_permission(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let seller = deployment.admin.hire("box_office").await;
+    let till = deployment.admin.till(&seller).await.at(deployment.b());
     till.sell(&office.event, office.seats(1), cash()).await;
-    house.admin.change(&seller, json!({"revoke": ["pos:cash"]})).await;
+    deployment.admin.change(&seller, json!({"revoke": ["pos:cash"]})).await;
 
     let problem = till.try_sell(&office.event, office.seats(1), cash()).await.problem(403, "permission_missing");
     assert_eq!(problem["permission"], "pos:cash");
     till.learns("sell_cash", &office.event, Some("permission_missing")).await;
     till.learns("sell_card", &office.event, None).await;
     till.sell(&office.event, office.seats(1), card()).await;
-    house.admin.change(&seller, json!({"grant": ["pos:cash"]})).await;
+    deployment.admin.change(&seller, json!({"grant": ["pos:cash"]})).await;
     till.sell(&office.event, office.seats(1), cash()).await;
 }
 
 on_both!(may_i_follows_every_change_within_a_second);
-async fn may_i_follows_every_change_within_a_second(house: House) {
-    let office = BoxOffice::open(&house).await;
-    let seller = house.admin.hire("box_office").await;
-    let till = house.admin.till(&seller).await.at(house.b());
+async fn may_i_follows_every_change_within_a_second(deployment: Deployment) {
+    let office = BoxOffice::open(&deployment).await;
+    let seller = deployment.admin.hire("box_office").await;
+    let till = deployment.admin.till(&seller).await.at(deployment.b());
     assert_eq!(till.may("sell_card", &office.event).await, json!({"allowed": true}));
-    house.admin.change(&seller, json!({"role": "viewer"})).await;
+    deployment.admin.change(&seller, json!({"role": "viewer"})).await;
     till.learns("sell_card", &office.event, Some("permission_missing")).await;
-    house.admin.change(&seller, json!({"role": "box_office"})).await;
+    deployment.admin.change(&seller, json!({"role": "box_office"})).await;
     till.learns("sell_card", &office.event, None).await;
-    house.admin.set_status(&office.event, "draft").await;
+    deployment.admin.set_status(&office.event, "draft").await;
     till.learns("scan", &office.event, Some("event_not_live")).await;
 }

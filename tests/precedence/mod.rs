@@ -3,16 +3,16 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Event, House, Line, TicketType, Till, basket, card, cash, new_id, on_both, sale_of, scan_of};
+use crate::support::{Answer, Client, Deployment, Event, TicketType, Till, basket, card, cash, new_id, on_both, sale_of, scan_of};
 
 on_both!(the_caller_is_looked_at_before_the_body);
-async fn the_caller_is_looked_at_before_the_body(house: House) {
-    let (event, _, till) = stage(&house).await;
+async fn the_caller_is_looked_at_before_the_body(deployment: Deployment) {
+    let (event, _, till) = stage(&deployment).await;
     for path in ["/v1/scans", "/v1/sales", "/v1/authorise"] {
-        let malformed = |line: Line| async move { line.post_raw(path, "application/json", "{").await };
-        malformed(house.a().clone()).await.problem(401, "token_missing");
-        malformed(house.a().with_token("nonsense")).await.problem(401, "token_invalid");
-        malformed(till.line.clone()).await.problem(400, "malformed_body");
+        let malformed = |client: Client| async move { client.post_raw(path, "application/json", "{").await };
+        malformed(deployment.a().clone()).await.problem(401, "token_missing");
+        malformed(deployment.a().with_token("nonsense")).await.problem(401, "token_invalid");
+        malformed(till.client.clone()).await.problem(400, "malformed_body");
     }
     till.sign_out().await;
     till.try_scan(&event, "A-1").await.problem(401, "session_ended");
@@ -20,36 +20,36 @@ async fn the_caller_is_looked_at_before_the_body(house: House) {
 }
 
 on_both!(device_then_person_then_session);
-async fn device_then_person_then_session(house: House) {
-    let (event, _, till) = stage(&house).await;
-    let seller = house.admin.hire("box_office").await;
-    let phone = house.admin.phone(&seller).await;
+async fn device_then_person_then_session(deployment: Deployment) {
+    let (event, _, till) = stage(&deployment).await;
+    let seller = deployment.admin.hire("box_office").await;
+    let phone = deployment.admin.phone(&seller).await;
     phone.sign_out().await;
     phone.current().await.problem(401, "session_ended");
-    house.admin.change(&seller, json!({"active": false})).await;
-    phone.at(house.b()).current().await.problem(401, "user_deactivated");
-    house.admin.revoke(&phone.device).await;
-    phone.at(house.b()).current().await.problem(401, "device_revoked");
+    deployment.admin.change(&seller, json!({"active": false})).await;
+    phone.at(deployment.b()).current().await.problem(401, "user_deactivated");
+    deployment.admin.revoke(&phone.device).await;
+    phone.at(deployment.b()).current().await.problem(401, "device_revoked");
     till.refuses(&event, "A-1", "unknown_ticket").await;
 }
 
 on_both!(the_event_is_looked_up_before_the_permission);
-async fn the_event_is_looked_up_before_the_permission(house: House) {
-    let (event, seat, _) = stage(&house).await;
-    let viewer = house.admin.hire("viewer").await;
-    let till = house.admin.till(&viewer).await;
+async fn the_event_is_looked_up_before_the_permission(deployment: Deployment) {
+    let (event, seat, _) = stage(&deployment).await;
+    let viewer = deployment.admin.hire("viewer").await;
+    let till = deployment.admin.till(&viewer).await;
     till.try_scan(&nowhere(), "A-1").await.problem(404, "not_found");
     till.try_sell(&nowhere(), basket(&[(&seat, 1)]), card()).await.problem(404, "not_found");
     till.try_scan(&event, "A-1").await.problem(403, "permission_missing");
 }
 
 on_both!(permission_then_pin_then_live_then_cash_then_the_rules_of_the_body);
-async fn permission_then_pin_then_live_then_cash_then_the_rules_of_the_body(house: House) {
-    let (event, seat, _) = stage(&house).await;
-    let operator = house.admin.hire("door_operator").await;
-    let till = house.admin.till(&operator).await.at(house.b());
-    house.admin.change(&operator, json!({"revoke": ["pos:door", "pos:cash", "entry:scan"]})).await;
-    house.admin.set_status(&event, "ended").await;
+async fn permission_then_pin_then_live_then_cash_then_the_rules_of_the_body(deployment: Deployment) {
+    let (event, seat, _) = stage(&deployment).await;
+    let operator = deployment.admin.hire("door_operator").await;
+    let till = deployment.admin.till(&operator).await.at(deployment.b());
+    deployment.admin.change(&operator, json!({"revoke": ["pos:door", "pos:cash", "entry:scan"]})).await;
+    deployment.admin.set_status(&event, "ended").await;
 
     // Everything is wrong with this sale and this scan. One thing after another is put right.
     let short = json!({"method": "cash", "tendered": "0.01"});
@@ -60,56 +60,56 @@ async fn permission_then_pin_then_live_then_cash_then_the_rules_of_the_body(hous
     assert_eq!(missing(scan().await), "entry:scan");
 
     // The administrator lacks `pos:door` and cannot give it; a new role keeps the revokes, so this is another operator.
-    let operator = house.admin.hire("door_operator").await;
-    let till = house.admin.till(&operator).await.at(house.b());
-    house.admin.change(&operator, json!({"revoke": ["pos:cash"]})).await;
+    let operator = deployment.admin.hire("door_operator").await;
+    let till = deployment.admin.till(&operator).await.at(deployment.b());
+    deployment.admin.change(&operator, json!({"revoke": ["pos:cash"]})).await;
     let sell = || till.try_sell(&event, basket(&[(&seat, 1)]), short.clone());
     let scan = || till.try_scan(&event, "");
     sell().await.problem(403, "no_event_pinned");
     scan().await.problem(403, "no_event_pinned");
 
-    house.admin.pin(&operator, &[&event]).await;
+    deployment.admin.pin(&operator, &[&event]).await;
     sell().await.problem(403, "event_not_live");
     scan().await.problem(403, "event_not_live");
 
-    house.admin.set_status(&event, "live").await;
+    deployment.admin.set_status(&event, "live").await;
     assert_eq!(missing(sell().await), "pos:cash");
     scan().await.invalid_at("/code");
 
-    house.admin.change(&operator, json!({"grant": ["pos:cash"]})).await;
+    deployment.admin.change(&operator, json!({"grant": ["pos:cash"]})).await;
     sell().await.invalid_at("/payment/tendered");
 }
 
 on_both!(an_event_that_is_not_pinned_is_not_said_to_be_over);
-async fn an_event_that_is_not_pinned_is_not_said_to_be_over(house: House) {
-    let (event, ..) = stage(&house).await;
-    let fair = house.admin.event("Fair").await;
-    house.admin.set_status(&fair, "ended").await;
-    let operator = house.admin.hire_for("door_operator", &[&event]).await;
-    let till = house.admin.till(&operator).await;
+async fn an_event_that_is_not_pinned_is_not_said_to_be_over(deployment: Deployment) {
+    let (event, ..) = stage(&deployment).await;
+    let fair = deployment.admin.event("Fair").await;
+    deployment.admin.set_status(&fair, "ended").await;
+    let operator = deployment.admin.hire_for("door_operator", &[&event]).await;
+    let till = deployment.admin.till(&operator).await;
     till.try_scan(&fair, "A-1").await.problem(403, "event_not_pinned");
 }
 
 on_both!(the_back_office_asks_event_and_permission_before_the_body);
-async fn the_back_office_asks_event_and_permission_before_the_body(house: House) {
-    let (event, seat, _) = stage(&house).await;
-    let seller = house.admin.hire("box_office").await.desk(house.a()).await.line;
+async fn the_back_office_asks_event_and_permission_before_the_body(deployment: Deployment) {
+    let (event, seat, _) = stage(&deployment).await;
+    let seller = deployment.admin.hire("box_office").await.signed_in(deployment.a()).await.client;
     for path in ["/v1/team", "/v1/devices", "/v1/events"] {
         seller.post(path, &json!({})).await.problem(403, "permission_missing");
-        house.admin.line.post(path, &json!({})).await.invalid_at("/name");
+        deployment.admin.client.post(path, &json!({})).await.invalid_at("/name");
     }
     let types = |event: &str| format!("/v1/events/{event}/ticket-types");
     seller.post(&types(&event.id), &json!({})).await.problem(403, "permission_missing");
     seller.post(&types(&new_id()), &json!({})).await.problem(404, "not_found");
-    house.admin.line.post(&types(&event.id), &json!({})).await.invalid_at("/name");
+    deployment.admin.client.post(&types(&event.id), &json!({})).await.invalid_at("/name");
     let named = json!({"name": "Box"});
     seller.patch(&format!("{}/{}", types(&new_id()), seat.id), &named).await.problem(404, "not_found");
     seller.patch(&format!("/v1/events/{}", event.id), &named).await.problem(403, "permission_missing");
 }
 
 on_both!(a_word_is_a_string_and_one_of_its_set);
-async fn a_word_is_a_string_and_one_of_its_set(house: House) {
-    let (event, seat, till) = stage(&house).await;
+async fn a_word_is_a_string_and_one_of_its_set(deployment: Deployment) {
+    let (event, seat, till) = stage(&deployment).await;
     let mut scan = scan_of(&event, "A-1");
     let mut sale = sale_of(&event, basket(&[(&seat, 1)]), cash());
     for odd in [json!(null), json!(5), json!(true), json!({}), json!([]), json!({"in": null}), json!({"cash": null}), json!("sideways")] {
@@ -118,61 +118,61 @@ async fn a_word_is_a_string_and_one_of_its_set(house: House) {
         sale["payment"]["method"] = odd.clone();
         till.send_sale(&sale).await.invalid_at("/payment/method");
     }
-    house.admin.line.patch(&format!("/v1/events/{}", event.id), &json!({"status": null})).await.invalid_at("/status");
+    deployment.admin.client.patch(&format!("/v1/events/{}", event.id), &json!({"status": null})).await.invalid_at("/status");
 }
 
 on_both!(what_no_route_serves);
-async fn what_no_route_serves(house: House) {
-    let line = &house.admin.line;
-    line.get("/v1/nothing").await.problem(404, "not_found");
-    line.get("/v1/events/not-an-id").await.problem(404, "not_found");
-    line.get(&format!("/v1/events/{}", new_id())).await.problem(404, "not_found");
-    line.put("/v1/scans", &json!({})).await.problem(405, "method_not_allowed");
-    line.delete("/v1/team").await.problem(405, "method_not_allowed");
+async fn what_no_route_serves(deployment: Deployment) {
+    let client = &deployment.admin.client;
+    client.get("/v1/nothing").await.problem(404, "not_found");
+    client.get("/v1/events/not-an-id").await.problem(404, "not_found");
+    client.get(&format!("/v1/events/{}", new_id())).await.problem(404, "not_found");
+    client.put("/v1/scans", &json!({})).await.problem(405, "method_not_allowed");
+    client.delete("/v1/team").await.problem(405, "method_not_allowed");
 }
 
 on_both!(what_no_body_may_be);
-async fn what_no_body_may_be(house: House) {
-    let (_, _, till) = stage(&house).await;
-    let line = &till.line;
+async fn what_no_body_may_be(deployment: Deployment) {
+    let (_, _, till) = stage(&deployment).await;
+    let client = &till.client;
     for path in ["/v1/scans", "/v1/sales", "/v1/authorise"] {
         for body in [&b"{\"id\": "[..], b"", b"not json", b"{\"code\": \"\xff\xfe\"}"] {
-            line.post_raw(path, "application/json", body.to_vec()).await.problem(400, "malformed_body");
+            client.post_raw(path, "application/json", body.to_vec()).await.problem(400, "malformed_body");
         }
         for body in ["[]", "\"text\"", "{}", "{\"id\": null}"] {
-            line.post_raw(path, "application/json", body).await.problem(422, "invalid_body");
+            client.post_raw(path, "application/json", body).await.problem(422, "invalid_body");
         }
-        line.post_raw(path, "text/plain", "{}").await.problem(415, "unsupported_media_type");
+        client.post_raw(path, "text/plain", "{}").await.problem(415, "unsupported_media_type");
         let huge = format!("{{\"code\": \"{}\"}}", "x".repeat(256 * 1024));
-        line.post_raw(path, "application/json", huge).await.problem(413, "body_too_large");
+        client.post_raw(path, "application/json", huge).await.problem(413, "body_too_large");
     }
-    let without_type = line.request(Method::POST, "/v1/scans").body("{}");
+    let without_type = client.request(Method::POST, "/v1/scans").body("{}");
     Answer::to(without_type).await.problem(415, "unsupported_media_type");
 }
 
 on_both!(a_sign_in_is_checked_like_any_body);
-async fn a_sign_in_is_checked_like_any_body(house: House) {
-    house.a().post_raw("/v1/sessions", "application/json", "{").await.problem(400, "malformed_body");
-    let mut body = house.admin.who.credentials();
+async fn a_sign_in_is_checked_like_any_body(deployment: Deployment) {
+    deployment.a().post_raw("/v1/sessions", "application/json", "{").await.problem(400, "malformed_body");
+    let mut body = deployment.admin.who.credentials();
     body["remember_me"] = json!(true);
-    house.a().post("/v1/sessions", &body).await.problem(422, "invalid_body");
-    house.a().post("/v1/devices/enrol", &json!({"code": "x"})).await.problem(422, "invalid_body");
+    deployment.a().post("/v1/sessions", &body).await.problem(422, "invalid_body");
+    deployment.a().post("/v1/devices/enrol", &json!({"code": "x"})).await.problem(422, "invalid_body");
 }
 
 on_both!(a_problem_tells_its_request_and_every_answer_is_told_apart);
-async fn a_problem_tells_its_request_and_every_answer_is_told_apart(house: House) {
+async fn a_problem_tells_its_request_and_every_answer_is_told_apart(deployment: Deployment) {
     let id = |problem: Value| problem["request_id"].as_str().unwrap().to_owned();
-    let one = id(house.a().get("/v1/team").await.problem(401, "token_missing"));
-    let two = id(house.a().get("/v1/team").await.problem(401, "token_missing"));
+    let one = id(deployment.a().get("/v1/team").await.problem(401, "token_missing"));
+    let two = id(deployment.a().get("/v1/team").await.problem(401, "token_missing"));
     assert_ne!(one, two);
 }
 
 on_both!(cash_permission_is_asked_before_the_price);
-async fn cash_permission_is_asked_before_the_price(house: House) {
-    let (event, seat, _) = stage(&house).await;
-    let seller = house.admin.hire("box_office").await;
-    let till = house.admin.till(&seller).await;
-    house.admin.change(&seller, json!({"revoke": ["pos:cash"]})).await;
+async fn cash_permission_is_asked_before_the_price(deployment: Deployment) {
+    let (event, seat, _) = stage(&deployment).await;
+    let seller = deployment.admin.hire("box_office").await;
+    let till = deployment.admin.till(&seller).await;
+    deployment.admin.change(&seller, json!({"revoke": ["pos:cash"]})).await;
     let mut sale = sale_of(&event, basket(&[(&seat, 1)]), cash());
     sale["expected_total"] = json!("1.00");
     till.send_sale(&sale).await.problem(403, "permission_missing");
@@ -181,25 +181,25 @@ async fn cash_permission_is_asked_before_the_price(house: House) {
 }
 
 on_both!(a_displaced_phone_never_hears_a_guests_name);
-async fn a_displaced_phone_never_hears_a_guests_name(house: House) {
-    let (event, seat, till) = stage(&house).await;
+async fn a_displaced_phone_never_hears_a_guests_name(deployment: Deployment) {
+    let (event, seat, till) = stage(&deployment).await;
     let ticket = json!({"code": "A-1", "type": seat.id, "holder": "Grace Hopper", "status": "valid"});
-    house.admin.upload(&event, json!([ticket])).await;
+    deployment.admin.upload(&event, json!([ticket])).await;
     till.admits(&event, "A-1").await;
-    let other = house.admin.hire("box_office").await;
+    let other = deployment.admin.hire("box_office").await;
     other.till(&till.device).await;
-    for gateway in [house.a(), house.b()] {
+    for gateway in [deployment.a(), deployment.b()] {
         let answer = till.at(gateway).send(&scan_of(&event, "A-1")).await;
         answer.problem(401, "session_displaced");
         assert!(!answer.text.contains("Grace"), "{answer}");
     }
 }
 
-async fn stage(house: &House) -> (Event, TicketType, Till) {
-    let event = house.admin.event("Gala").await;
-    let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
-    let seller = house.admin.hire("box_office").await;
-    let till = house.admin.till(&seller).await;
+async fn stage(deployment: &Deployment) -> (Event, TicketType, Till) {
+    let event = deployment.admin.event("Gala").await;
+    let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
+    let seller = deployment.admin.hire("box_office").await;
+    let till = deployment.admin.till(&seller).await;
     (event, seat, till)
 }
 

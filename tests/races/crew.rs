@@ -9,11 +9,11 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::support::{Admin, Answer, Event, House, PATIENCE, Phone, TicketType, Till, basket, card, cash, new_event, new_id, sale_of};
+use crate::support::{Admin, Answer, Deployment, Event, PATIENCE, Phone, TicketType, Till, basket, card, cash, new_event, new_id, sale_of};
 
 /// Writes that must have succeeded before the change, so that it comes in the middle of work.
 const BEFORE: u32 = 30;
-/// Attempts after the change's answer, before the book is counted again.
+/// Attempts after the change's answer, before the ledger is counted again.
 const AFTER: u32 = 60;
 
 /// An event of this crew's own, with more tickets than it can scan.
@@ -24,21 +24,21 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub async fn open(house: &House) -> Self {
-        let event = house.admin.event("Full tilt").await;
-        let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
+    pub async fn open(deployment: &Deployment) -> Self {
+        let event = deployment.admin.event("Full tilt").await;
+        let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
         let rows = (0..20_000).map(|number| format!("T-{number},Seat,valid\n"));
         let csv = std::iter::once("code,type,status\n".to_owned()).chain(rows).collect::<String>();
         let path = format!("/v1/events/{}/tickets", event.id);
-        assert_eq!(house.admin.line.post_raw(&path, "text/csv", csv).await.ok(200)["created"], 20_000);
+        assert_eq!(deployment.admin.client.post_raw(&path, "text/csv", csv).await.ok(200)["created"], 20_000);
         Self { event, seat, scanned: Arc::default() }
     }
 
     /// People who sell one seat after the other for cash.
-    pub fn sellers(&self, house: &House, till: &Till, count: usize) -> Crew {
+    pub fn sellers(&self, deployment: &Deployment, till: &Till, count: usize) -> Crew {
         let mut crew = Crew::of(&self.event);
         for number in 0..count {
-            let (till, event, lines) = (till.at(house.turn(number)), self.event.clone(), basket(&[(&self.seat, 1)]));
+            let (till, event, lines) = (till.at(deployment.turn(number)), self.event.clone(), basket(&[(&self.seat, 1)]));
             crew.put_to_work(move || {
                 let (till, event, lines) = (till.clone(), event.clone(), lines.clone());
                 async move { till.try_sell(&event, lines, cash()).await }
@@ -48,10 +48,10 @@ impl Stage {
     }
 
     /// People who sell by card, and only at this price.
-    pub fn sellers_at(&self, house: &House, till: &Till, count: usize, price: &str) -> Crew {
+    pub fn sellers_at(&self, deployment: &Deployment, till: &Till, count: usize, price: &str) -> Crew {
         let mut crew = Crew::of(&self.event);
         for number in 0..count {
-            let (till, event, lines) = (till.at(house.turn(number)), self.event.clone(), basket(&[(&self.seat, 1)]));
+            let (till, event, lines) = (till.at(deployment.turn(number)), self.event.clone(), basket(&[(&self.seat, 1)]));
             let price = price.to_owned();
             crew.put_to_work(move || {
                 let mut sale = sale_of(&event, lines.clone(), card());
@@ -64,10 +64,10 @@ impl Stage {
     }
 
     /// People who scan one ticket after the other, never one twice.
-    pub fn scanners(&self, house: &House, phones: &[Phone], count: usize) -> Crew {
+    pub fn scanners(&self, deployment: &Deployment, phones: &[Phone], count: usize) -> Crew {
         let mut crew = Crew::of(&self.event);
         for number in 0..count {
-            let phone = phones[number % phones.len()].at(house.turn(number));
+            let phone = phones[number % phones.len()].at(deployment.turn(number));
             let (event, scanned) = (self.event.clone(), self.scanned.clone());
             crew.put_to_work(move || {
                 let code = format!("T-{}", scanned.fetch_add(1, Ordering::Relaxed));
@@ -110,24 +110,24 @@ impl Crew {
     }
 
     /// People who announce one device after the other.
-    pub fn announcing_devices(mut self, house: &House, admin: &Admin, count: usize) -> Self {
+    pub fn announcing_devices(mut self, deployment: &Deployment, admin: &Admin, count: usize) -> Self {
         for number in 0..count {
-            let line = admin.at(house.turn(number)).line;
+            let client = admin.at(deployment.turn(number)).client;
             self.put_to_work(move || {
-                let line = line.clone();
-                async move { line.post("/v1/devices", &json!({"name": new_id(), "kind": "scanner"})).await }
+                let client = client.clone();
+                async move { client.post("/v1/devices", &json!({"name": new_id(), "kind": "scanner"})).await }
             });
         }
         self
     }
 
     /// People who put on one event after the other.
-    pub fn putting_on_events(mut self, house: &House, admin: &Admin, count: usize) -> Self {
+    pub fn putting_on_events(mut self, deployment: &Deployment, admin: &Admin, count: usize) -> Self {
         for number in 0..count {
-            let line = admin.at(house.turn(number)).line;
+            let client = admin.at(deployment.turn(number)).client;
             self.put_to_work(move || {
-                let line = line.clone();
-                async move { line.post("/v1/events", &new_event(&new_id(), json!({}))).await }
+                let client = client.clone();
+                async move { client.post("/v1/events", &new_event(&new_id(), json!({}))).await }
             });
         }
         self
@@ -138,8 +138,8 @@ impl Crew {
         Crews(vec![self, other])
     }
 
-    pub async fn nothing_more_after<T>(self, house: &House, change: impl Future<Output = T>) {
-        Crews(vec![self]).nothing_more_after(house, change).await;
+    pub async fn nothing_more_after<T>(self, deployment: &Deployment, change: impl Future<Output = T>) {
+        Crews(vec![self]).nothing_more_after(deployment, change).await;
     }
 }
 
@@ -147,20 +147,20 @@ impl Crew {
 pub struct Crews(Vec<Crew>);
 
 impl Crews {
-    /// Makes the change in the middle of the work, and compares the book right after its answer with the book at the end.
-    pub async fn nothing_more_after<T>(self, house: &House, change: impl Future<Output = T>) {
+    /// Makes the change in the middle of the work, and compares the ledger right after its answer with the ledger at the end.
+    pub async fn nothing_more_after<T>(self, deployment: &Deployment, change: impl Future<Output = T>) {
         for crew in &self.0 {
             count_up_to(&crew.written, BEFORE, "the crew writes").await;
         }
         change.await;
-        let answered = written(house, &self.0[0].event).await;
+        let answered = written(deployment, &self.0[0].event).await;
         for crew in &self.0 {
             crew.tried.forget_permits(usize::MAX);
             count_up_to(&crew.tried, AFTER, "the crew goes on trying").await;
         }
         let event = self.0[0].event.clone();
         self.go_home().await;
-        let at_the_end = written(house, &event).await;
+        let at_the_end = written(deployment, &event).await;
         assert_eq!(at_the_end, answered, "something was written after the change had been answered");
     }
 
@@ -174,15 +174,15 @@ impl Crews {
     }
 }
 
-/// Sales and admissions of the event, devices and events of the house: all that crews write.
-async fn written(house: &House, event: &Event) -> [i64; 4] {
-    let house_id = [house.organisation.id.as_str()];
-    let book = &house.book;
+/// Sales and admissions of the event, devices and events of the deployment: all that crews write.
+async fn written(deployment: &Deployment, event: &Event) -> [i64; 4] {
+    let house_id = [deployment.organisation.id.as_str()];
+    let ledger = &deployment.ledger;
     [
-        book.sales(&event.id).await,
-        book.admissions(&event.id).await,
-        book.count("select count(*) from devices where organisation_id = $1", &house_id).await,
-        book.count("select count(*) from events where organisation_id = $1", &house_id).await,
+        ledger.sales(&event.id).await,
+        ledger.admissions(&event.id).await,
+        ledger.count("select count(*) from devices where organisation_id = $1", &house_id).await,
+        ledger.count("select count(*) from events where organisation_id = $1", &house_id).await,
     ]
 }
 

@@ -9,50 +9,50 @@ mod storm;
 use futures::future::{join, join_all};
 use serde_json::{Value, json};
 
-use crate::support::{Event, House, Phone, on_both, scan_of};
+use crate::support::{Deployment, Event, Phone, on_both, scan_of};
 
 on_both!(one_ticket_before_sixteen_phones_is_one_green_light);
-async fn one_ticket_before_sixteen_phones_is_one_green_light(house: House) {
-    let door = Door::open(&house, 16).await;
+async fn one_ticket_before_sixteen_phones_is_one_green_light(deployment: Deployment) {
+    let door = Door::open(&deployment, 16).await;
     for round in 0..10 {
         let code = format!("ONCE-{round}");
-        door.ticket(&house, &code, 1).await;
+        door.ticket(&deployment, &code, 1).await;
         let answers = door.everybody_scans(&code).await;
         assert_eq!(green(&answers).len(), 1, "{code}");
         assert!(answers.iter().all(|answer| answer["verdict"] == "admit" || answer["reason"] == "already_admitted"));
-        assert_eq!(house.book.admissions(&door.event.id).await, round + 1);
+        assert_eq!(deployment.ledger.admissions(&door.event.id).await, round + 1);
     }
 }
 
 on_both!(sixteen_entries_before_sixteen_phones_are_sixteen_green_lights);
-async fn sixteen_entries_before_sixteen_phones_are_sixteen_green_lights(house: House) {
-    sixteen_entries_before(&house, 16).await;
+async fn sixteen_entries_before_sixteen_phones_are_sixteen_green_lights(deployment: Deployment) {
+    sixteen_entries_before(&deployment, 16).await;
 }
 
 on_both!(sixteen_entries_before_more_phones_are_sixteen_green_lights);
-async fn sixteen_entries_before_more_phones_are_sixteen_green_lights(house: House) {
-    sixteen_entries_before(&house, 24).await;
+async fn sixteen_entries_before_more_phones_are_sixteen_green_lights(deployment: Deployment) {
+    sixteen_entries_before(&deployment, 24).await;
 }
 
-async fn sixteen_entries_before(house: &House, phones: usize) {
-    let door = Door::open(house, phones).await;
+async fn sixteen_entries_before(deployment: &Deployment, phones: usize) {
+    let door = Door::open(deployment, phones).await;
     for round in 0..4 {
         let code = format!("PASS-{round}");
-        door.ticket(house, &code, 16).await;
+        door.ticket(deployment, &code, 16).await;
         let answers = door.everybody_scans(&code).await;
         let mut seqs: Vec<_> = green(&answers).iter().map(|answer| answer["admission"]["seq"].as_i64().unwrap()).collect();
         seqs.sort_unstable();
         assert_eq!(seqs, (1..=16).collect::<Vec<_>>(), "each movement has a number of its own");
-        assert_eq!(house.book.admissions(&door.event.id).await, 16 * (round + 1));
+        assert_eq!(deployment.ledger.admissions(&door.event.id).await, 16 * (round + 1));
     }
 }
 
 on_both!(many_tickets_before_many_phones_are_each_let_in_once);
-async fn many_tickets_before_many_phones_are_each_let_in_once(house: House) {
-    let door = Door::open(&house, 16).await;
+async fn many_tickets_before_many_phones_are_each_let_in_once(deployment: Deployment) {
+    let door = Door::open(&deployment, 16).await;
     let codes: Vec<String> = (0..100).map(|number| format!("T-{number}")).collect();
     for code in &codes {
-        door.ticket(&house, code, 1).await;
+        door.ticket(&deployment, code, 1).await;
     }
     // Half of the phones go through the list from its end: batches meet the same tickets in another order.
     let walks = door.phones.iter().enumerate().map(|(number, phone)| {
@@ -67,15 +67,15 @@ async fn many_tickets_before_many_phones_are_each_let_in_once(house: House) {
         }
     });
     assert_eq!(join_all(walks).await.iter().sum::<usize>(), 100);
-    assert_eq!(house.book.admissions(&door.event.id).await, 100);
+    assert_eq!(deployment.ledger.admissions(&door.event.id).await, 100);
 }
 
 on_both!(entries_and_exits_of_one_ticket_follow_from_each_other);
-async fn entries_and_exits_of_one_ticket_follow_from_each_other(house: House) {
-    let door = Door::open(&house, 12).await;
+async fn entries_and_exits_of_one_ticket_follow_from_each_other(deployment: Deployment) {
+    let door = Door::open(&deployment, 12).await;
     let pass = json!({"name": "Pass", "price": "0.00", "reentry": true, "entries_allowed": 40});
-    let pass = house.admin.ticket_type_with(&door.event, pass).await;
-    house.admin.tickets(&door.event, &pass, &["PASS"]).await;
+    let pass = deployment.admin.ticket_type_with(&door.event, pass).await;
+    deployment.admin.tickets(&door.event, &pass, &["PASS"]).await;
     let walks = door.phones.iter().enumerate().map(|(number, phone)| {
         let event = &door.event;
         async move {
@@ -87,17 +87,17 @@ async fn entries_and_exits_of_one_ticket_follow_from_each_other(house: House) {
         }
     });
     join_all(walks).await;
-    follow_from_each_other(&house, &door).await;
-    assert!(house.book.admissions(&door.event.id).await > 12);
+    follow_from_each_other(&deployment, &door).await;
+    assert!(deployment.ledger.admissions(&door.event.id).await > 12);
 }
 
 on_both!(what_is_taken_back_follows_from_what_was_scanned);
-async fn what_is_taken_back_follows_from_what_was_scanned(house: House) {
+async fn what_is_taken_back_follows_from_what_was_scanned(deployment: Deployment) {
     const ENTRIES: i32 = 5;
-    let door = Door::open(&house, 12).await;
+    let door = Door::open(&deployment, 12).await;
     let pass = json!({"name": "Pass", "price": "0.00", "reentry": true, "entries_allowed": ENTRIES});
-    let pass = house.admin.ticket_type_with(&door.event, pass).await;
-    house.admin.tickets(&door.event, &pass, &["PASS"]).await;
+    let pass = deployment.admin.ticket_type_with(&door.event, pass).await;
+    deployment.admin.tickets(&door.event, &pass, &["PASS"]).await;
     let walks = door.phones.iter().enumerate().map(|(number, phone)| {
         let event = &door.event;
         async move {
@@ -119,10 +119,10 @@ async fn what_is_taken_back_follows_from_what_was_scanned(house: House) {
         }
     });
     let taken_back: usize = join_all(walks).await.into_iter().sum();
-    follow_from_each_other(&house, &door).await;
+    follow_from_each_other(&deployment, &door).await;
     let count = async |what: &str| {
         let query = format!("select count(*) from admissions where event_id = $1 and {what}");
-        house.book.count(&query, &[&door.event.id]).await
+        deployment.ledger.count(&query, &[&door.event.id]).await
     };
     assert_eq!(count("undoes is not null").await, i64::try_from(taken_back).unwrap());
     assert!(taken_back > 0, "nothing was taken back");
@@ -130,29 +130,29 @@ async fn what_is_taken_back_follows_from_what_was_scanned(house: House) {
 }
 
 /// Each movement counts from the one before, without a gap; exits give the entry back.
-async fn follow_from_each_other(house: &House, door: &Door) {
+async fn follow_from_each_other(deployment: &Deployment, door: &Door) {
     let broken = "select count(*) from admissions f left join admissions b on b.ticket_id = f.ticket_id and b.seq = f.seq - 1
         where f.event_id = $1 and f.seq > 1 and (b.seq is null
             or f.inside <> b.inside + case f.direction when 'in' then 1 else -1 end
             or f.used <> b.used + case f.direction when 'in' then 1 else -1 end)";
-    assert_eq!(house.book.count(broken, &[&door.event.id]).await, 0, "each movement counts from the one before");
+    assert_eq!(deployment.ledger.count(broken, &[&door.event.id]).await, 0, "each movement counts from the one before");
 }
 
 on_both!(a_member_who_is_removed_while_signing_in_is_out);
-async fn a_member_who_is_removed_while_signing_in_is_out(house: House) {
-    let door = Door::open(&house, 0).await;
-    door.ticket(&house, "A-1", 99).await;
+async fn a_member_who_is_removed_while_signing_in_is_out(deployment: Deployment) {
+    let door = Door::open(&deployment, 0).await;
+    door.ticket(&deployment, "A-1", 99).await;
     for round in 0..12 {
-        let member = house.admin.hire("scanner").await;
-        let device = house.admin.device("scanner").await;
-        let line = house.turn(round).with_token(device.line.token());
-        let ((), signed_in) = join(house.admin.at(house.turn(round + 1)).remove(&member), member.try_sign_in(&line)).await;
+        let member = deployment.admin.hire("scanner").await;
+        let device = deployment.admin.device("scanner").await;
+        let client = deployment.turn(round).with_token(device.client.token());
+        let ((), signed_in) = join(deployment.admin.at(deployment.turn(round + 1)).remove(&member), member.try_sign_in(&client)).await;
         if signed_in.status == 201 {
-            let phone = house.turn(round).with_token(signed_in.json()["session_token"].as_str().unwrap());
+            let phone = deployment.turn(round).with_token(signed_in.json()["session_token"].as_str().unwrap());
             assert_eq!(phone.post("/v1/scans", &scan_of(&door.event, "A-1")).await.status, 401, "round {round}");
         }
     }
-    assert_eq!(house.book.admissions(&door.event.id).await, 0);
+    assert_eq!(deployment.ledger.admissions(&door.event.id).await, 0);
 }
 
 /// An event with many phones at its door, taking turns at the gateways.
@@ -162,20 +162,20 @@ struct Door {
 }
 
 impl Door {
-    async fn open(house: &House, phones: usize) -> Self {
-        let event = house.admin.event("Gala").await;
-        house.admin.ticket_type(&event, "Seat", "12.50").await;
-        let scanner = house.admin.hire("scanner").await;
+    async fn open(deployment: &Deployment, phones: usize) -> Self {
+        let event = deployment.admin.event("Gala").await;
+        deployment.admin.ticket_type(&event, "Seat", "12.50").await;
+        let scanner = deployment.admin.hire("scanner").await;
         let mut hands = Vec::new();
         for number in 0..phones {
-            hands.push(house.admin.phone(&scanner).await.at(house.turn(number)));
+            hands.push(deployment.admin.phone(&scanner).await.at(deployment.turn(number)));
         }
         Self { event, phones: hands }
     }
 
-    async fn ticket(&self, house: &House, code: &str, entries: u32) {
+    async fn ticket(&self, deployment: &Deployment, code: &str, entries: u32) {
         let ticket = json!([{"code": code, "type": "Seat", "status": "valid", "entries_allowed": entries}]);
-        assert_eq!(house.admin.upload(&self.event, ticket).await["created"], 1);
+        assert_eq!(deployment.admin.upload(&self.event, ticket).await["created"], 1);
     }
 
     async fn everybody_scans(&self, code: &str) -> Vec<Value> {

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::support::{Event, House, Member, Phone, Plan, new_id};
+use crate::support::{Deployment, Event, Member, Phone, Plan, new_id};
 
 /// Changes a second.
 const CHANGES: u32 = 100;
@@ -26,7 +26,7 @@ async fn scans_go_on_in_a_storm_of_changes_shared() {
 }
 
 struct Storm {
-    house: House,
+    deployment: Deployment,
     event: Event,
     seat: crate::support::TicketType,
     phones: Vec<Phone>,
@@ -34,19 +34,19 @@ struct Storm {
 }
 
 impl Storm {
-    async fn begin(house: House) -> Self {
-        let event = house.admin.event("Gala").await;
-        let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
-        let scanner = house.admin.hire("scanner").await;
+    async fn begin(deployment: Deployment) -> Self {
+        let event = deployment.admin.event("Gala").await;
+        let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
+        let scanner = deployment.admin.hire("scanner").await;
         let mut phones = Vec::new();
         for number in 0..PHONES {
-            phones.push(house.admin.phone(&scanner).await.at(house.turn(number)));
+            phones.push(deployment.admin.phone(&scanner).await.at(deployment.turn(number)));
         }
         let mut bystanders = Vec::new();
         for _ in 0..4 {
-            bystanders.push(house.admin.hire("door_operator").await);
+            bystanders.push(deployment.admin.hire("door_operator").await);
         }
-        Self { house, event, seat, phones, bystanders }
+        Self { deployment, event, seat, phones, bystanders }
     }
 
     /// People scan for so long while changes are made: every scan is a green light, and changes are made.
@@ -70,7 +70,7 @@ impl Storm {
         let codes: Vec<String> = (0..each * PHONES).map(|_| new_id()).collect();
         for chunk in codes.chunks(1_000) {
             let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
-            self.house.admin.tickets(&self.event, &self.seat, &chunk).await;
+            self.deployment.admin.tickets(&self.event, &self.seat, &chunk).await;
         }
         let begun = Instant::now();
         let pace = long / u32::try_from(each).unwrap();
@@ -92,7 +92,7 @@ impl Storm {
     async fn change_until(&self, over: &AtomicBool, changes: &AtomicU32) {
         let mut pace = interval(Duration::from_secs(1) / CHANGES);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let admin = &self.house.admin;
+        let admin = &self.deployment.admin;
         for number in 0.. {
             pace.tick().await;
             if over.load(Ordering::Relaxed) {
@@ -103,7 +103,7 @@ impl Storm {
                 0 => admin.pin(member, &[&self.event]).await,
                 1 => admin.pin(member, &[]).await,
                 2 => drop(admin.change(member, json!({"role": "door_operator", "grant": ["entry:scan"]})).await),
-                _ => drop(admin.line.post("/v1/devices", &json!({"name": "Spare", "kind": "scanner"})).await.ok(201)),
+                _ => drop(admin.client.post("/v1/devices", &json!({"name": "Spare", "kind": "scanner"})).await.ok(201)),
             }
             changes.fetch_add(1, Ordering::Relaxed);
         }

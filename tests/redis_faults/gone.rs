@@ -65,13 +65,13 @@ async fn acknowledged_writes_that_a_failover_loses_bring_nothing_back() {
 async fn an_old_dump_that_is_restored_brings_nothing_back() {
     let mut evening = Evening::begin().await;
     let gone = Gone::prepare(&evening).await;
-    let key = gone.key(evening.house.redis()).await;
-    let old = evening.house.redis().bytes(&key).await;
+    let key = gone.key(evening.deployment.redis()).await;
+    let old = evening.deployment.redis().bytes(&key).await;
     let remembered = gone.revoke(&evening).await;
     assert!(String::from_utf8_lossy(&old).contains(&remembered));
     for _ in 0..3 {
-        evening.house.redis().flush().await;
-        evening.house.redis().set(&key, &old).await;
+        evening.deployment.redis().flush().await;
+        evening.deployment.redis().set(&key, &old).await;
         gone.stay(&evening).await;
     }
     evening.says("ready").await;
@@ -138,17 +138,17 @@ const FACES: usize = 6;
 
 /// People who signed in at one gateway scan for the first time at the other. Answers how often Redis was asked for a copy meanwhile.
 async fn new_faces(evening: &Evening, way: &Proxy) -> usize {
-    let house = &evening.house;
+    let deployment = &evening.deployment;
     let code = new_id();
-    house.admin.tickets(&evening.event, &evening.seat, &[&code]).await;
+    deployment.admin.tickets(&evening.event, &evening.seat, &[&code]).await;
     // The event, and the ticket, are known there.
-    let there = evening.phone.at(house.b());
+    let there = evening.phone.at(deployment.b());
     until("the other gateway knows the ticket", || async { there.scan(&evening.event, &code).await["reason"] == "already_admitted" }).await;
-    let scanner = house.admin.hire("scanner").await;
-    let phones = join_all((0..FACES).map(|_| house.admin.phone(&scanner))).await;
+    let scanner = deployment.admin.hire("scanner").await;
+    let phones = join_all((0..FACES).map(|_| deployment.admin.phone(&scanner))).await;
     let (before, begun) = (way.counted(), Instant::now());
     for phone in &phones {
-        phone.at(house.b()).refuses(&evening.event, &code, "already_admitted").await;
+        phone.at(deployment.b()).refuses(&evening.event, &code, "already_admitted").await;
     }
     eprintln!("{FACES} new faces, one after the other: {:?}", begun.elapsed());
     way.counted() - before
@@ -166,7 +166,7 @@ struct Gone {
 impl Gone {
     /// They are at work, at both gateways, and their copies lie in Redis.
     async fn prepare(evening: &Evening) -> Self {
-        let admin = &evening.house.admin;
+        let admin = &evening.deployment.admin;
         let scanner = admin.hire("scanner").await;
         let fired = admin.hire("scanner").await;
         let suspended = admin.hire("scanner").await;
@@ -179,7 +179,7 @@ impl Gone {
             displaced: ((*admin.till(&seller).await).clone(), seller),
         };
         for phone in gone.phones() {
-            for gateway in [evening.house.a(), evening.house.b()] {
+            for gateway in [evening.deployment.a(), evening.deployment.b()] {
                 phone.at(gateway).refuses(&evening.event, "no such code", "unknown_ticket").await;
             }
         }
@@ -199,10 +199,10 @@ impl Gone {
 
     /// Turns them out. Answers what a copy from before says.
     async fn revoke(&self, evening: &Evening) -> String {
-        let admin = &evening.house.admin;
+        let admin = &evening.deployment.admin;
         admin.change(&self.fired.1, json!({"role": "none"})).await;
         admin.change(&self.suspended.1, json!({"active": false})).await;
-        admin.line.delete(&format!("/v1/sessions/{}", self.ended.session_id())).await.ok(204);
+        admin.client.delete(&format!("/v1/sessions/{}", self.ended.session_id())).await.ok(204);
         admin.revoke(&self.revoked.device).await;
         admin.till(&self.displaced.1).await;
         "\"role\":\"scanner\"".to_owned()
@@ -210,8 +210,8 @@ impl Gone {
 
     /// They are out, at both gateways, and are told why.
     async fn stay(&self, evening: &Evening) {
-        let house = &evening.house;
-        for gateway in [house.a(), house.b()] {
+        let deployment = &evening.deployment;
+        for gateway in [deployment.a(), deployment.b()] {
             let scan = async |phone: &Phone| -> Answer { phone.at(gateway).try_scan(&evening.event, "A-1").await };
             scan(&self.fired.0).await.problem(403, "permission_missing");
             scan(&self.suspended.0).await.problem(401, "user_deactivated");
@@ -228,12 +228,12 @@ impl Evening {
         let over = AtomicBool::new(false);
         let codes: Vec<String> = (0..400).map(|_| new_id()).collect();
         let named: Vec<&str> = codes.iter().map(String::as_str).collect();
-        self.house.admin.tickets(&self.event, &self.seat, &named).await;
+        self.deployment.admin.tickets(&self.event, &self.seat, &named).await;
         let scanning = async {
             let mut codes = named.iter();
             let (mut scans, mut slowest) = (0_u32, Duration::ZERO);
             while !over.load(Ordering::Relaxed) {
-                for gateway in [self.house.a(), self.house.b()] {
+                for gateway in [self.deployment.a(), self.deployment.b()] {
                     let begun = Instant::now();
                     match codes.next() {
                         Some(code) => self.phone.at(gateway).admits(&self.event, code).await,

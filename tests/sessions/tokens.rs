@@ -4,27 +4,27 @@ use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::{Signer, SigningKey};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, House, Line, Phone, on_both};
+use crate::support::{Answer, Client, Deployment, Phone, on_both};
 
 on_both!(without_a_token_nothing_opens);
-async fn without_a_token_nothing_opens(house: House) {
+async fn without_a_token_nothing_opens(deployment: Deployment) {
     for path in ["/v1/sessions/current", "/v1/events", "/v1/team", "/v1/devices"] {
-        house.a().get(path).await.problem(401, "token_missing");
+        deployment.a().get(path).await.problem(401, "token_missing");
     }
-    house.a().post("/v1/scans", &json!({})).await.problem(401, "token_missing");
-    house.a().post("/v1/sales", &json!({})).await.problem(401, "token_missing");
+    deployment.a().post("/v1/scans", &json!({})).await.problem(401, "token_missing");
+    deployment.a().post("/v1/sales", &json!({})).await.problem(401, "token_missing");
 }
 
 on_both!(the_doors_that_need_no_token);
-async fn the_doors_that_need_no_token(house: House) {
+async fn the_doors_that_need_no_token(deployment: Deployment) {
     for path in ["/healthz", "/readyz", "/metrics", "/openapi.json"] {
-        assert_eq!(house.a().get(path).await.status, 200, "{path}");
+        assert_eq!(deployment.a().get(path).await.status, 200, "{path}");
     }
 }
 
 on_both!(what_is_not_ours_is_no_token);
-async fn what_is_not_ours_is_no_token(house: House) {
-    let (phone, token) = phone_and_token(&house).await;
+async fn what_is_not_ours_is_no_token(deployment: Deployment) {
+    let (phone, token) = phone_and_token(&deployment).await;
     for forged in [
         "nonsense".to_owned(),
         format!("{}.{}", token.head, token.claims),
@@ -35,36 +35,36 @@ async fn what_is_not_ours_is_no_token(house: House) {
         token.joined().replace('.', ".."),
         "x".repeat(10_000),
     ] {
-        for gateway in [house.a(), house.b()] {
-            let line = gateway.with_token(&forged);
-            line.get("/v1/sessions/current").await.problem(401, "token_invalid");
-            line.post("/v1/scans", &json!({})).await.problem(401, "token_invalid");
+        for gateway in [deployment.a(), deployment.b()] {
+            let client = gateway.with_token(&forged);
+            client.get("/v1/sessions/current").await.problem(401, "token_invalid");
+            client.post("/v1/scans", &json!({})).await.problem(401, "token_invalid");
         }
     }
     phone.current().await.ok(200);
 }
 
 on_both!(a_token_opens_only_what_it_was_made_for);
-async fn a_token_opens_only_what_it_was_made_for(house: House) {
-    let (phone, _) = phone_and_token(&house).await;
-    phone.device.line.get("/v1/sessions/current").await.problem(401, "token_invalid");
-    phone.device.line.post("/v1/scans", &json!({})).await.problem(401, "token_invalid");
-    house.admin.who.try_sign_in(&phone.line).await.problem(401, "token_invalid");
-    house.admin.who.try_sign_in(&house.admin.line).await.problem(401, "token_invalid");
+async fn a_token_opens_only_what_it_was_made_for(deployment: Deployment) {
+    let (phone, _) = phone_and_token(&deployment).await;
+    phone.device.client.get("/v1/sessions/current").await.problem(401, "token_invalid");
+    phone.device.client.post("/v1/scans", &json!({})).await.problem(401, "token_invalid");
+    deployment.admin.who.try_sign_in(&phone.client).await.problem(401, "token_invalid");
+    deployment.admin.who.try_sign_in(&deployment.admin.client).await.problem(401, "token_invalid");
 }
 
 on_both!(another_scheme_than_bearer_is_no_token);
-async fn another_scheme_than_bearer_is_no_token(house: House) {
-    let request = house.a().request(reqwest::Method::GET, "/v1/team").header("Authorization", "Basic YWRhOnB3");
+async fn another_scheme_than_bearer_is_no_token(deployment: Deployment) {
+    let request = deployment.a().request(reqwest::Method::GET, "/v1/team").header("Authorization", "Basic YWRhOnB3");
     assert_eq!(Answer::to(request).await.status, 401);
-    let path = format!("/v1/team?access_token={}", house.admin.line.token());
-    house.a().get(&path).await.problem(401, "token_missing");
+    let path = format!("/v1/team?access_token={}", deployment.admin.client.token());
+    deployment.a().get(&path).await.problem(401, "token_missing");
 }
 
 on_both!(tokens_are_signed_jwts_that_name_their_kind);
-async fn tokens_are_signed_jwts_that_name_their_kind(house: House) {
-    let (phone, session) = phone_and_token(&house).await;
-    let device = Token::of(&phone.device.line);
+async fn tokens_are_signed_jwts_that_name_their_kind(deployment: Deployment) {
+    let (phone, session) = phone_and_token(&deployment).await;
+    let device = Token::of(&phone.device.client);
     for token in [&session, &device] {
         let head = decoded(&token.head);
         assert_eq!(head["alg"], "EdDSA");
@@ -76,10 +76,10 @@ async fn tokens_are_signed_jwts_that_name_their_kind(house: House) {
     assert_ne!(kind(&session), kind(&device));
 }
 
-async fn phone_and_token(house: &House) -> (Phone, Token) {
-    let scanner = house.admin.hire("scanner").await;
-    let phone = house.admin.phone(&scanner).await;
-    let token = Token::of(&phone.line);
+async fn phone_and_token(deployment: &Deployment) -> (Phone, Token) {
+    let scanner = deployment.admin.hire("scanner").await;
+    let phone = deployment.admin.phone(&scanner).await;
+    let token = Token::of(&phone.client);
     (phone, token)
 }
 
@@ -91,8 +91,8 @@ struct Token {
 }
 
 impl Token {
-    fn of(line: &Line) -> Self {
-        let mut parts = line.token().split('.').map(str::to_owned);
+    fn of(client: &Client) -> Self {
+        let mut parts = client.token().split('.').map(str::to_owned);
         let mut part = || parts.next().unwrap();
         Self { head: part(), claims: part(), signature: part() }
     }

@@ -1,4 +1,4 @@
-//! A gateway of the simulated evening: the project's own rooms, lanes, log of changes and session rule, on a book that is a model.
+//! A gateway of the simulated evening: the project's own rooms, lanes, log of changes and session rule, on a ledger that is a model.
 //!
 //! What is the project's own: `authenticate::judge`, `authorise::permit` and `mandate`, `door::decide`, `pos::decide`, what a request means
 //! and its fingerprint, the entries and when they may share a batch, the lanes that commit in groups, the log that says which copy may be
@@ -18,9 +18,9 @@ use stagedoor::door::request as door;
 use stagedoor::ids::{DeviceId, MembershipId, OrganisationId, SessionId, TicketId};
 use stagedoor::ledger::change::{Change, Guard};
 use stagedoor::ledger::entry::{Look, NewTicket, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen};
-use stagedoor::ledger::lane::Lanes;
+use stagedoor::ledger::group_commit::GroupCommit;
+use stagedoor::ledger::kinds::{DeviceKind, EndReason, EventStatus, PaymentMethod, Role, SessionKind};
 use stagedoor::ledger::rows::{EventFacts, Movement, Session, Ticket};
-use stagedoor::ledger::words::{DeviceKind, EndReason, EventStatus, PaymentMethod, Role, SessionKind};
 use stagedoor::ledger::{ChangeLog, LedgerError};
 use stagedoor::limits;
 use stagedoor::pos::decide::{Here, decide as decide_sale};
@@ -29,30 +29,30 @@ use stagedoor::session::copy::Copy;
 use stagedoor::session::sign_in::{ended, is_in_the_way};
 use tokio::time::{Instant, sleep};
 
-use super::book::{EVENT, ORGANISATION, Rows, SaleRow, ScanRow};
-use super::house::{Bug, House};
-use super::post::{Alteration, Answer, Desk, Letter, Post};
+use super::ledger::{EVENT, ORGANISATION, Rows, SaleRow, ScanRow};
+use super::mailbox::{Alteration, Handler, Mailbox, Message, Outcome};
+use super::world::{Bug, World};
 
-/// Time for one question to the book.
+/// Time for one question to the ledger.
 const PATIENCE: Duration = Duration::from_millis(120);
 
 /// Why a change is not made.
 enum No {
     /// They may not.
     Refused(String),
-    /// The book does not tell, or is too busy.
+    /// The ledger does not tell, or is too busy.
     Later,
 }
 
 struct Gateway {
-    house: Arc<House>,
-    post: Arc<Post>,
+    world: Arc<World>,
+    mailbox: Arc<Mailbox>,
     log: Arc<ChangeLog>,
     sessions: Mutex<BTreeMap<SessionId, Copy>>,
     event: Mutex<Option<(i64, Arc<EventFacts>)>>,
     tickets: Mutex<BTreeMap<String, WarmTicket>>,
-    scans: Lanes<OrganisationId, ScanEntry>,
-    sales: Lanes<OrganisationId, SaleEntry>,
+    scans: GroupCommit<OrganisationId, ScanEntry>,
+    sales: GroupCommit<OrganisationId, SaleEntry>,
 }
 
 /// A copy of a ticket with its last movement, and the position of the log at which it was read.
@@ -67,49 +67,49 @@ struct Facts {
 }
 
 /// Opens a gateway, and serves whoever asks.
-pub async fn serve(house: Arc<House>) -> turmoil::Result {
-    let post = Post::open(&house).await;
+pub async fn serve(world: Arc<World>) -> turmoil::Result {
+    let mailbox = Mailbox::open(&world).await;
     let log = Arc::new(ChangeLog::new(Clock, 0, true));
     let gateway = Arc::new(Gateway {
-        scans: scan_lanes(&house, &post),
-        sales: sale_lanes(&house, &post),
+        scans: scan_lanes(&world, &mailbox),
+        sales: sale_lanes(&world, &mailbox),
         sessions: Mutex::default(),
         event: Mutex::default(),
         tickets: Mutex::default(),
-        house,
-        post: Arc::clone(&post),
+        world,
+        mailbox: Arc::clone(&mailbox),
         log,
     });
     tokio::spawn(follow(Arc::clone(&gateway)));
-    let desk: Desk = Arc::new(move |letter| {
+    let handler: Handler = Arc::new(move |message| {
         let gateway = Arc::clone(&gateway);
-        async move { Letter::Answer(gateway.answer(letter).await) }.boxed()
+        async move { Message::Outcome(gateway.answer(message).await) }.boxed()
     });
-    post.serve(Some(desk)).await;
+    mailbox.serve(Some(handler)).await;
     Ok(())
 }
 
 /// Follows the log of changes by looking now and then.
 async fn follow(gateway: Arc<Gateway>) {
     loop {
-        if let Some(Letter::Changes(changes)) = gateway.ask(Letter::ChangesAfter(gateway.log.position())).await {
+        if let Some(Message::Changes(changes)) = gateway.ask(Message::ChangesAfter(gateway.log.position())).await {
             changes.iter().for_each(|change| gateway.log.note(change.seq, &change.ids));
         }
-        sleep(Duration::from_millis(5 + gateway.house.roll(40))).await;
+        sleep(Duration::from_millis(5 + gateway.world.roll(40))).await;
     }
 }
 
-/// A batch is tried again while its fate is unknown, as the book's own lanes do.
+/// A batch is tried again while its fate is unknown, as the ledger's own lanes do.
 macro_rules! lanes {
     ($name:ident, $entry:ty, $batch:expr, $ask:path, $told:path) => {
-        fn $name(house: &Arc<House>, post: &Arc<Post>) -> Lanes<OrganisationId, $entry> {
-            let (house, post) = (Arc::clone(house), Arc::clone(post));
-            Lanes::new($batch, move |_, batch: Arc<Vec<$entry>>| {
-                let (house, post) = (Arc::clone(&house), Arc::clone(&post));
+        fn $name(world: &Arc<World>, mailbox: &Arc<Mailbox>) -> GroupCommit<OrganisationId, $entry> {
+            let (world, mailbox) = (Arc::clone(world), Arc::clone(mailbox));
+            GroupCommit::new($batch, move |_, batch: Arc<Vec<$entry>>| {
+                let (world, mailbox) = (Arc::clone(&world), Arc::clone(&mailbox));
                 async move {
-                    let until = Instant::now() + limits::WALK;
-                    for _ in 1..limits::BATCH_TRIES {
-                        match post.ask("book", $ask(house.now(), Arc::clone(&batch)), PATIENCE).await {
+                    let until = Instant::now() + limits::ATTEMPT_TIMEOUT;
+                    for _ in 1..limits::BATCH_TRIES_MAX {
+                        match mailbox.ask("book", $ask(world.now(), Arc::clone(&batch)), PATIENCE).await {
                             Some($told(Err(LedgerError::Unavailable | LedgerError::Moved))) | None if Instant::now() < until => {}
                             Some($told(done)) => return done,
                             _ => break,
@@ -123,35 +123,35 @@ macro_rules! lanes {
     };
 }
 // Small batches, so that an evening of few people has full ones too.
-lanes!(scan_lanes, ScanEntry, 4, Letter::Scans, Letter::ScansDone);
-lanes!(sale_lanes, SaleEntry, 3, Letter::Sales, Letter::SalesDone);
+lanes!(scan_lanes, ScanEntry, 4, Message::Scans, Message::ScansDone);
+lanes!(sale_lanes, SaleEntry, 3, Message::Sales, Message::SalesDone);
 
 impl Gateway {
-    async fn ask(&self, letter: Letter) -> Option<Letter> {
-        self.post.ask("book", letter, PATIENCE).await
+    async fn ask(&self, message: Message) -> Option<Message> {
+        self.mailbox.ask("book", message, PATIENCE).await
     }
 
-    async fn answer(&self, letter: Letter) -> Answer {
-        let answer = match letter {
-            Letter::Scan(session, body) => self.scan(session, &door::Request::parse(*body)).await,
-            Letter::Sell(session, body) => self.sell(session, &pos::Request::parse(*body)).await,
-            Letter::SignIn(member, device) => self.sign_in(member, device).await,
-            Letter::Alter(session, alteration) => self.alter(session, alteration).await,
+    async fn answer(&self, message: Message) -> Outcome {
+        let answer = match message {
+            Message::Scan(session, body) => self.scan(session, &door::Request::parse(*body)).await,
+            Message::Sell(session, body) => self.sell(session, &pos::Request::parse(*body)).await,
+            Message::SignIn(member, device) => self.sign_in(member, device).await,
+            Message::Alter(session, alteration) => self.alter(session, alteration).await,
             other => panic!("a gateway does not know {other:?}"),
         };
-        answer.unwrap_or(Answer::Later)
+        answer.unwrap_or(Outcome::Later)
     }
 
     /// The walk of `door::scan`.
-    async fn scan(&self, session: SessionId, request: &door::Request) -> Option<Answer> {
-        let deadline = Instant::now() + limits::WALK;
+    async fn scan(&self, session: SessionId, request: &door::Request) -> Option<Outcome> {
+        let deadline = Instant::now() + limits::ATTEMPT_TIMEOUT;
         let mut nearest = true;
-        for _ in 0..limits::WALKS {
+        for _ in 0..limits::ATTEMPTS_MAX {
             let look = Look { session, event: EVENT, code: Some(request.code.clone()), scan: Some(request.id), sale: None, hold: None };
             let facts = self.facts(look, nearest, deadline).await?;
             nearest = false;
             match self.consider_scan(request, &facts) {
-                Err(no) if facts.fresh => return Some(Answer::No(no)),
+                Err(no) if facts.fresh => return Some(Outcome::No(no)),
                 Err(_) => {}
                 Ok(Step::Replay(seq)) => return Some(self.green(request, seq)),
                 Ok(Step::Write(entry)) => match self.scans.submit(ORGANISATION, entry, deadline).await {
@@ -171,7 +171,7 @@ impl Gateway {
                         }
                         return Some(self.green(request, seq));
                     }
-                    Ok(ScanOutcome::NotWritten) | Err(LedgerError::Unavailable) => self.house.laws.lock().unwrap().count("looked again"),
+                    Ok(ScanOutcome::NotWritten) | Err(LedgerError::Unavailable) => self.world.laws.lock().unwrap().count("looked again"),
                     Err(_) => return None,
                 },
             }
@@ -179,10 +179,10 @@ impl Gateway {
         None
     }
 
-    fn green(&self, request: &door::Request, seq: i32) -> Answer {
-        self.house.trace(format_args!("green for {}", request.id));
-        self.house.laws.lock().unwrap().green(request.id, seq, &self.house.disk.lock().unwrap());
-        Answer::Admitted(seq)
+    fn green(&self, request: &door::Request, seq: i32) -> Outcome {
+        self.world.trace(format_args!("green for {}", request.id));
+        self.world.laws.lock().unwrap().green(request.id, seq, &self.world.disk.lock().unwrap());
+        Outcome::Admitted(seq)
     }
 
     fn consider_scan(&self, request: &door::Request, facts: &Facts) -> Result<Step<i32, ScanEntry>, String> {
@@ -202,11 +202,11 @@ impl Gateway {
             elsewhere: None,
             direction: request.direction,
             gate: request.gate_at(permit.device()),
-            now: self.house.now(),
+            now: self.world.now(),
         });
         match (verdict, ticket) {
             (Verdict::Admit { uses }, Some(ticket)) => Ok(Step::Write(ScanEntry {
-                ground: permit.ground(),
+                decided_on: permit.decided_on(),
                 id: request.id,
                 ticket: ticket.id,
                 direction: request.direction,
@@ -222,21 +222,21 @@ impl Gateway {
     }
 
     /// The walk of `pos::sell`.
-    async fn sell(&self, session: SessionId, request: &pos::Request) -> Option<Answer> {
-        let deadline = Instant::now() + limits::WALK;
+    async fn sell(&self, session: SessionId, request: &pos::Request) -> Option<Outcome> {
+        let deadline = Instant::now() + limits::ATTEMPT_TIMEOUT;
         let mut nearest = true;
-        for _ in 0..limits::WALKS {
+        for _ in 0..limits::ATTEMPTS_MAX {
             let look = Look { session, event: EVENT, code: None, scan: None, sale: Some(request.id), hold: None };
             let facts = self.facts(look, nearest, deadline).await?;
             nearest = false;
             match self.consider_sale(request, &facts) {
-                Err(no) if facts.fresh => return Some(Answer::No(no)),
+                Err(no) if facts.fresh => return Some(Outcome::No(no)),
                 Err(_) => {}
                 Ok(Step::Replay(receipt)) => return Some(self.sold(request, receipt)),
                 Ok(Step::Write(entry)) => match self.sales.submit(ORGANISATION, entry, deadline).await {
                     Ok(SaleOutcome::Recorded { receipt_number, .. }) => return Some(self.sold(request, receipt_number)),
-                    Ok(SaleOutcome::SoldOut { left, .. }) => return Some(Answer::No(format!("sold out, {left} left"))),
-                    Ok(SaleOutcome::NotWritten) | Err(LedgerError::Unavailable) => self.house.laws.lock().unwrap().count("looked again"),
+                    Ok(SaleOutcome::SoldOut { left, .. }) => return Some(Outcome::No(format!("sold out, {left} left"))),
+                    Ok(SaleOutcome::NotWritten) | Err(LedgerError::Unavailable) => self.world.laws.lock().unwrap().count("looked again"),
                     Err(_) => return None,
                 },
             }
@@ -244,10 +244,10 @@ impl Gateway {
         None
     }
 
-    fn sold(&self, request: &pos::Request, receipt: i64) -> Answer {
-        self.house.trace(format_args!("receipt {receipt} for {}", request.id));
-        self.house.laws.lock().unwrap().sold(request.id, receipt, &self.house.disk.lock().unwrap());
-        Answer::Sold(receipt)
+    fn sold(&self, request: &pos::Request, receipt: i64) -> Outcome {
+        self.world.trace(format_args!("receipt {receipt} for {}", request.id));
+        self.world.laws.lock().unwrap().sold(request.id, receipt, &self.world.disk.lock().unwrap());
+        Outcome::Sold(receipt)
     }
 
     fn consider_sale(&self, request: &pos::Request, facts: &Facts) -> Result<Step<i64, SaleEntry>, String> {
@@ -259,20 +259,20 @@ impl Gateway {
         let event = facts.seen.event.as_deref();
         let act = Act::Sell { cash: request.is_cash(), admit: request.admit };
         let permit = authorise::permit(&caller, act, event, None).map_err(|no| no.to_string())?;
-        let here = Here { device: permit.device().id, now: self.house.now(), hold: None };
+        let here = Here { device: permit.device().id, now: self.world.now(), hold: None };
         let quote = decide_sale(request, event.ok_or("no event")?, here).map_err(|no| format!("{no:?}"))?;
         let basket = quote.basket;
         let ticket = |line: &stagedoor::ledger::rows::SaleLine| NewTicket {
-            id: self.house.id::<TicketId>(),
+            id: self.world.id::<TicketId>(),
             ticket_type_id: line.ticket_type_id,
             code: String::new(),
             entries_allowed: 1,
             admission: None,
         };
         Ok(Step::Write(SaleEntry {
-            ground: permit.ground(),
+            decided_on: permit.decided_on(),
             id: request.id,
-            currency: basket.tender.code().to_owned(),
+            currency: basket.currency.code().to_owned(),
             total_minor: basket.total.minor(),
             method: PaymentMethod::Cash,
             tendered_minor: None,
@@ -287,7 +287,7 @@ impl Gateway {
     }
 
     fn caller(&self, facts: &Facts) -> Result<Caller, String> {
-        authenticate::judge(facts.seen.authority.clone(), None, self.house.now()).map_err(|no| no.to_string())
+        authenticate::judge(facts.seen.authority.clone(), None, self.world.now()).map_err(|no| no.to_string())
     }
 
     /// The nearest copies that the log trusts, or a fresh look.
@@ -296,7 +296,7 @@ impl Gateway {
             return Some(Facts { fresh: false, seen, scan: None, sale: None });
         }
         while Instant::now() < deadline {
-            let Some(Letter::Seen(seen, scan, sale)) = self.ask(Letter::Look(Box::new(look.clone()))).await else { continue };
+            let Some(Message::Seen(seen, scan, sale)) = self.ask(Message::Look(Box::new(look.clone()))).await else { continue };
             self.remember(&seen);
             return Some(Facts { fresh: true, seen: *seen, scan, sale });
         }
@@ -331,13 +331,13 @@ impl Gateway {
         }
     }
 
-    /// Makes a change as `Book::change` does: thought through, stored, and thought through again when what it rests on has moved.
+    /// Makes a change as `Ledger::change` does: thought through, stored, and thought through again when what it rests on has moved.
     async fn change<T>(&self, attempt: impl Fn(&Rows) -> Result<(Change, T), No>) -> Result<T, No> {
-        for _ in 0..limits::CHANGE_TRIES {
-            let Some(Letter::All(rows)) = self.ask(Letter::ReadAll).await else { return Err(No::Later) };
+        for _ in 0..limits::CHANGE_TRIES_MAX {
+            let Some(Message::All(rows)) = self.ask(Message::ReadAll).await else { return Err(No::Later) };
             let (change, answer) = attempt(&rows)?;
             let change = Arc::new(change);
-            let Some(Letter::Stored(stored)) = self.ask(Letter::Store(Arc::clone(&change))).await else {
+            let Some(Message::Stored(stored)) = self.ask(Message::Store(Arc::clone(&change))).await else {
                 return Err(No::Later);
             };
             match stored {
@@ -345,7 +345,7 @@ impl Gateway {
                     self.heard(number, &change);
                     return Ok(answer);
                 }
-                Err(LedgerError::Moved) => self.house.laws.lock().unwrap().count("changed again"),
+                Err(LedgerError::Moved) => self.world.laws.lock().unwrap().count("changed again"),
                 Err(_) => return Err(No::Later),
             }
         }
@@ -362,17 +362,17 @@ impl Gateway {
         let memberships = images.memberships.iter().map(|row| (row.id.0, row.version));
         let devices = images.devices.iter().map(|row| (row.id.0, row.version));
         let events = images.events.iter().map(|row| (row.id.0, row.version));
-        self.house.trace(format_args!("change {number} is answered"));
-        let mut laws = self.house.laws.lock().unwrap();
+        self.world.trace(format_args!("change {number} is answered"));
+        let mut laws = self.world.laws.lock().unwrap();
         laws.changed(sessions.chain(memberships).chain(devices).chain(events));
         if images.sessions.iter().any(|row| row.end_reason == Some(EndReason::Displaced)) {
             laws.count("displaced");
         }
     }
 
-    async fn sign_in(&self, member: MembershipId, device: Option<DeviceId>) -> Option<Answer> {
+    async fn sign_in(&self, member: MembershipId, device: Option<DeviceId>) -> Option<Outcome> {
         let begun = self.change(|rows| {
-            let now = self.house.now();
+            let now = self.world.now();
             let membership = &rows.memberships[&member];
             let device = device.map(|device| &rows.devices[&device]);
             let kind = device.map_or(SessionKind::Backstage, |device| match device.kind {
@@ -384,22 +384,22 @@ impl Gateway {
             let mut change = Change::new(ORGANISATION, now, guards);
             let open = rows.sessions.values().filter(|row| row.ended_at.is_none()).filter_map(|row| rows.authority(row.id));
             for other in open.filter(|other| is_in_the_way(other, kind, membership, device)) {
-                let kept = self.house.has(Bug::DisplacedKept) && other.session.kind != SessionKind::Scanner;
+                let kept = self.world.has(Bug::DisplacedKept) && other.session.kind != SessionKind::Scanner;
                 if !kept {
                     change.images.sessions.push(ended(other.session, true, "another place", now));
                 }
             }
-            let session = begin(self.house.id(), membership.id, device.map(|device| device.id), kind, now);
+            let session = begin(self.world.id(), membership.id, device.map(|device| device.id), kind, now);
             let id = session.id;
             change.images.sessions.push(session);
             Ok((change, id))
         });
-        answered(begun.await.map(Answer::SignedIn))
+        answered(begun.await.map(Outcome::SignedIn))
     }
 
-    async fn alter(&self, session: SessionId, alteration: Alteration) -> Option<Answer> {
+    async fn alter(&self, session: SessionId, alteration: Alteration) -> Option<Outcome> {
         let altered = self.change(|rows| {
-            let now = self.house.now();
+            let now = self.world.now();
             let authority = rows.authority(session).map(Arc::new);
             let caller = authenticate::judge(authority, None, now).map_err(|no| No::Refused(no.to_string()))?;
             let needed = match alteration {
@@ -412,7 +412,7 @@ impl Gateway {
             draw(&mut change, rows, alteration, now);
             Ok((change, ()))
         });
-        answered(altered.await.map(|()| Answer::Done))
+        answered(altered.await.map(|()| Outcome::Done))
     }
 }
 
@@ -422,10 +422,10 @@ enum Step<R, E> {
     Write(E),
 }
 
-fn answered(outcome: Result<Answer, No>) -> Option<Answer> {
+fn answered(outcome: Result<Outcome, No>) -> Option<Outcome> {
     match outcome {
         Ok(answer) => Some(answer),
-        Err(No::Refused(why)) => Some(Answer::No(why)),
+        Err(No::Refused(why)) => Some(Outcome::No(why)),
         Err(No::Later) => None,
     }
 }

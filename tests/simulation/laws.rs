@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stagedoor::ids::{SaleId, ScanId};
-use stagedoor::ledger::entry::Ground;
-use stagedoor::ledger::words::SessionKind;
+use stagedoor::ledger::entry::DecidedOn;
+use stagedoor::ledger::kinds::SessionKind;
 use uuid::Uuid;
 
-use super::book::Rows;
+use super::ledger::Rows;
 
 #[derive(Default)]
 pub struct Laws {
@@ -17,7 +17,7 @@ pub struct Laws {
     pub broken: Vec<String>,
     /// How often things happened: an evening on which nothing does proves nothing.
     pub tally: BTreeMap<&'static str, u64>,
-    /// The newest version of each thing of which a gateway has heard that its change is in the book.
+    /// The newest version of each thing of which a gateway has heard that its change is in the ledger.
     answered: BTreeMap<Uuid, i64>,
     greens: BTreeMap<ScanId, i32>,
     receipts: BTreeMap<SaleId, i64>,
@@ -42,12 +42,12 @@ impl Laws {
     }
 
     /// Law 1: something is written at this instant that rests on these versions.
-    pub fn written(&mut self, what: &str, ground: &Ground) {
+    pub fn written(&mut self, what: &str, decided_on: &DecidedOn) {
         let things = [
-            ("session", ground.session.0.0, ground.session.1),
-            ("membership", ground.membership.0.0, ground.membership.1),
-            ("device", ground.device.0.0, ground.device.1),
-            ("event", ground.event.0.0, ground.event.1),
+            ("session", decided_on.session.0.0, decided_on.session.1),
+            ("membership", decided_on.membership.0.0, decided_on.membership.1),
+            ("device", decided_on.device.0.0, decided_on.device.1),
+            ("event", decided_on.event.0.0, decided_on.event.1),
         ];
         for (kind, thing, version) in things {
             if let Some(newest) = self.answered.get(&thing).copied().filter(|newest| *newest > version) {
@@ -56,7 +56,7 @@ impl Laws {
         }
     }
 
-    /// Laws 2, 3 and 7, and the rules of the book: what stands in it at this instant.
+    /// Laws 2, 3 and 7, and the rules of the ledger: what stands in it at this instant.
     pub fn stands(&mut self, rows: &Rows) {
         let mut desks = BTreeSet::new();
         let mut devices = BTreeSet::new();
@@ -87,11 +87,11 @@ impl Laws {
         let ids: BTreeSet<_> = rows.scans.iter().map(|scan| scan.id).collect();
         let sales: BTreeSet<_> = rows.sales.iter().map(|sale| sale.id).collect();
         if ids.len() < rows.scans.len() || sales.len() < rows.sales.len() {
-            self.breaks("same request, same answer", "an id is in the book twice".to_owned());
+            self.breaks("same request, same answer", "an id is in the ledger twice".to_owned());
         }
         for (place, sale) in rows.sales.iter().enumerate() {
             if sale.receipt != i64::try_from(place).unwrap() + 1 {
-                self.breaks("the book", format!("receipt {} stands at place {place}", sale.receipt));
+                self.breaks("the ledger", format!("receipt {} stands at place {place}", sale.receipt));
             }
         }
         for kind in &rows.event.types {

@@ -1,20 +1,20 @@
 //! Issue 4, point 9: the session rule, the lock and the committer under thousands of seeded schedules.
 //!
-//! Two gateways and the book are hosts of a turmoil simulation: one thread, a paused clock, datagrams that come late or never, hosts that
+//! Two gateways and the ledger are hosts of a turmoil simulation: one thread, a paused clock, datagrams that come late or never, hosts that
 //! crash. Turmoil, because the gateway's own asynchronous code runs in it as it is: its lanes, with their channels, tasks and timers, could
 //! be driven by shuttle or loom only after every one of these had been replaced, and stateright checks models only. What of a gateway is
-//! the project's own code stands in `gateway.rs`; the book is a model of the functions in `migrations/postgres` (`book.rs`), whose truth
+//! the project's own code stands in `gateway.rs`; the ledger is a model of the functions in `migrations/postgres` (`ledger.rs`), whose truth
 //! the conformance suite and the races in this binary show on real stores. The oracle is `laws.rs`.
 //!
 //! A seed decides everything: who asks what and when, how long each step takes, what is lost and who crashes. To see one again:
 //! `STAGEDOOR_SIMULATION_SEED=7 tests/run simulation::one_seed -- --ignored --nocapture`.
 
-mod book;
 mod gateway;
-mod house;
 mod laws;
+mod ledger;
+mod mailbox;
 mod people;
-mod post;
+mod world;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -25,14 +25,14 @@ use enumset::EnumSet;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use stagedoor::ids::{DeviceId, MembershipId, TicketId, UserId};
+use stagedoor::ledger::kinds::{DeviceKind, EventStatus, MemberStatus, Role, TicketStatus};
 use stagedoor::ledger::rows::{Device, Event, EventFacts, Membership, Ticket, TicketType};
-use stagedoor::ledger::words::{DeviceKind, EventStatus, MemberStatus, Role, TicketStatus};
 use uuid::Uuid;
 
-use self::book::{EVENT, ORGANISATION, Rows, SEAT, doors};
-use self::house::{Bug, House};
 use self::laws::Laws;
+use self::ledger::{EVENT, ORGANISATION, Rows, SEAT, doors};
 use self::people::{Cast, GATEWAYS};
+use self::world::{Bug, World};
 
 #[test]
 fn the_laws_hold_under_every_schedule() {
@@ -125,7 +125,7 @@ fn finds(bug: Bug, law: &str) {
 /// One evening from this seed, with or without a bug.
 fn evening(seed: u64, bug: Option<Bug>) -> Laws {
     let (rows, cast) = scene();
-    let house = House::new(seed, bug, rows);
+    let world = World::new(seed, bug, rows);
     let mut builder = turmoil::Builder::new();
     builder
         .rng_seed(seed)
@@ -135,23 +135,23 @@ fn evening(seed: u64, bug: Option<Bug>) -> Laws {
         .max_message_latency(Duration::from_millis(6))
         .udp_capacity(4_096);
     let mut sim = builder.build();
-    let book = Arc::clone(&house);
-    sim.host("book", move || book::serve(Arc::clone(&book)));
+    let ledger = Arc::clone(&world);
+    sim.host("book", move || ledger::serve(Arc::clone(&ledger)));
     for name in GATEWAYS {
-        let gateway = Arc::clone(&house);
+        let gateway = Arc::clone(&world);
         sim.host(name, move || gateway::serve(Arc::clone(&gateway)));
     }
-    sim.client("people", people::play(Arc::clone(&house), cast));
-    weather(&mut sim, &house, seed);
+    sim.client("people", people::play(Arc::clone(&world), cast));
+    weather(&mut sim, &world, seed);
     drop(sim);
-    let disk = house.disk.lock().unwrap().clone();
-    let mut laws = std::mem::take(&mut *house.laws.lock().unwrap());
+    let disk = world.disk.lock().unwrap().clone();
+    let mut laws = std::mem::take(&mut *world.laws.lock().unwrap());
     laws.end(&disk);
     laws
 }
 
 /// Lets the evening run, and breaks something now and then; one evening in three is calm.
-fn weather(sim: &mut turmoil::Sim<'_>, house: &House, seed: u64) {
+fn weather(sim: &mut turmoil::Sim<'_>, world: &World, seed: u64) {
     let mut dice = StdRng::seed_from_u64(seed ^ 0x57a6_ed00);
     let calm = seed.is_multiple_of(3);
     let mut next = dice.random_range(5..40_u64);
@@ -172,7 +172,7 @@ fn weather(sim: &mut turmoil::Sim<'_>, house: &House, seed: u64) {
         next = millis + dice.random_range(20..150_u64);
         let until = millis + dice.random_range(1..60_u64);
         let gateway = GATEWAYS[dice.random_range(0..2_usize)];
-        let mut laws = house.laws.lock().unwrap();
+        let mut laws = world.laws.lock().unwrap();
         let (who, other) = match dice.random_range(0..5) {
             0 => ("book", None),
             1 => (gateway, None),

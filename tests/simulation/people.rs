@@ -9,9 +9,9 @@ use stagedoor::door::request::ScanBody;
 use stagedoor::ids::{DeviceId, MembershipId, SessionId};
 use stagedoor::pos::request::SaleBody;
 
-use super::book::{EVENT, SEAT};
-use super::house::House;
-use super::post::{Alteration, Answer, Letter, Post};
+use super::ledger::{EVENT, SEAT};
+use super::mailbox::{Alteration, Mailbox, Message, Outcome};
+use super::world::World;
 
 /// Shorter than a gateway may take for a walk: the same request is under way twice now and then.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -31,10 +31,10 @@ pub struct Cast {
 }
 
 /// Plays the evening to its end.
-pub async fn play(house: Arc<House>, cast: Cast) -> turmoil::Result {
-    let post = Post::open(&house).await;
-    tokio::task::spawn_local(Arc::clone(&post).serve(None));
-    let people = People { house, post, cast };
+pub async fn play(world: Arc<World>, cast: Cast) -> turmoil::Result {
+    let mailbox = Mailbox::open(&world).await;
+    tokio::task::spawn_local(Arc::clone(&mailbox).serve(None));
+    let people = People { world, mailbox, cast };
     let scanners = join_all((0..people.cast.scanners.len()).map(|place| people.scans(place)));
     let sellers = join_all((0..people.cast.tills.len()).map(|place| people.sells(place)));
     tokio::join!(scanners, sellers, people.changes());
@@ -42,8 +42,8 @@ pub async fn play(house: Arc<House>, cast: Cast) -> turmoil::Result {
 }
 
 struct People {
-    house: Arc<House>,
-    post: Arc<Post>,
+    world: Arc<World>,
+    mailbox: Arc<Mailbox>,
     cast: Cast,
 }
 
@@ -52,11 +52,11 @@ impl People {
         let device = self.cast.scanners[place];
         let mut session = None;
         for _ in 0..6 {
-            self.house.dawdle(15).await;
+            self.world.dawdle(15).await;
             let Some(here) = self.signed_in(&mut session, Some(device)).await else { continue };
-            let body = json!({"id": self.house.id::<uuid::Uuid>(), "event": EVENT, "code": self.house.one_of(&self.codes())});
+            let body = json!({"id": self.world.id::<uuid::Uuid>(), "event": EVENT, "code": self.world.one_of(&self.codes())});
             let body: ScanBody = serde_json::from_value(body).unwrap();
-            let answer = self.insist(|| Letter::Scan(here, Box::new(body.clone()))).await;
+            let answer = self.insist(|| Message::Scan(here, Box::new(body.clone()))).await;
             self.learn(&mut session, answer);
         }
     }
@@ -65,12 +65,12 @@ impl People {
         let device = self.cast.tills[place];
         let mut session = None;
         for _ in 0..6 {
-            self.house.dawdle(15).await;
+            self.world.dawdle(15).await;
             let Some(here) = self.signed_in(&mut session, Some(device)).await else { continue };
-            let lines = json!([{"ticket_type": SEAT, "quantity": 1 + self.house.roll(3)}]);
-            let body = json!({"id": self.house.id::<uuid::Uuid>(), "event": EVENT, "lines": lines, "payment": {"method": "cash"}});
+            let lines = json!([{"ticket_type": SEAT, "quantity": 1 + self.world.roll(3)}]);
+            let body = json!({"id": self.world.id::<uuid::Uuid>(), "event": EVENT, "lines": lines, "payment": {"method": "cash"}});
             let body: SaleBody = serde_json::from_value(body).unwrap();
-            let answer = self.insist(|| Letter::Sell(here, Box::new(body.clone()))).await;
+            let answer = self.insist(|| Message::Sell(here, Box::new(body.clone()))).await;
             self.learn(&mut session, answer);
         }
     }
@@ -78,11 +78,11 @@ impl People {
     async fn changes(&self) {
         let mut session = None;
         for _ in 0..9 {
-            self.house.dawdle(10).await;
+            self.world.dawdle(10).await;
             let Some(here) = self.backstage(&mut session).await else { continue };
-            let member = self.house.one_of(&self.cast.staff);
-            let device = self.house.one_of(&[&self.cast.scanners[..], &self.cast.tills].concat());
-            let wish = self.house.one_of(&[
+            let member = self.world.one_of(&self.cast.staff);
+            let device = self.world.one_of(&[&self.cast.scanners[..], &self.cast.tills].concat());
+            let wish = self.world.one_of(&[
                 Alteration::Role(member),
                 Alteration::Pin(member),
                 Alteration::Gate(device),
@@ -90,12 +90,12 @@ impl People {
                 Alteration::Price,
                 Alteration::End(member),
             ]);
-            self.house.trace(format_args!("wanted: {wish:?}"));
-            let answer = self.ask(Letter::Alter(here, wish)).await;
-            // An event that was closed is opened again soon: a shut house proves little.
-            if matches!((wish, &answer), (Alteration::Event, Some(Answer::Done))) {
-                self.house.dawdle(10).await;
-                self.ask(Letter::Alter(here, wish)).await;
+            self.world.trace(format_args!("wanted: {wish:?}"));
+            let answer = self.ask(Message::Alter(here, wish)).await;
+            // An event that was closed is opened again soon: a shut world proves little.
+            if matches!((wish, &answer), (Alteration::Event, Some(Outcome::Done))) {
+                self.world.dawdle(10).await;
+                self.ask(Message::Alter(here, wish)).await;
             }
             self.learn(&mut session, answer);
         }
@@ -103,7 +103,7 @@ impl People {
 
     async fn backstage(&self, session: &mut Option<SessionId>) -> Option<SessionId> {
         if session.is_none()
-            && let Some(Answer::SignedIn(begun)) = self.ask(Letter::SignIn(self.cast.admin, None)).await
+            && let Some(Outcome::SignedIn(begun)) = self.ask(Message::SignIn(self.cast.admin, None)).await
         {
             *session = Some(begun);
         }
@@ -112,9 +112,9 @@ impl People {
 
     /// The session on this device; who has none, or feels like it, signs in, as anybody of the staff.
     async fn signed_in(&self, session: &mut Option<SessionId>, device: Option<DeviceId>) -> Option<SessionId> {
-        if session.is_none() || self.house.roll(5) == 0 {
-            let member = self.house.one_of(&self.cast.staff);
-            if let Some(Answer::SignedIn(begun)) = self.ask(Letter::SignIn(member, device)).await {
+        if session.is_none() || self.world.roll(5) == 0 {
+            let member = self.world.one_of(&self.cast.staff);
+            if let Some(Outcome::SignedIn(begun)) = self.ask(Message::SignIn(member, device)).await {
                 *session = Some(begun);
             }
         }
@@ -122,13 +122,13 @@ impl People {
     }
 
     /// Sends the same request until it is answered, wherever somebody answers. Now and then an answer gets lost on the way to the hand.
-    async fn insist(&self, letter: impl Fn() -> Letter) -> Option<Answer> {
-        let mut first: Option<Answer> = None;
+    async fn insist(&self, message: impl Fn() -> Message) -> Option<Outcome> {
+        let mut first: Option<Outcome> = None;
         for _ in 0..TRIES {
-            match self.ask(letter()).await {
-                None | Some(Answer::Later) => self.house.laws.lock().unwrap().count("sent again"),
+            match self.ask(message()).await {
+                None | Some(Outcome::Later) => self.world.laws.lock().unwrap().count("sent again"),
                 Some(answer) => {
-                    let lost = first.is_none() && self.house.roll(4) == 0;
+                    let lost = first.is_none() && self.world.roll(4) == 0;
                     first = Some(answer);
                     if !lost {
                         return first;
@@ -139,21 +139,21 @@ impl People {
         first
     }
 
-    async fn ask(&self, letter: Letter) -> Option<Answer> {
-        let gateway = self.house.one_of(&GATEWAYS);
-        let what = format!("{letter:?}").chars().take(60).collect::<String>();
-        let answer = match self.post.ask(gateway, letter, PATIENCE).await {
-            Some(Letter::Answer(answer)) => Some(answer),
+    async fn ask(&self, message: Message) -> Option<Outcome> {
+        let gateway = self.world.one_of(&GATEWAYS);
+        let what = format!("{message:?}").chars().take(60).collect::<String>();
+        let answer = match self.mailbox.ask(gateway, message, PATIENCE).await {
+            Some(Message::Outcome(answer)) => Some(answer),
             _ => None,
         };
-        self.house.trace(format_args!("{gateway} {what} -> {answer:?}"));
+        self.world.trace(format_args!("{gateway} {what} -> {answer:?}"));
         answer
     }
 
     /// Who was told no looks whether they are still signed in, by signing in.
-    fn learn(&self, session: &mut Option<SessionId>, answer: Option<Answer>) {
-        if let Some(Answer::No(why)) = answer {
-            self.house.laws.lock().unwrap().count("refused");
+    fn learn(&self, session: &mut Option<SessionId>, answer: Option<Outcome>) {
+        if let Some(Outcome::No(why)) = answer {
+            self.world.laws.lock().unwrap().count("refused");
             if why.contains("sign") || why.contains("session") {
                 *session = None;
             }

@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Event, House, Line, Listener, on_both};
+use crate::support::{Client, Deployment, Event, Listener, on_both};
 
 fn asking_for(event: &Event) -> String {
     format!("?attendance={}", event.id)
 }
 
 /// Listens for the attendance of an event, and is told how it stands.
-async fn counting(line: &Line, event: &Event) -> Listener {
-    let mut stream = line.listen(&asking_for(event)).await;
+async fn counting(client: &Client, event: &Event) -> Listener {
+    let mut stream = client.listen(&asking_for(event)).await;
     stream.hears_next("state").await;
     stream.hears_next("attendance").await;
     stream
@@ -22,71 +22,75 @@ async fn hears_inside(stream: &mut Listener, inside: u32) -> Value {
 }
 
 on_both!(a_supervisor_is_told_who_is_inside);
-async fn a_supervisor_is_told_who_is_inside(house: House) {
-    let event = house.admin.event("Gala").await;
-    let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
-    house.admin.tickets(&event, &seat, &["A-1", "A-2", "A-3"]).await;
-    let scanner = house.admin.hire("scanner").await;
-    let phone = house.admin.phone(&scanner).await;
+async fn a_supervisor_is_told_who_is_inside(deployment: Deployment) {
+    let event = deployment.admin.event("Gala").await;
+    let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
+    deployment.admin.tickets(&event, &seat, &["A-1", "A-2", "A-3"]).await;
+    let scanner = deployment.admin.hire("scanner").await;
+    let phone = deployment.admin.phone(&scanner).await;
     phone.admits(&event, "A-1").await;
     let mut streams = Vec::new();
-    for gateway in [house.a(), house.b()] {
-        let mut stream = house.admin.at(gateway).line.listen(&asking_for(&event)).await;
+    for gateway in [deployment.a(), deployment.b()] {
+        let mut stream = deployment.admin.at(gateway).client.listen(&asking_for(&event)).await;
         stream.hears_next("state").await;
         let told = stream.hears_next("attendance").await.data;
         assert_eq!((&told["tickets"], &told["admitted"], &told["inside"]), (&json!(3), &json!(1), &json!(1)));
         streams.push(stream);
     }
-    phone.at(house.b()).admits(&event, "A-2").await;
+    phone.at(deployment.b()).admits(&event, "A-2").await;
     for stream in &mut streams {
         let mut told = hears_inside(stream, 2).await;
         assert_eq!(told["event"], json!({"id": event.id, "name": "Gala"}));
         told.as_object_mut().unwrap().remove("event");
-        assert_eq!(told, house.admin.line.get(&format!("/v1/events/{}/attendance", event.id)).await.ok(200), "as it is told to who asks");
+        assert_eq!(
+            told,
+            deployment.admin.client.get(&format!("/v1/events/{}/attendance", event.id)).await.ok(200),
+            "as it is told to who asks"
+        );
     }
     // Whoever comes back is told how it stands by now.
     let last = streams[0].last_id.clone();
     streams.clear();
     phone.admits(&event, "A-3").await;
-    let mut again = house.admin.at(house.b()).line.listen_since(&asking_for(&event), Some(&last)).await;
+    let mut again = deployment.admin.at(deployment.b()).client.listen_since(&asking_for(&event), Some(&last)).await;
     hears_inside(&mut again, 3).await;
 }
 
 on_both!(attendance_is_told_to_who_may_count_and_to_nobody_else);
-async fn attendance_is_told_to_who_may_count_and_to_nobody_else(mut house: House) {
-    let rival = house.another_organisation().await;
+async fn attendance_is_told_to_who_may_count_and_to_nobody_else(mut deployment: Deployment) {
+    let rival = deployment.another_organisation().await;
     let theirs = rival.event("Rival gala").await;
-    let (event, other) = (house.admin.event("Gala").await, house.admin.event("Other").await);
-    let viewer = house.admin.hire_for("viewer", &[&event]).await.desk(house.a()).await;
-    viewer.line.may_not_listen(&asking_for(&event)).await.problem(403, "permission_missing");
-    let seller = house.admin.hire_for("door_operator", &[&event]).await;
-    let till = house.admin.till(&seller).await;
-    till.line.may_not_listen(&asking_for(&other)).await.problem(403, "event_not_pinned");
-    till.line.may_not_listen(&asking_for(&theirs)).await.problem(404, "not_found");
-    counting(&till.line, &event).await;
+    let (event, other) = (deployment.admin.event("Gala").await, deployment.admin.event("Other").await);
+    let viewer = deployment.admin.hire_for("viewer", &[&event]).await.signed_in(deployment.a()).await;
+    viewer.client.may_not_listen(&asking_for(&event)).await.problem(403, "permission_missing");
+    let seller = deployment.admin.hire_for("door_operator", &[&event]).await;
+    let till = deployment.admin.till(&seller).await;
+    till.client.may_not_listen(&asking_for(&other)).await.problem(403, "event_not_pinned");
+    till.client.may_not_listen(&asking_for(&theirs)).await.problem(404, "not_found");
+    counting(&till.client, &event).await;
     let many: Vec<_> = (0..11).map(|_| crate::support::new_id()).collect();
-    house.admin.line.may_not_listen(&format!("?attendance={}", many.join(","))).await.invalid_at("/attendance");
+    deployment.admin.client.may_not_listen(&format!("?attendance={}", many.join(","))).await.invalid_at("/attendance");
 }
 
 on_both!(who_may_count_no_longer_is_told_no_more);
-async fn who_may_count_no_longer_is_told_no_more(house: House) {
-    let event = house.admin.event("Gala").await;
-    let seat = house.admin.ticket_type(&event, "Seat", "12.50").await;
-    house.admin.tickets(&event, &seat, &["A-1", "A-2"]).await;
-    let (scanner, steward) = (house.admin.hire("scanner").await, house.admin.hire("scanner").await);
-    let phone = house.admin.phone(&scanner).await;
-    let watching = house.admin.phone(&steward).await.at(house.b());
-    let mut stream = counting(&watching.line, &event).await;
-    let mut chief = counting(&house.admin.at(house.b()).line, &event).await;
+async fn who_may_count_no_longer_is_told_no_more(deployment: Deployment) {
+    let event = deployment.admin.event("Gala").await;
+    let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
+    deployment.admin.tickets(&event, &seat, &["A-1", "A-2"]).await;
+    let (scanner, steward) = (deployment.admin.hire("scanner").await, deployment.admin.hire("scanner").await);
+    let phone = deployment.admin.phone(&scanner).await;
+    let watching = deployment.admin.phone(&steward).await.at(deployment.b());
+    let mut stream = counting(&watching.client, &event).await;
+    let mut chief = counting(&deployment.admin.at(deployment.b()).client, &event).await;
 
-    house.admin.change(&steward, json!({"revoke": ["entry:scan"]})).await;
+    deployment.admin.change(&steward, json!({"revoke": ["entry:scan"]})).await;
     stream.hears_next("permissions").await;
     phone.admits(&event, "A-1").await;
     hears_inside(&mut chief, 1).await;
-    house.admin.line.patch(&format!("/v1/events/{}", event.id), &json!({"name": "Grand gala"})).await.ok(200);
+    deployment.admin.client.patch(&format!("/v1/events/{}", event.id), &json!({"name": "Grand gala"})).await.ok(200);
     hears_but_no_count(&mut stream, "event").await;
 
-    house.admin.change(&steward, json!({"grant": ["entry:scan"]})).await;
+    deployment.admin.change(&steward, json!({"grant": ["entry:scan"]})).await;
     hears_but_no_count(&mut stream, "permissions").await;
     hears_inside(&mut stream, 1).await;
     phone.admits(&event, "A-2").await;

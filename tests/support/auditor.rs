@@ -1,4 +1,4 @@
-//! Compares what clients were told with what is in the book, and the book with itself.
+//! Compares what lines were told with what is in the ledger, and the ledger with itself.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -6,11 +6,11 @@ use std::sync::Mutex;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Answer, Book, ref_id};
+use super::{Answer, RawLedger, ref_id};
 
 /// What a client was told of one id, more than once if it asked again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Told {
+enum Answered {
     Admitted { seq: i64, recorded_at: String },
     Sold { receipt: i64, total: String, recorded_at: String },
     Refused(String),
@@ -19,7 +19,7 @@ enum Told {
 /// Listens to every client of a test, and knows what each was told.
 #[derive(Default)]
 pub struct Auditor {
-    asked: Mutex<HashMap<Uuid, Vec<Told>>>,
+    asked: Mutex<HashMap<Uuid, Vec<Answered>>>,
     findings: Mutex<Vec<String>>,
 }
 
@@ -29,21 +29,21 @@ impl Auditor {
         self.asked.lock().unwrap().entry(id_of(sent)).or_default();
     }
 
-    /// It was answered. Answers whether that settles it: what the book did not get to is to be asked again.
+    /// It was answered. Answers whether that settles it: what the ledger did not get to is to be asked again.
     pub fn told(&self, sent: &Value, answer: &Answer) -> bool {
         let told = match (answer.status, answer.text.contains("\"ledger_unavailable\"") || answer.text.contains("\"busy\"")) {
             (503, true) => return false,
             (200, _) if answer.json()["verdict"] == "admit" => {
                 let admission = &answer.json()["admission"];
-                Told::Admitted { seq: admission["seq"].as_i64().unwrap(), recorded_at: text(&admission["recorded_at"]) }
+                Answered::Admitted { seq: admission["seq"].as_i64().unwrap(), recorded_at: text(&admission["recorded_at"]) }
             }
             (201, _) => {
                 let sale = answer.json();
                 let receipt = sale["receipt_number"].as_i64().unwrap();
-                Told::Sold { receipt, total: text(&sale["total"]), recorded_at: text(&sale["recorded_at"]) }
+                Answered::Sold { receipt, total: text(&sale["total"]), recorded_at: text(&sale["recorded_at"]) }
             }
-            (200, _) => Told::Refused(text(&answer.json()["reason"])),
-            (409, _) => Told::Refused(text(&answer.json()["code"])),
+            (200, _) => Answered::Refused(text(&answer.json()["reason"])),
+            (409, _) => Answered::Refused(text(&answer.json()["code"])),
             _ => {
                 self.finds(format!("{sent} was answered {answer}"));
                 return true;
@@ -51,7 +51,7 @@ impl Auditor {
         };
         let mut asked = self.asked.lock().unwrap();
         let before = asked.get_mut(&id_of(sent)).expect("asked before told");
-        if let Some(first) = before.iter().find(|first| **first != told && !matches!(first, Told::Refused(_))) {
+        if let Some(first) = before.iter().find(|first| **first != told && !matches!(first, Answered::Refused(_))) {
             self.finds(format!("{sent} was told {first:?} and then {told:?}"));
         }
         before.push(told);
@@ -62,53 +62,53 @@ impl Auditor {
         self.findings.lock().unwrap().push(finding);
     }
 
-    /// The ids that were told that they are in the book.
+    /// The ids that were told that they are in the ledger.
     pub fn said_yes(&self) -> HashSet<Uuid> {
-        let yes = |told: &[Told]| told.iter().any(|told| !matches!(told, Told::Refused(_)));
+        let yes = |told: &[Answered]| told.iter().any(|told| !matches!(told, Answered::Refused(_)));
         self.asked.lock().unwrap().iter().filter(|(_, told)| yes(told)).map(|(id, _)| *id).collect()
     }
 
     /// Compares everything. Every id that was asked must have been answered by now.
-    pub async fn audit(&self, book: &Book) {
+    pub async fn audit(&self, ledger: &RawLedger) {
         let movements: HashMap<Uuid, i64> =
-            book.numbers("select id, cast(seq as bigint) from admissions where fingerprint not like 'sale %'").await;
-        let sales: HashMap<Uuid, i64> = book.numbers("select id, receipt_number from sales").await;
+            ledger.numbers("select id, cast(seq as bigint) from admissions where fingerprint not like 'sale %'").await;
+        let sales: HashMap<Uuid, i64> = ledger.numbers("select id, receipt_number from sales").await;
         let mut findings = std::mem::take(&mut *self.findings.lock().unwrap());
         findings.extend(self.against(&movements, &sales));
-        findings.extend(book_against_itself(book).await);
+        findings.extend(ledger_against_itself(ledger).await);
         let shown: String = findings.iter().take(20).map(|finding| format!("\n  {finding}")).collect();
         assert!(findings.is_empty(), "the auditor finds {} faults:{shown}", findings.len());
         let asked = self.asked.lock().unwrap().len();
-        eprintln!("{asked} ids were asked for, {} are in the book: nothing lost, nothing doubled", movements.len() + sales.len());
+        eprintln!("{asked} ids were asked for, {} are in the ledger: nothing lost, nothing doubled", movements.len() + sales.len());
     }
 
-    /// What clients were told that the book has not, and what it has that nobody was told.
+    /// What lines were told that the ledger has not, and what it has that nobody was told.
     fn against(&self, movements: &HashMap<Uuid, i64>, sales: &HashMap<Uuid, i64>) -> Vec<String> {
         let asked = self.asked.lock().unwrap();
         let mut findings = Vec::new();
         for (id, told) in asked.iter() {
             let written = (movements.get(id).copied(), sales.get(id).copied());
             let right = match (told.last(), written) {
-                (Some(Told::Admitted { seq, .. }), (Some(written), None)) => *seq == written,
-                (Some(Told::Sold { receipt, .. }), (None, Some(written))) => *receipt == written,
-                (Some(Told::Refused(_)), (None, None)) => true,
+                (Some(Answered::Admitted { seq, .. }), (Some(written), None)) => *seq == written,
+                (Some(Answered::Sold { receipt, .. }), (None, Some(written))) => *receipt == written,
+                (Some(Answered::Refused(_)), (None, None)) => true,
                 _ => false,
             };
             if !right {
-                findings.push(format!("{id}: told {told:?}, and the book has (movement, receipt) {written:?}"));
+                findings.push(format!("{id}: told {told:?}, and the ledger has (movement, receipt) {written:?}"));
             }
         }
         let invented = movements.keys().chain(sales.keys()).filter(|id| !asked.contains_key(*id));
-        findings.extend(invented.map(|id| format!("{id} is in the book, and nobody asked for it")));
+        findings.extend(invented.map(|id| format!("{id} is in the ledger, and nobody asked for it")));
         findings
     }
 }
 
-/// What is wrong in a book, whoever wrote it.
-pub async fn book_against_itself(book: &Book) -> Vec<String> {
+/// What is wrong in a ledger, whoever wrote it.
+pub async fn ledger_against_itself(ledger: &RawLedger) -> Vec<String> {
     let mut findings = Vec::new();
     for (what, query) in NEVER {
-        let count = book.count(query, &[]).await;
+        let count = ledger.count(query, &[]).await;
         if count != 0 {
             findings.push(format!("{what}: {count}"));
         }

@@ -54,7 +54,7 @@ impl Finished {
         self
     }
 
-    /// The command must have refused, and have said why in a line that holds `reason`.
+    /// The command must have refused, and have said why in a client that holds `reason`.
     pub fn expect_refusal(self, reason: &str) -> Self {
         assert!(!self.success, "the command should have refused for {reason}\n{}\n{}", self.stdout, self.stderr);
         assert!(self.stderr.contains(reason), "the refusal does not name {reason}\n{}", self.stderr);

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::{PostgresServer, new_id};
 
-/// A data base on the common Postgres, dropped with the house, or on one of the house's own.
+/// A data base on the common Postgres, dropped with the deployment, or on one of the deployment's own.
 pub struct Database {
     name: String,
     pub url: String,

@@ -5,12 +5,12 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
-use super::{Line, PATIENCE};
+use super::{Client, PATIENCE};
 
 /// A running gateway and all that it has logged.
 pub struct Gateway {
     child: Child,
-    line: Line,
+    client: Client,
     log: Arc<Mutex<String>>,
     logger: Option<JoinHandle<()>>,
     /// What it says on standard output; closed when it ends.
@@ -21,7 +21,7 @@ impl Gateway {
     /// Starts `serve` or `demo` on a free port and waits until it listens.
     pub fn start(command: &mut Command) -> Self {
         let mut gateway = Self::spawn(command, "127.0.0.1:0");
-        gateway.line = Line::to(&gateway.listens());
+        gateway.client = Client::to(&gateway.listens());
         gateway
     }
 
@@ -31,7 +31,7 @@ impl Gateway {
         let log = Arc::new(Mutex::new(String::new()));
         let logger = keep_lines(child.stderr.take().unwrap(), log.clone());
         let addresses = listening_lines(child.stdout.take().unwrap());
-        Self { child, line: Line::to(&format!("http://{address}")), log, logger: Some(logger), addresses }
+        Self { child, client: Client::to(&format!("http://{address}")), log, logger: Some(logger), addresses }
     }
 
     /// Waits until it says where it listens.
@@ -42,9 +42,9 @@ impl Gateway {
         }
     }
 
-    /// An anonymous line to it.
-    pub fn line(&self) -> &Line {
-        &self.line
+    /// An anonymous client to it.
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// What it has logged so far.
@@ -123,7 +123,7 @@ impl Drop for Gateway {
         if std::thread::panicking() {
             let log = self.log();
             let from = log.char_indices().rev().nth(8_000).map_or(0, |(at, _)| at);
-            eprintln!("--- the end of what {} logged:\n{}", self.line.base(), &log[from..]);
+            eprintln!("--- the end of what {} logged:\n{}", self.client.base(), &log[from..]);
         }
     }
 }

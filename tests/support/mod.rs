@@ -1,38 +1,38 @@
-//! The house that the tests play in: real gateways on real stores, and the people who use them.
+//! The deployment that the tests play in: real gateways on real stores, and the people who use them.
 //!
 //! A test names an actor and what they do (`phone.scan(&event, "A-1").await`); how a request is made stands here only.
-//! Nothing is mocked, nothing sleeps, and every test has a book of its own.
+//! Nothing is mocked, nothing sleeps, and every test has a ledger of its own.
 
 mod actors;
 mod auditor;
-mod book;
 mod command;
 mod database;
+mod deployment;
 mod gateway;
-mod house;
 mod postgres;
 mod proxy;
 mod raw;
+mod raw_ledger;
 mod redis;
 mod sentinels;
 mod show;
 mod stream;
 mod wire;
 
-pub use actors::{Admin, Desk, Device, Member, Phone, Till, hold_of, new_event, sale_of, scan_of, words};
-pub use auditor::{Auditor, book_against_itself};
-pub use book::{Book, Held, sqlite_file};
+pub use actors::{Admin, Device, Member, Phone, SignedIn, Till, hold_of, new_event, sale_of, scan_of, words};
+pub use auditor::{Auditor, ledger_against_itself};
 pub use command::{Finished, stagedoor};
+pub use deployment::{Deployment, Plan, Setup};
 pub use gateway::{Gateway, signal};
-pub use house::{House, Plan, Setup};
 pub use postgres::PostgresServer;
 pub use proxy::{Direction, Fate, Proxy};
 pub use raw::{Raw, RawAnswer, request};
+pub use raw_ledger::{Held, RawLedger, sqlite_file};
 pub use redis::RedisServer;
 pub use sentinels::Sentinels;
 pub use show::{Event, TicketType, basket, card, cash};
 pub use stream::Listener;
-pub use wire::{Answer, Line, ids_of, new_id, ref_id};
+pub use wire::{Answer, Client, ids_of, new_id, ref_id};
 
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ pub const A_SECOND: Duration = Duration::from_secs(1);
 
 /// Makes two tests of one story: on SQLite alone, and on Postgres and Redis with two gateways.
 ///
-/// `on_both!(story)` runs `async fn story(house: House)`; settings may follow: `on_both!(story, "STAGEDOOR_…" = "1")`.
+/// `on_both!(story)` runs `async fn story(deployment: Deployment)`; settings may follow: `on_both!(story, "STAGEDOOR_…" = "1")`.
 macro_rules! on_both {
     ($story:ident $(, $name:literal = $value:literal)*) => {
         mod $story {

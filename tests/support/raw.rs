@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Line, PATIENCE};
+use super::{Client, PATIENCE};
 
 /// One connection to a gateway.
 pub struct Raw {
@@ -25,9 +25,9 @@ pub struct RawAnswer {
 }
 
 impl Raw {
-    /// Connects to the gateway at the other end of this line.
-    pub async fn to(line: &Line) -> io::Result<Self> {
-        Self::connect(line.base().strip_prefix("http://").unwrap()).await
+    /// Connects to the gateway at the other end of this client.
+    pub async fn to(client: &Client) -> io::Result<Self> {
+        Self::connect(client.base().strip_prefix("http://").unwrap()).await
     }
 
     pub async fn connect(address: &str) -> io::Result<Self> {
@@ -103,10 +103,10 @@ fn header_of<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// A request as a well-behaved client writes it.
-pub fn request(line: &Line, method: &str, path: &str, body: Option<&Value>) -> Vec<u8> {
-    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", line.base().strip_prefix("http://").unwrap());
-    if line.has_token() {
-        request.push_str(&format!("authorization: Bearer {}\r\n", line.token()));
+pub fn request(client: &Client, method: &str, path: &str, body: Option<&Value>) -> Vec<u8> {
+    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", client.base().strip_prefix("http://").unwrap());
+    if client.has_token() {
+        request.push_str(&format!("authorization: Bearer {}\r\n", client.token()));
     }
     let body = body.map(Value::to_string).unwrap_or_default();
     if !body.is_empty() {

@@ -33,10 +33,10 @@ impl Sentinels {
         let data = TempDir::new().unwrap();
         let ports: Vec<u16> = (0..3).map(|_| free_port()).collect();
         let children = ports.iter().map(|port| spawn(*port, servers[0].port(), &data)).collect();
-        let house = Self { servers, ports, children, _data: data };
+        let deployment = Self { servers, ports, children, _data: data };
         until("the Sentinels know the replica and each other", || async {
             let mut known = true;
-            for port in &house.ports {
+            for port in &deployment.ports {
                 let told: HashMap<String, String> = ask(*port, &["SENTINEL", "MASTER", NAME]).await.unwrap_or_default();
                 let count = |name: &str| told.get(name).map(String::as_str).unwrap_or_default().to_owned();
                 known &= (count("num-slaves"), count("num-other-sentinels")) == ("1".to_owned(), "2".to_owned());
@@ -44,7 +44,7 @@ impl Sentinels {
             known
         })
         .await;
-        house
+        deployment
     }
 
     /// How a gateway is told of them.

@@ -4,7 +4,7 @@ use reqwest::{Method, Response};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::{Answer, Line, PATIENCE};
+use super::{Answer, Client, PATIENCE};
 
 /// A stream that is open.
 pub struct Listener {
@@ -22,7 +22,7 @@ pub struct Heard {
     pub id: String,
 }
 
-impl Line {
+impl Client {
     /// Opens a stream; `query` begins with a question mark, or is empty.
     pub async fn listen(&self, query: &str) -> Listener {
         self.listen_since(query, None).await

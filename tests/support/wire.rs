@@ -1,9 +1,9 @@
-//! A caller's line to one gateway, and what comes back over it.
+//! A caller's client to one gateway, and what comes back over it.
 
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client as HttpClient, Method, RequestBuilder};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -14,22 +14,22 @@ pub fn new_id() -> String {
 
 /// One caller, one gateway, one bearer token or none.
 #[derive(Clone)]
-pub struct Line {
-    client: Client,
+pub struct Client {
+    http: HttpClient,
     base: String,
     token: Option<String>,
 }
 
-impl Line {
-    /// An anonymous line to the gateway at `base`.
+impl Client {
+    /// An anonymous client to the gateway at `base`.
     pub fn to(base: &str) -> Self {
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
-        Self { client, base: base.to_owned(), token: None }
+        let http = HttpClient::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+        Self { http, base: base.to_owned(), token: None }
     }
 
-    /// The same line, over another client.
-    pub fn with_client(line: &Line, client: Client) -> Self {
-        Self { client, ..line.clone() }
+    /// The same client, over another client.
+    pub fn with_client(client: &Client, http: HttpClient) -> Self {
+        Self { http, ..client.clone() }
     }
 
     /// The same gateway, as nobody.
@@ -43,7 +43,7 @@ impl Line {
     }
 
     /// The same caller at another gateway.
-    pub fn at(&self, other: &Line) -> Self {
+    pub fn at(&self, other: &Client) -> Self {
         Self { token: self.token.clone(), ..other.clone() }
     }
 
@@ -63,7 +63,7 @@ impl Line {
 
     /// A request to be filled in by a test that sends something unusual.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.client.request(method, format!("{}{path}", self.base));
+        let request = self.http.request(method, format!("{}{path}", self.base));
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,

@@ -8,15 +8,15 @@ use anyhow::{Context, ensure};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::fill::Book;
-use super::house::{House, Setup, Stores};
+use super::deployment::{Deployment, Setup, Stores};
+use super::fill::RawLedger;
 use super::load::{Codes, Load, Wanted, closed};
 use super::open::p99;
 use super::servers::Listening;
 use super::verdict::{Better, Line};
 use super::{Options, Row};
 use crate::wire::Target;
-use crate::world::{Desk, Wishes, World};
+use crate::world::{Client, World, WorldSize};
 
 /// As many as the table says.
 pub const CONNECTIONS: usize = 256;
@@ -29,49 +29,49 @@ const REFUSED: u64 = 1_000;
 /// What all codes of the bench begin with.
 pub const PREFIX: &str = "bench-";
 
-/// A house with a large book, ready to be measured.
+/// A deployment with a large ledger, ready to be measured.
 pub struct Filled {
-    /// The gateway and its book.
-    pub house: House,
+    /// The gateway and its ledger.
+    pub deployment: Deployment,
     /// Who is in it.
     pub world: World,
     /// Its tickets that nobody has scanned.
     pub codes: Codes,
 }
 
-/// Builds a house whose event has so many tickets, and opens it.
-pub async fn filled(stores: &Stores, program: &Path, setup: Setup, name: &str, tickets: u64, wishes: Wishes) -> anyhow::Result<Filled> {
-    eprintln!("filling a book with {tickets} tickets: {}", setup.name());
-    let mut house = House::build(stores, program, setup, name).await?;
-    house.open().await?;
-    let mut world = house.world(Wishes { tickets: 1, types: wishes.types.max(1), own: true, ..wishes }).await?;
-    house.close();
-    let book = Book::open(&house.database).await?;
+/// Builds a deployment whose event has so many tickets, and opens it.
+pub async fn filled(stores: &Stores, program: &Path, setup: Setup, name: &str, tickets: u64, size: WorldSize) -> anyhow::Result<Filled> {
+    eprintln!("filling a ledger with {tickets} tickets: {}", setup.name());
+    let mut deployment = Deployment::build(stores, program, setup, name).await?;
+    deployment.open().await?;
+    let mut world = deployment.world(WorldSize { tickets: 1, types: size.types.max(1), own: true, ..size }).await?;
+    deployment.close();
+    let ledger = RawLedger::open(&deployment.database).await?;
     let event = world.event.id;
-    add_tickets(&book, event, tickets).await?;
-    book.analyse().await?;
-    book.close().await;
-    house.open().await?;
-    follow(&house, &mut world).await?;
-    let filled = Filled { house, world, codes: Codes::new(REFUSED..tickets) };
+    add_tickets(&ledger, event, tickets).await?;
+    ledger.analyse().await?;
+    ledger.close().await;
+    deployment.open().await?;
+    follow(&deployment, &mut world).await?;
+    let filled = Filled { deployment, world, codes: Codes::new(REFUSED..tickets) };
     filled.warm().await?;
     Ok(filled)
 }
 
 /// Tickets beside the first one of the event.
-pub async fn add_tickets(book: &Book, event: Uuid, count: u64) -> anyhow::Result<()> {
-    let first = format!("t.event_id = {} and t.status = 'valid' and t.code like 'lt-%'", book.id(event));
-    let differs = [("id", book.nth_id(1)), ("code", book.nth_code(PREFIX))];
-    book.multiply("tickets", &first, 0..count, &differs).await
+pub async fn add_tickets(ledger: &RawLedger, event: Uuid, count: u64) -> anyhow::Result<()> {
+    let first = format!("t.event_id = {} and t.status = 'valid' and t.code like 'lt-%'", ledger.id(event));
+    let differs = [("id", ledger.nth_id(1)), ("code", ledger.nth_code(PREFIX))];
+    ledger.multiply("tickets", &first, 0..count, &differs).await
 }
 
 /// The gateway has another address each time that it starts; everybody goes there.
-pub async fn follow(house: &House, world: &mut World) -> anyhow::Result<()> {
-    let target = house.target().await?;
+pub async fn follow(deployment: &Deployment, world: &mut World) -> anyhow::Result<()> {
+    let target = deployment.target().await?;
     for station in world.phones.iter_mut().chain(&mut world.tills) {
         station.target = target.clone();
     }
-    world.desk = Desk::with(&target, Some(world.desk.token()));
+    world.client = Client::with(&target, Some(world.client.token()));
     world.targets = vec![target];
     Ok(())
 }
@@ -81,17 +81,17 @@ impl Filled {
     async fn warm(&self) -> anyhow::Result<()> {
         let phone = self.world.phones.first().context("no phone")?;
         let early = json!({"id": Uuid::new_v4(), "event": self.world.event.id, "code": "early"});
-        Desk::with(&phone.target, Some(&phone.token)).post("/v1/scans", &early).await?.ok()?;
-        self.house.settle().await
+        Client::with(&phone.target, Some(&phone.token)).post("/v1/scans", &early).await?.ok()?;
+        self.deployment.settle().await
     }
 
     /// What the gateway holds in memory, in KiB, when it has started anew and has the event in memory.
     pub async fn warm_memory(&mut self) -> anyhow::Result<u64> {
-        self.house.close();
-        self.house.open().await?;
-        follow(&self.house, &mut self.world).await?;
+        self.deployment.close();
+        self.deployment.open().await?;
+        follow(&self.deployment, &mut self.world).await?;
         self.warm().await?;
-        self.house.memory_at_rest().await
+        self.deployment.memory_at_rest().await
     }
 
     fn tokens(&self) -> Vec<String> {
@@ -99,7 +99,7 @@ impl Filled {
     }
 
     async fn load(&self, path: &'static str, body: String, wanted: Wanted) -> anyhow::Result<Load> {
-        let target = self.house.target().await?;
+        let target = self.deployment.target().await?;
         let (tokens, codes) = (self.tokens(), self.codes.clone());
         Ok(Load { target, path, tokens, connections: CONNECTIONS, bodies: vec![body], codes, wanted, may_be_busy: false, rate: None })
     }
@@ -128,10 +128,10 @@ impl Filled {
     /// How long the answers are, told by three of them. The first tickets are in afterwards.
     async fn sizes(&mut self) -> anyhow::Result<[usize; 3]> {
         let phone = self.world.phones.first().context("no phone")?;
-        let mut desk = Desk::with(&phone.target, Some(&phone.token));
+        let mut client = Client::with(&phone.target, Some(&phone.token));
         let mut scan = async |number: u64| {
             let body = json!({"id": Uuid::new_v4(), "event": self.world.event.id, "code": format!("{PREFIX}{number:08}")});
-            anyhow::Ok(desk.post("/v1/scans", &body).await?.ok()?.to_string().len())
+            anyhow::Ok(client.post("/v1/scans", &body).await?.ok()?.to_string().len())
         };
         let admitted = scan(0).await?;
         let refused = scan(0).await?;
@@ -139,7 +139,7 @@ impl Filled {
             scan(number).await?;
         }
         let question = json!({"action": "scan", "event": self.world.event.id});
-        let told = desk.post("/v1/authorise", &question).await?.ok()?.to_string().len();
+        let told = client.post("/v1/authorise", &question).await?.ok()?.to_string().len();
         Ok([admitted, refused, told])
     }
 }
@@ -150,27 +150,27 @@ pub async fn measure(options: &Options, stores: &Stores, program: &Path) -> anyh
     if !rows.iter().any(|row| options.wants(*row)) {
         return Ok(Vec::new());
     }
-    let wishes = Wishes { phones: SESSIONS, ..Wishes::default() };
+    let size = WorldSize { phones: SESSIONS, ..WorldSize::default() };
     let mut shared = None;
     if [Row::ScansShared, Row::Authorise, Row::Refused].iter().any(|row| options.wants(*row)) {
-        shared = Some(filled(stores, program, Setup::Shared, "door", options.tickets, wishes).await?);
+        shared = Some(filled(stores, program, Setup::Shared, "door", options.tickets, size).await?);
     }
     let mut embedded = None;
     if [Row::ScansEmbedded, Row::Authorise, Row::Refused].iter().any(|row| options.wants(*row)) {
-        embedded = Some(filled(stores, program, Setup::Embedded, "", options.tickets, wishes).await?);
+        embedded = Some(filled(stores, program, Setup::Embedded, "", options.tickets, size).await?);
     }
     let mut houses: Vec<&mut Filled> = shared.iter_mut().chain(&mut embedded).collect();
     let mut sizes = [0; 3];
-    for house in &mut houses {
-        sizes = house.sizes().await?;
+    for deployment in &mut houses {
+        sizes = deployment.sizes().await?;
     }
     let bare = bare(sizes)?;
     let bare = Target::parse(&bare.url).await.map(|target| (bare, target))?;
-    let houses: Vec<&Filled> = houses.into_iter().map(|house| &*house).collect();
+    let houses: Vec<&Filled> = houses.into_iter().map(|deployment| &*deployment).collect();
     let mut lines = Vec::new();
     if options.wants(Row::ScansShared) || options.wants(Row::ScansEmbedded) {
         let wanted = |setup| options.wants(if setup == Setup::Shared { Row::ScansShared } else { Row::ScansEmbedded });
-        let some: Vec<&Filled> = houses.iter().copied().filter(|filled| wanted(filled.house.setup)).collect();
+        let some: Vec<&Filled> = houses.iter().copied().filter(|filled| wanted(filled.deployment.setup)).collect();
         lines.extend(compare(options, &bare.1, &some, Kind::Scans).await?);
     }
     if options.wants(Row::Authorise) {
@@ -232,7 +232,7 @@ impl Kind {
     }
 }
 
-/// Takes turns: the bare handler, then each house.
+/// Takes turns: the bare handler, then each deployment.
 async fn compare(options: &Options, bare: &Target, houses: &[&Filled], kind: Kind) -> anyhow::Result<Vec<Line>> {
     let first = houses.first().context("no house")?;
     let mut reference = Vec::new();
@@ -244,10 +244,10 @@ async fn compare(options: &Options, bare: &Target, houses: &[&Filled], kind: Kin
         for (filled, figures) in houses.iter().zip(&mut figures) {
             let before = if kind == Kind::Scans { filled.admitted().await? } else { 0 };
             let measured = closed(&kind.load(filled).await?, WARM_UP, options.length()).await?;
-            eprint!("  {} {:.0}/s (p99 {:.1} ms)", filled.house.setup.name(), measured.rate, p99(&measured.latencies));
+            eprint!("  {} {:.0}/s (p99 {:.1} ms)", filled.deployment.setup.name(), measured.rate, p99(&measured.latencies));
             if kind == Kind::Scans {
                 let written = filled.admitted().await? - before;
-                ensure!(written == measured.answers, "{} were admitted, and {written} stand in the book", measured.answers);
+                ensure!(written == measured.answers, "{} were admitted, and {written} stand in the ledger", measured.answers);
             }
             figures.push(measured.rate);
         }
@@ -255,7 +255,7 @@ async fn compare(options: &Options, bare: &Target, houses: &[&Filled], kind: Kin
     }
     let (reach, aim) = kind.bounds();
     let line = |(filled, figures): (&&Filled, Vec<f64>)| Line {
-        what: format!("{}, {}", kind.name(), filled.house.setup.name()),
+        what: format!("{}, {}", kind.name(), filled.deployment.setup.name()),
         unit: "/s",
         figures,
         against: Some(("bare handler".to_owned(), reference.clone())),
@@ -267,11 +267,11 @@ async fn compare(options: &Options, bare: &Target, houses: &[&Filled], kind: Kin
 }
 
 impl Filled {
-    /// Tickets that are in, by the book.
+    /// Tickets that are in, by the ledger.
     pub async fn admitted(&self) -> anyhow::Result<u64> {
         let phone = self.world.phones.first().context("no phone")?;
-        let mut desk = Desk::with(&phone.target, Some(&phone.token));
-        let told = desk.read(&format!("/v1/events/{}/attendance", self.world.event.id)).await?;
+        let mut client = Client::with(&phone.target, Some(&phone.token));
+        let told = client.read(&format!("/v1/events/{}/attendance", self.world.event.id)).await?;
         told.get("admitted").and_then(serde_json::Value::as_u64).context("no attendance")
     }
 }

@@ -1,4 +1,4 @@
-//! Filling a book straight through its database, for sizes that would take an hour over the API.
+//! Filling a ledger straight through its database, for sizes that would take an hour over the API.
 //!
 //! Rows are copies of one that the gateway made, with another id and what else has to differ. So nothing here knows the columns of a
 //! table, and a later migration breaks nothing.
@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::load::DIGITS;
 
-/// A book, past the gateway.
-pub enum Book {
+/// A ledger, past the gateway.
+pub enum RawLedger {
     /// In Postgres.
     Postgres(PgPool),
     /// In a file.
@@ -24,7 +24,7 @@ pub enum Book {
 /// Rows that are made in one statement.
 const AT_ONCE: u64 = 250_000;
 
-impl Book {
+impl RawLedger {
     /// Opens it. One in a file must not be open in a gateway.
     pub async fn open(url: &str) -> anyhow::Result<Self> {
         if url.starts_with("postgres") {

@@ -1,19 +1,19 @@
-//! Whether a large book is slower than a small one.
+//! Whether a large ledger is slower than a small one.
 
 use std::path::Path;
 use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::deployment::{Deployment, Setup, Stores};
 use super::door::{Filled, add_tickets, follow};
-use super::fill::Book;
-use super::house::{House, Setup, Stores};
+use super::fill::RawLedger;
 use super::load::Codes;
 use super::verdict::{Better, Line};
 use super::{Options, Row, open};
-use crate::world::Wishes;
+use crate::world::WorldSize;
 
-/// How large a book is.
+/// How large a ledger is.
 #[derive(Clone, Copy)]
 struct Size {
     tickets: u64,
@@ -37,8 +37,8 @@ pub async fn measure(options: &Options, stores: &Stores, program: &Path) -> anyh
     }
     let large = if options.full { FULL } else { LARGE };
     for setup in [Setup::Shared, Setup::Embedded] {
-        let small = house(stores, program, setup, "small", SMALL).await?;
-        let big = house(stores, program, setup, "large", large).await?;
+        let small = deployment(stores, program, setup, "small", SMALL).await?;
+        let big = deployment(stores, program, setup, "large", large).await?;
         lines.push(compare(options, setup, &small, &big, large).await?);
     }
     Ok(lines)
@@ -69,44 +69,45 @@ async fn median_scan(filled: &Filled, options: &Options) -> anyhow::Result<f64> 
     Ok(Duration::from_micros(some.value_at_quantile(0.5)).as_secs_f64() * 1000.0)
 }
 
-async fn house(stores: &Stores, program: &Path, setup: Setup, name: &str, size: Size) -> anyhow::Result<Filled> {
-    eprintln!("filling a book with {} tickets, {} sessions, {} events: {}", size.tickets, size.sessions, size.events, setup.name());
-    let mut house = House::build(stores, program, setup, name).await?;
-    house.open().await?;
-    let mut world = house.world(Wishes { phones: PHONES, tickets: 1, types: 1, own: true, ..Wishes::default() }).await?;
-    house.close();
-    let book = Book::open(&house.database).await?;
+async fn deployment(stores: &Stores, program: &Path, setup: Setup, name: &str, size: Size) -> anyhow::Result<Filled> {
+    eprintln!("filling a ledger with {} tickets, {} sessions, {} events: {}", size.tickets, size.sessions, size.events, setup.name());
+    let mut deployment = Deployment::build(stores, program, setup, name).await?;
+    deployment.open().await?;
+    let mut world = deployment.world(WorldSize { phones: PHONES, tickets: 1, types: 1, own: true, ..WorldSize::default() }).await?;
+    deployment.close();
+    let ledger = RawLedger::open(&deployment.database).await?;
     let each = size.tickets / size.events;
-    add_tickets(&book, world.event.id, each).await?;
+    add_tickets(&ledger, world.event.id, each).await?;
     let session = world.phones.first().map(|phone| (phone.session, phone.device)).unwrap_or_default();
-    add_sessions(&book, session, size.sessions).await?;
-    add_events(&book, world.event.id, size.events - 1, each).await?;
-    book.analyse().await?;
-    book.close().await;
-    house.open().await?;
-    follow(&house, &mut world).await?;
-    let filled = Filled { house, world, codes: Codes::new(0..each) };
+    add_sessions(&ledger, session, size.sessions).await?;
+    add_events(&ledger, world.event.id, size.events - 1, each).await?;
+    ledger.analyse().await?;
+    ledger.close().await;
+    deployment.open().await?;
+    follow(&deployment, &mut world).await?;
+    let filled = Filled { deployment, world, codes: Codes::new(0..each) };
     open::scans(&filled, PHONES, 50.0, 0.0, Duration::from_secs(1)).await?;
-    filled.house.settle().await?;
+    filled.deployment.settle().await?;
     Ok(filled)
 }
 
 /// Copies of a session, each on a device of its own.
-pub async fn add_sessions(book: &Book, (session, device): (Uuid, Uuid), count: u64) -> anyhow::Result<()> {
-    let one = |id| format!("t.id = {}", book.id(id));
-    let device_differs = [("id", book.nth_id(2)), ("enrolment_hash", "null".to_owned())];
-    book.multiply("devices", &one(device), 0..count, &device_differs).await?;
-    book.multiply("sessions", &one(session), 0..count, &[("id", book.nth_id(3)), ("device_id", book.nth_id(2))]).await
+pub async fn add_sessions(ledger: &RawLedger, (session, device): (Uuid, Uuid), count: u64) -> anyhow::Result<()> {
+    let one = |id| format!("t.id = {}", ledger.id(id));
+    let device_differs = [("id", ledger.nth_id(2)), ("enrolment_hash", "null".to_owned())];
+    ledger.multiply("devices", &one(device), 0..count, &device_differs).await?;
+    ledger.multiply("sessions", &one(session), 0..count, &[("id", ledger.nth_id(3)), ("device_id", ledger.nth_id(2))]).await
 }
 
 /// Copies of an event with all its types, each with tickets.
-async fn add_events(book: &Book, event: Uuid, count: u64, each: u64) -> anyhow::Result<()> {
-    book.multiply("events", &format!("t.id = {}", book.id(event)), 0..count, &[("id", book.nth_id(4))]).await?;
-    let of_first = format!("t.event_id = {} and t.name = 'Advance'", book.id(event));
-    book.multiply("ticket_types", &of_first, 0..count, &[("id", book.nth_id(5)), ("event_id", book.nth_id(4))]).await?;
+async fn add_events(ledger: &RawLedger, event: Uuid, count: u64, each: u64) -> anyhow::Result<()> {
+    ledger.multiply("events", &format!("t.id = {}", ledger.id(event)), 0..count, &[("id", ledger.nth_id(4))]).await?;
+    let of_first = format!("t.event_id = {} and t.name = 'Advance'", ledger.id(event));
+    ledger.multiply("ticket_types", &of_first, 0..count, &[("id", ledger.nth_id(5)), ("event_id", ledger.nth_id(4))]).await?;
     // The nth ticket is of the event that its number, divided, names.
-    let event_of = |kind| book.nth_id(kind).replace("(n)", &format!("(n / {each})")).replace(", n)", &format!(", n / {each})"));
-    let first = format!("t.event_id = {} and t.status = 'valid' and t.code like 'lt-%'", book.id(event));
-    let differs = [("id", book.nth_id(6)), ("code", book.nth_code("other-")), ("event_id", event_of(4)), ("ticket_type_id", event_of(5))];
-    book.multiply("tickets", &first, 0..count * each, &differs).await
+    let event_of = |kind| ledger.nth_id(kind).replace("(n)", &format!("(n / {each})")).replace(", n)", &format!(", n / {each})"));
+    let first = format!("t.event_id = {} and t.status = 'valid' and t.code like 'lt-%'", ledger.id(event));
+    let differs =
+        [("id", ledger.nth_id(6)), ("code", ledger.nth_code("other-")), ("event_id", event_of(4)), ("ticket_type_id", event_of(5))];
+    ledger.multiply("tickets", &first, 0..count * each, &differs).await
 }

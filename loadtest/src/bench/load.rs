@@ -32,7 +32,7 @@ pub struct Load {
     pub codes: Codes,
     /// What has to stand in an answer.
     pub wanted: Wanted,
-    /// Whether the gateway may say that it has too much to do (503). Whoever is told so asks again at once.
+    /// Whether the gateway may say that it has too much to do (503). Whoever is tally so asks again at once.
     pub may_be_busy: bool,
     /// How many are sent a second in all, should they not be sent as fast as they are answered.
     pub rate: Option<f64>,
@@ -125,7 +125,7 @@ fn on_threads(load: &Load, warm_up: Duration, length: Duration) -> anyhow::Resul
     let took = begun.elapsed();
     watch.over.store(true, Ordering::Relaxed);
     let Ok(back) = hand.join() else { bail!("the generator's thread has failed") };
-    let Told { latencies, busy, answers } = back?;
+    let Tally { latencies, busy, answers } = back?;
     let rate = f64::from(u32::try_from(latencies.len())?) / took.as_secs_f64();
     Ok(Measured { rate, latencies, busy, answers })
 }
@@ -136,14 +136,14 @@ struct Watch {
     over: AtomicBool,
 }
 
-/// What some connections were told.
-struct Told {
+/// What some connections were tally.
+struct Tally {
     latencies: Latencies,
     busy: Latencies,
     answers: u64,
 }
 
-impl Told {
+impl Tally {
     fn nothing() -> Self {
         Self { latencies: latencies(), busy: latencies(), answers: 0 }
     }
@@ -156,12 +156,12 @@ impl Told {
     }
 }
 
-async fn all(load: Load, watch: Arc<Watch>) -> anyhow::Result<Told> {
+async fn all(load: Load, watch: Arc<Watch>) -> anyhow::Result<Tally> {
     let mut set = tokio::task::JoinSet::new();
     for place in 0..load.connections {
         set.spawn_local(one(load.clone(), Arc::clone(&watch), place));
     }
-    let mut all = Told::nothing();
+    let mut all = Tally::nothing();
     loop {
         let back = tokio::select! {
             back = set.join_next() => back,
@@ -181,13 +181,13 @@ async fn given_up(watch: &Watch) {
     }
 }
 
-async fn one(load: Load, watch: Arc<Watch>, place: usize) -> anyhow::Result<Told> {
+async fn one(load: Load, watch: Arc<Watch>, place: usize) -> anyhow::Result<Tally> {
     let token = load.tokens.get(place % load.tokens.len().max(1)).context("no session")?;
     let mut connection = Connection::open(&load.target).await.context("the generator cannot connect")?;
     let body = load.bodies.get(place % load.bodies.len().max(1)).context("no body")?;
     let mut request = Request::new(&load, body, token);
     let mut random = SmallRng::seed_from_u64(rand::random());
-    let mut told = Told::nothing();
+    let mut tally = Tally::nothing();
     let mut pace = load.pace(place);
     while !watch.over.load(Ordering::Relaxed) {
         request.fill(&load.codes, &mut random);
@@ -200,12 +200,12 @@ async fn one(load: Load, watch: Arc<Watch>, place: usize) -> anyhow::Result<Told
         if !is_busy && (reply.status != load.wanted.status || !holds(reply.body, load.wanted.words)) {
             bail!("{} answered {}: {}", load.path, reply.status, String::from_utf8_lossy(reply.body));
         }
-        told.answers += u64::from(!is_busy);
+        tally.answers += u64::from(!is_busy);
         if watch.counting.load(Ordering::Relaxed) {
-            put(if is_busy { &mut told.busy } else { &mut told.latencies }, begun.elapsed());
+            put(if is_busy { &mut tally.busy } else { &mut tally.latencies }, begun.elapsed());
         }
     }
-    Ok(told)
+    Ok(tally)
 }
 
 fn holds(body: &[u8], words: &str) -> bool {

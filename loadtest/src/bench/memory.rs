@@ -9,14 +9,14 @@ use ed25519_dalek::{Signer, SigningKey};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::deployment::{Deployment, Setup, Stores};
 use super::door::filled;
-use super::fill::Book;
+use super::fill::RawLedger;
 use super::growth::add_sessions;
-use super::house::{House, Setup, Stores};
 use super::verdict::{Better, Line};
 use super::{Options, Row};
 use crate::wire::{Connection, Form, Target};
-use crate::world::{Wishes, World, each};
+use crate::world::{World, WorldSize, each};
 
 /// Sessions that are warmed.
 const SESSIONS: u64 = 20_000;
@@ -47,15 +47,15 @@ fn real(count: u64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// With an empty book, and as the demo that people look at first.
+/// With an empty ledger, and as the demo that people look at first.
 async fn at_rest(options: &Options, stores: &Stores, program: &Path) -> anyhow::Result<Vec<Line>> {
     let mut lines = Vec::new();
     for command in ["serve", "demo"] {
         let mut figures = Vec::new();
         for _ in 0..options.rounds {
-            let mut house = House::build(stores, program, Setup::Embedded, "").await?;
-            house.open_as(command).await?;
-            figures.push(real(house.memory_at_rest().await?) / 1024.0);
+            let mut deployment = Deployment::build(stores, program, Setup::Embedded, "").await?;
+            deployment.open_as(command).await?;
+            figures.push(real(deployment.memory_at_rest().await?) / 1024.0);
         }
         eprintln!("memory at rest, {command}: {figures:.1?} MiB");
         lines.push(line(format!("memory at rest, embedded, {command}"), "MiB", figures, 40.0));
@@ -64,28 +64,28 @@ async fn at_rest(options: &Options, stores: &Stores, program: &Path) -> anyhow::
 }
 
 async fn of_session(options: &Options, stores: &Stores, program: &Path) -> anyhow::Result<Line> {
-    let mut house = House::build(stores, program, Setup::Embedded, "").await?;
-    house.open().await?;
-    let mut world = house.world(Wishes { phones: 1, tickets: 1, types: 1, own: true, ..Wishes::default() }).await?;
-    house.close();
+    let mut deployment = Deployment::build(stores, program, Setup::Embedded, "").await?;
+    deployment.open().await?;
+    let mut world = deployment.world(WorldSize { phones: 1, tickets: 1, types: 1, own: true, ..WorldSize::default() }).await?;
+    deployment.close();
     let phone = world.phones.first().context("no phone")?.clone();
-    let book = Book::open(&house.database).await?;
-    add_sessions(&book, (phone.session, phone.device), 2 * SESSIONS).await?;
-    let seed = book.text("select seed from signing_keys where retired_at is null").await?;
-    book.analyse().await?;
-    book.close().await;
+    let ledger = RawLedger::open(&deployment.database).await?;
+    add_sessions(&ledger, (phone.session, phone.device), 2 * SESSIONS).await?;
+    let seed = ledger.text("select seed from signing_keys where retired_at is null").await?;
+    ledger.analyse().await?;
+    ledger.close().await;
     let tokens: Vec<String> = (0..2 * SESSIONS).map(|n| minted(&phone.token, &seed, session_id(n))).collect::<anyhow::Result<_>>()?;
     let mut figures = Vec::new();
     for _ in 0..options.rounds {
-        house.close();
-        house.open().await?;
-        super::door::follow(&house, &mut world).await?;
-        // What the calls themselves cost, and the pages of the book that connections keep, is paid before: by as many other sessions.
+        deployment.close();
+        deployment.open().await?;
+        super::door::follow(&deployment, &mut world).await?;
+        // What the calls themselves cost, and the pages of the ledger that connections keep, is paid before: by as many other sessions.
         let (others, counted) = tokens.split_at(tokens.len() / 2);
         ask(&world, others.to_vec()).await?;
-        let before = house.memory_at_rest().await?;
+        let before = deployment.memory_at_rest().await?;
         ask(&world, counted.to_vec()).await?;
-        let after = house.memory_at_rest().await?;
+        let after = deployment.memory_at_rest().await?;
         figures.push(real(after.saturating_sub(before)) * 1024.0 / real(SESSIONS));
     }
     eprintln!("memory of a warm session: {figures:.0?} B");
@@ -119,7 +119,7 @@ fn session_id(n: u64) -> Uuid {
     Uuid::from_u128(0x019a_0003_0000_7000_8000_0000_0000_0000 | u128::from(n))
 }
 
-/// A session's token, made from another's and the key that stands in the book: twenty thousand sign-ins would take a quarter of an hour.
+/// A session's token, made from another's and the key that stands in the ledger: twenty thousand sign-ins would take a quarter of an hour.
 fn minted(token: &str, seed: &str, session: Uuid) -> anyhow::Result<String> {
     let mut parts = token.split('.');
     let (head, claims) = (parts.next().context("no token")?, parts.next().context("no token")?);
@@ -132,9 +132,9 @@ fn minted(token: &str, seed: &str, session: Uuid) -> anyhow::Result<String> {
 }
 
 async fn of_ticket(options: &Options, stores: &Stores, program: &Path) -> anyhow::Result<Line> {
-    let wishes = Wishes { phones: 1, ..Wishes::default() };
-    let mut few = filled(stores, program, Setup::Embedded, "", 1_100, wishes).await?;
-    let mut many = filled(stores, program, Setup::Embedded, "", options.tickets, wishes).await?;
+    let size = WorldSize { phones: 1, ..WorldSize::default() };
+    let mut few = filled(stores, program, Setup::Embedded, "", 1_100, size).await?;
+    let mut many = filled(stores, program, Setup::Embedded, "", options.tickets, size).await?;
     let mut figures = Vec::new();
     for _ in 0..options.rounds {
         let (before, after) = (few.warm_memory().await?, many.warm_memory().await?);
@@ -145,12 +145,12 @@ async fn of_ticket(options: &Options, stores: &Stores, program: &Path) -> anyhow
 }
 
 async fn start(options: &Options, stores: &Stores, program: &Path, setup: Setup) -> anyhow::Result<Line> {
-    let wishes = Wishes { phones: 1, ..Wishes::default() };
-    let mut filled = filled(stores, program, setup, "start", options.tickets, wishes).await?;
+    let size = WorldSize { phones: 1, ..WorldSize::default() };
+    let mut filled = filled(stores, program, setup, "start", options.tickets, size).await?;
     let mut figures = Vec::new();
     for _ in 0..options.rounds {
-        filled.house.close();
-        figures.push(filled.house.open().await?.as_secs_f64() * 1000.0);
+        filled.deployment.close();
+        figures.push(filled.deployment.open().await?.as_secs_f64() * 1000.0);
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     eprintln!("start to ready, {}: {figures:.0?} ms", setup.name());

@@ -4,10 +4,10 @@
 //! busy for both.
 
 pub mod bare;
+mod deployment;
 mod door;
 mod fill;
 mod growth;
-mod house;
 mod load;
 mod memory;
 mod open;
@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use self::house::Stores;
+use self::deployment::Stores;
 use self::verdict::Line;
 
 /// How to measure.
@@ -38,10 +38,10 @@ pub struct Options {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 2.0)]
     pub seconds: f64,
-    /// Tickets in the book for the rows that ask for a million.
+    /// Tickets in the ledger for the rows that ask for a million.
     #[arg(long, default_value_t = 1_000_000)]
     pub tickets: u64,
-    /// The large book of the row growth as large as it shall be: 10,000,000 tickets, 100,000 sessions, 2,000 events. Takes minutes.
+    /// The large ledger of the row growth as large as it shall be: 10,000,000 tickets, 100,000 sessions, 2,000 events. Takes minutes.
     #[arg(long)]
     pub full: bool,
     /// The gateway's program; built if none is named.
@@ -73,11 +73,11 @@ pub enum Row {
     SignIns,
     /// p99 of a scan while a hundred changes are made a second, against without.
     Storm,
-    /// The median scan on a large book, against a small one.
+    /// The median scan on a large ledger, against a small one.
     Growth,
     /// Memory at rest, of a warm session, of a warm ticket.
     Memory,
-    /// From start to ready on an existing book.
+    /// From start to ready on an existing ledger.
     Start,
 }
 

@@ -1,4 +1,4 @@
-//! An open loop of scans in a filled house.
+//! An open loop of scans in a filled deployment.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
+use super::deployment::{Setup, Stores};
 use super::door::{CONNECTIONS, Filled, SESSIONS, filled, follow};
-use super::fill::Book;
-use super::house::{Setup, Stores};
+use super::fill::RawLedger;
 use super::load::{Load, Measured, closed};
 use super::open::p99;
 use super::verdict::{Better, Line};
 use super::{Options, Row, till};
-use crate::world::Wishes;
+use crate::world::WorldSize;
 
 const WARM_UP: Duration = Duration::from_millis(700);
 /// How many times as many callers, or as many requests a second.
@@ -28,20 +28,21 @@ pub async fn measure(options: &Options, stores: &Stores, program: &Path) -> anyh
     if !options.wants(Row::Overload) {
         return Ok(Vec::new());
     }
-    let wishes = Wishes { phones: SESSIONS, tills: TILLS, quota: Some(1_000_000), ..Wishes::default() };
+    let size = WorldSize { phones: SESSIONS, tills: TILLS, quota: Some(1_000_000), ..WorldSize::default() };
     let mut lines = Vec::new();
     for setup in [Setup::Shared, Setup::Embedded] {
-        let mut house = filled(stores, program, setup, "overload", options.tickets, wishes).await?;
+        let mut deployment = filled(stores, program, setup, "overload", options.tickets, size).await?;
         lines.extend(
             compare(options, &format!("scans, {}, asking again at once", setup.name()), async |times, _| {
-                scans(options, &house, times).await
+                scans(options, &deployment, times).await
             })
             .await?,
         );
         if setup == Setup::Shared {
-            slow_down(&mut house).await?;
+            slow_down(&mut deployment).await?;
             lines.extend(
-                compare(options, "sales, slow Postgres, open loop", async |times, peak| sales(options, &house, times, peak).await).await?,
+                compare(options, "sales, slow Postgres, open loop", async |times, peak| sales(options, &deployment, times, peak).await)
+                    .await?,
             );
         }
     }
@@ -69,13 +70,13 @@ async fn compare(
     Ok(over.into_iter().flat_map(|(times, figures)| figures.lines(what, times, &peak)).collect())
 }
 
-/// A closed loop of so many times the usual callers; whatever was answered with yes is in the book.
+/// A closed loop of so many times the usual callers; whatever was answered with yes is in the ledger.
 async fn scans(options: &Options, filled: &Filled, times: usize) -> anyhow::Result<Measured> {
     let load = Load { connections: CONNECTIONS * times, may_be_busy: true, ..filled.scans().await? };
     let before = filled.admitted().await?;
     let measured = closed(&load, WARM_UP, options.length()).await?;
     let written = filled.admitted().await? - before;
-    ensure!(written == measured.answers, "{} were admitted, and {written} stand in the book", measured.answers);
+    ensure!(written == measured.answers, "{} were admitted, and {written} stand in the ledger", measured.answers);
     Ok(measured)
 }
 
@@ -86,21 +87,21 @@ async fn sales(options: &Options, filled: &Filled, times: usize, peak: f64) -> a
     let before = till::sold(filled).await?;
     let measured = closed(&load, WARM_UP, options.length()).await?;
     let written = till::sold(filled).await? - before;
-    ensure!(written == measured.answers, "{} were sold, and {written} stand in the book", measured.answers);
+    ensure!(written == measured.answers, "{} were sold, and {written} stand in the ledger", measured.answers);
     Ok(measured)
 }
 
 /// From now on each of its commits takes its time, and nothing else does.
 async fn slow_down(filled: &mut Filled) -> anyhow::Result<()> {
-    filled.house.close();
-    let book = Book::open(&filled.house.database).await?;
-    let name = book.text("select current_database()").await?;
+    filled.deployment.close();
+    let ledger = RawLedger::open(&filled.deployment.database).await?;
+    let name = ledger.text("select current_database()").await?;
     for setting in [format!("commit_delay = {COMMIT_DELAY}"), "commit_siblings = 0".to_owned()] {
-        book.execute(&format!("alter database {name} set {setting}")).await?;
+        ledger.execute(&format!("alter database {name} set {setting}")).await?;
     }
-    book.close().await;
-    filled.house.open().await?;
-    follow(&filled.house, &mut filled.world).await
+    ledger.close().await;
+    filled.deployment.open().await?;
+    follow(&filled.deployment, &mut filled.world).await
 }
 
 #[derive(Default)]

@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::fill::Book;
-use super::house::Stores;
+use super::deployment::Stores;
+use super::fill::RawLedger;
 use crate::run::record::{Latencies, latencies, put};
 
 const INSERT: &str = "insert into durable_rows (id, kind, amount, at) values (gen_random_uuid(), 1, 2, now());\n";
 
 /// Makes the table and the script.
 pub async fn prepare(stores: &Stores) -> anyhow::Result<()> {
-    let book = Book::open(&stores.postgres.url("postgres")).await?;
+    let ledger = RawLedger::open(&stores.postgres.url("postgres")).await?;
     let table =
         "create table if not exists durable_rows (id uuid primary key, kind int not null, amount int not null, at timestamptz not null)";
-    book.execute(table).await?;
-    book.close().await;
+    ledger.execute(table).await?;
+    ledger.close().await;
     std::fs::write(script(stores.home()), INSERT)?;
     Ok(())
 }

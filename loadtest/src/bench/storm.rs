@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::deployment::{Setup, Stores};
 use super::door::{Filled, filled, follow};
-use super::house::{Setup, Stores};
 use super::open;
 use super::verdict::{Better, Line};
 use super::{Options, Row};
-use crate::world::{Desk, Member, Wishes, hire};
+use crate::world::{Client, Member, WorldSize, hire};
 
 /// Changes a second.
 const CHANGES: u32 = 100;
@@ -34,20 +34,20 @@ pub async fn measure(options: &Options, stores: &Stores, program: &Path) -> anyh
     if !options.wants(Row::Storm) {
         return Ok(Vec::new());
     }
-    let wishes = Wishes { phones: PHONES, ..Wishes::default() };
+    let size = WorldSize { phones: PHONES, ..WorldSize::default() };
     let mut lines = Vec::new();
     for setup in [Setup::Shared, Setup::Embedded] {
-        let mut house = filled(stores, program, setup, "storm", TICKETS.min(options.tickets), wishes).await?;
-        let neighbour = house.house.neighbour().await?;
-        follow(&house.house, &mut house.world).await?;
-        lines.extend(storms(options, &house, &neighbour).await?);
+        let mut deployment = filled(stores, program, setup, "storm", TICKETS.min(options.tickets), size).await?;
+        let neighbour = deployment.deployment.neighbour().await?;
+        follow(&deployment.deployment, &mut deployment.world).await?;
+        lines.extend(storms(options, &deployment, &neighbour).await?);
     }
     Ok(lines)
 }
 
-async fn storms(options: &Options, filled: &Filled, neighbour: &Desk) -> anyhow::Result<[Line; 2]> {
-    let (length, setup) = (Duration::from_secs(3).max(options.length()), filled.house.setup.name());
-    let (at_home, next_door) = (Office::open(&filled.world.desk).await?, Office::open(neighbour).await?);
+async fn storms(options: &Options, filled: &Filled, neighbour: &Client) -> anyhow::Result<[Line; 2]> {
+    let (length, setup) = (Duration::from_secs(3).max(options.length()), filled.deployment.setup.name());
+    let (at_home, next_door) = (Office::open(&filled.world.client).await?, Office::open(neighbour).await?);
     let (mut calm, mut home, mut door) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=options.rounds {
         let without = open::p99(&open::scans(filled, PHONES, RATE, 0.0, length).await?);
@@ -75,7 +75,7 @@ async fn beside(filled: &Filled, office: &Office, length: Duration) -> anyhow::R
     let (over, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
     let mut changing = JoinSet::new();
     for member in &office.members {
-        changing.spawn(change(office.desk.another(), member.clone(), office.event.clone(), Arc::clone(&over), Arc::clone(&made)));
+        changing.spawn(change(office.client.another(), member.clone(), office.event.clone(), Arc::clone(&over), Arc::clone(&made)));
     }
     let scans = open::scans(filled, PHONES, RATE, 0.0, length).await?;
     over.store(true, Ordering::Relaxed);
@@ -89,19 +89,19 @@ async fn beside(filled: &Filled, office: &Office, length: Duration) -> anyhow::R
 
 /// Who makes changes, and whom they concern: nobody who scans.
 struct Office {
-    desk: Desk,
+    client: Client,
     event: Value,
     members: Vec<Member>,
 }
 
 impl Office {
-    async fn open(desk: &Desk) -> anyhow::Result<Self> {
-        let mut desk = desk.another();
+    async fn open(client: &Client) -> anyhow::Result<Self> {
+        let mut client = client.another();
         let event = json!({
             "name": "Rehearsal", "starts_at": "2026-06-01T18:00:00.000Z", "ends_at": "2026-06-01T23:00:00.000Z",
             "timezone": "Europe/Berlin", "currency": "EUR", "status": "live",
         });
-        let event = desk.post("/v1/events", &event).await?.ok()?.get("id").cloned().context("an event without an id")?;
+        let event = client.post("/v1/events", &event).await?.ok()?.get("id").cloned().context("an event without an id")?;
         let mut members = Vec::new();
         for number in 0..DESKS {
             let username = format!("bystander-{number}");
@@ -109,14 +109,14 @@ impl Office {
                 "name": format!("Bystander {number}"), "email": format!("{username}@example.org"), "username": username,
                 "password": format!("a long password for {username}"), "role": "door_operator", "events": [event],
             });
-            members.push(hire((desk.another(), body)).await?);
+            members.push(hire((client.another(), body)).await?);
         }
-        Ok(Self { desk, event, members })
+        Ok(Self { client, event, members })
     }
 }
 
 /// Pins, rights and devices in turn, at this line's part of the pace.
-async fn change(mut desk: Desk, member: Member, event: Value, over: Arc<AtomicBool>, made: Arc<AtomicU32>) -> anyhow::Result<()> {
+async fn change(mut client: Client, member: Member, event: Value, over: Arc<AtomicBool>, made: Arc<AtomicU32>) -> anyhow::Result<()> {
     let mut pace = interval(Duration::from_secs(1) * DESKS / CHANGES);
     pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let path = format!("/v1/team/{}", member.id);
@@ -126,11 +126,11 @@ async fn change(mut desk: Desk, member: Member, event: Value, over: Arc<AtomicBo
             break;
         }
         let answer = match number % 5 {
-            0 => desk.put(&format!("{path}/events"), &json!({"events": []})).await?,
-            1 => desk.put(&format!("{path}/events"), &json!({"events": [event]})).await?,
-            2 => desk.patch(&path, &json!({"revoke": ["entry:scan"]})).await?,
-            3 => desk.patch(&path, &json!({"grant": ["entry:scan"]})).await?,
-            _ => desk.post("/v1/devices", &json!({"name": "Spare", "kind": "scanner"})).await?,
+            0 => client.put(&format!("{path}/events"), &json!({"events": []})).await?,
+            1 => client.put(&format!("{path}/events"), &json!({"events": [event]})).await?,
+            2 => client.patch(&path, &json!({"revoke": ["entry:scan"]})).await?,
+            3 => client.patch(&path, &json!({"grant": ["entry:scan"]})).await?,
+            _ => client.post("/v1/devices", &json!({"name": "Spare", "kind": "scanner"})).await?,
         };
         answer.ok()?;
         made.fetch_add(1, Ordering::Relaxed);

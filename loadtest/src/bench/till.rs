@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
+use super::deployment::{Setup, Stores};
 use super::door::{Filled, filled};
-use super::house::{Setup, Stores};
 use super::load::{Codes, Load, Wanted, closed};
 use super::open::p99;
 use super::verdict::{Better, Line};
 use super::{Options, Row, open, pgbench};
-use crate::world::{Desk, Wishes};
+use crate::world::{Client, WorldSize};
 
 /// Tills, and connections of pgbench.
 const TILLS: usize = 64;
@@ -40,18 +40,18 @@ pub async fn measure(options: &Options, stores: &Stores, program: &Path) -> anyh
     }
     pgbench::prepare(stores).await?;
     let tills = if options.wants(Row::Sales) { TILLS } else { 0 };
-    let wishes = Wishes { phones: PHONES, idle_phones: OTHERS, tills, types: TYPES, quota: Some(QUOTA), ..Wishes::default() };
+    let size = WorldSize { phones: PHONES, idle_phones: OTHERS, tills, types: TYPES, quota: Some(QUOTA), ..WorldSize::default() };
     let mut lines = Vec::new();
     for setup in [Setup::Shared, Setup::Embedded] {
-        let house = filled(stores, program, setup, "till", TICKETS.min(options.tickets), wishes).await?;
+        let deployment = filled(stores, program, setup, "till", TICKETS.min(options.tickets), size).await?;
         if options.wants(Row::Sales) {
-            lines.push(sales(options, stores, &house).await?);
+            lines.push(sales(options, stores, &deployment).await?);
         }
         if options.wants(Row::Latency) {
-            lines.push(latency(options, stores, &house).await?);
+            lines.push(latency(options, stores, &deployment).await?);
         }
         if options.wants(Row::SignIns) {
-            lines.push(sign_ins(options, &house).await?);
+            lines.push(sign_ins(options, &deployment).await?);
         }
     }
     Ok(lines)
@@ -67,7 +67,7 @@ pub async fn load(filled: &Filled) -> anyhow::Result<Load> {
         )
     };
     Ok(Load {
-        target: filled.house.target().await?,
+        target: filled.deployment.target().await?,
         path: "/v1/sales",
         tokens: filled.world.tills.iter().map(|station| station.token.clone()).collect(),
         connections: TILLS,
@@ -87,13 +87,13 @@ async fn sales(options: &Options, stores: &Stores, filled: &Filled) -> anyhow::R
         let before = sold(filled).await?;
         let measured = closed(&load, WARM_UP, options.length()).await?;
         let written = sold(filled).await? - before;
-        ensure!(written == measured.answers, "{} sales were answered, and {written} stand in the book", measured.answers);
-        eprintln!("sales, {}, round {round}: pgbench {inserts:.0}/s  sales {:.0}/s", filled.house.setup.name(), measured.rate);
+        ensure!(written == measured.answers, "{} sales were answered, and {written} stand in the ledger", measured.answers);
+        eprintln!("sales, {}, round {round}: pgbench {inserts:.0}/s  sales {:.0}/s", filled.deployment.setup.name(), measured.rate);
         reference.push(inserts);
         figures.push(measured.rate);
     }
     Ok(Line {
-        what: format!("sales, {}", filled.house.setup.name()),
+        what: format!("sales, {}", filled.deployment.setup.name()),
         unit: "/s",
         figures,
         against: Some(("pgbench INSERTs".to_owned(), reference)),
@@ -103,11 +103,11 @@ async fn sales(options: &Options, stores: &Stores, filled: &Filled) -> anyhow::R
     })
 }
 
-/// Sales in the book.
+/// Sales in the ledger.
 pub async fn sold(filled: &Filled) -> anyhow::Result<u64> {
-    let target = filled.house.target().await?;
-    let mut desk = Desk::with(&target, Some(filled.world.desk.token()));
-    let told = desk.read(&format!("/v1/sales/totals?event={}", filled.world.event.id)).await?;
+    let target = filled.deployment.target().await?;
+    let mut client = Client::with(&target, Some(filled.world.client.token()));
+    let told = client.read(&format!("/v1/sales/totals?event={}", filled.world.event.id)).await?;
     let totals = told.get("totals").and_then(Value::as_array).context("no totals")?;
     Ok(totals.iter().filter_map(|total| total.get("count").and_then(Value::as_u64)).sum())
 }
@@ -118,12 +118,12 @@ async fn latency(options: &Options, stores: &Stores, filled: &Filled) -> anyhow:
     for round in 1..=options.rounds {
         let inserts = p99(&pgbench::latency(stores, PHONES, RATE, length)?);
         let scans = p99(&open::scans(filled, PHONES, f64::from(RATE), 0.0, length).await?);
-        eprintln!("p99 at {RATE}/s, {}, round {round}: pgbench {inserts:.2} ms  scans {scans:.2} ms", filled.house.setup.name());
+        eprintln!("p99 at {RATE}/s, {}, round {round}: pgbench {inserts:.2} ms  scans {scans:.2} ms", filled.deployment.setup.name());
         reference.push(inserts);
         figures.push(scans);
     }
     Ok(Line {
-        what: format!("p99 of a scan at {RATE}/s, {}", filled.house.setup.name()),
+        what: format!("p99 of a scan at {RATE}/s, {}", filled.deployment.setup.name()),
         unit: "ms",
         figures,
         against: Some((format!("pgbench --rate={RATE}"), reference)),
@@ -140,12 +140,12 @@ async fn sign_ins(options: &Options, filled: &Filled) -> anyhow::Result<Line> {
     for round in 1..=options.rounds {
         let without = p99(&open::scans(filled, PHONES, rate, 0.0, length).await?);
         let with = p99(&open::scans(filled, PHONES, rate, SIGN_INS, length).await?);
-        eprintln!("p99 with sign-ins, {}, round {round}: without {without:.2} ms  with {with:.2} ms", filled.house.setup.name());
+        eprintln!("p99 with sign-ins, {}, round {round}: without {without:.2} ms  with {with:.2} ms", filled.deployment.setup.name());
         reference.push(without);
         figures.push(with);
     }
     Ok(Line {
-        what: format!("scan p99 at {rate}/s while {SIGN_INS} sign in a second, {}", filled.house.setup.name()),
+        what: format!("scan p99 at {rate}/s while {SIGN_INS} sign in a second, {}", filled.deployment.setup.name()),
         unit: "ms",
         figures,
         against: Some(("without sign-ins".to_owned(), reference)),

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::{Judgement, Kind};
 use crate::run::{Admitted, Evidence, Expected, Outcome, ScanSent};
-use crate::world::{Desk, Station, World, each};
+use crate::world::{Client, Station, World, each};
 
-/// Connections over which the book is asked.
+/// Connections over which the ledger is asked.
 const HANDS: usize = 8;
 /// Admissions that are asked for once more with their own id.
 const ASKED_AGAIN: usize = 500;
@@ -27,7 +27,7 @@ struct Story {
     refused: Option<&'static str>,
 }
 
-/// Compares scans with the book. `by_sale` codes were let in when they were sold.
+/// Compares scans with the ledger. `by_sale` codes were let in when they were sold.
 pub async fn judge(judgement: &mut Judgement, world: &mut World, evidence: &Evidence, by_sale: HashSet<String>) -> anyhow::Result<()> {
     if evidence.scans.is_empty() && by_sale.is_empty() {
         return Ok(());
@@ -37,7 +37,7 @@ pub async fn judge(judgement: &mut Judgement, world: &mut World, evidence: &Evid
     let stories = stories(judgement, evidence);
     let codes: Vec<Arc<str>> =
         stories.keys().map(|code| Arc::from(*code)).chain(by_sale.iter().map(|code| Arc::from(code.as_str()))).collect();
-    judgement.compared("tickets in the book", codes.len());
+    judgement.compared("tickets in the ledger", codes.len());
     let used = entries_used(world, codes).await?;
     let mut inside = 0;
     for (code, used) in &used {
@@ -45,7 +45,7 @@ pub async fn judge(judgement: &mut Judgement, world: &mut World, evidence: &Evid
         match stories.get(&**code) {
             Some(story) => of_ticket(judgement, code, story, *used),
             None if *used != 1 => {
-                judgement.find(Kind::LostAdmission, || format!("{code} was sold and let in; the book has {used} entries"))
+                judgement.find(Kind::LostAdmission, || format!("{code} was sold and let in; the ledger has {used} entries"))
             }
             None => {}
         }
@@ -76,7 +76,7 @@ fn same_id_same_answer(judgement: &mut Judgement, evidence: &Evidence) {
     }
 }
 
-/// What became of each code, and what can be said of it without the book.
+/// What became of each code, and what can be said of it without the ledger.
 fn stories<'a>(judgement: &mut Judgement, evidence: &'a Evidence) -> HashMap<&'a str, Story> {
     let mut stories: HashMap<&str, Story> = HashMap::new();
     for sent in &evidence.scans {
@@ -129,11 +129,11 @@ fn of_ticket(judgement: &mut Judgement, code: &str, story: &Story, used: u32) {
     let admitted = u32::try_from(story.admitted.len()).unwrap_or(u32::MAX);
     let unknown = u32::try_from(story.unknown.len()).unwrap_or(u32::MAX);
     if used > 1 {
-        judgement.find(Kind::DoubleAdmission, || format!("{code} is good for one entry; the book has {used}"));
+        judgement.find(Kind::DoubleAdmission, || format!("{code} is good for one entry; the ledger has {used}"));
     } else if used < admitted {
-        judgement.find(Kind::LostAdmission, || format!("{code} was admitted; the book has {used} entries"));
+        judgement.find(Kind::LostAdmission, || format!("{code} was admitted; the ledger has {used} entries"));
     } else if used > admitted.saturating_add(unknown) {
-        judgement.find(Kind::Unasked, || format!("{code}: nobody was told that it is in, and the book has {used} entries"));
+        judgement.find(Kind::Unasked, || format!("{code}: nobody was told that it is in, and the ledger has {used} entries"));
     }
     match story.refused {
         Some("already_admitted") if used == 0 => {
@@ -155,12 +155,12 @@ async fn entries_used(world: &World, codes: Vec<Arc<str>>) -> anyhow::Result<Vec
 }
 
 async fn ask((judge, event, codes): (Station, Uuid, Vec<Arc<str>>)) -> anyhow::Result<Vec<(Arc<str>, u32)>> {
-    let mut desk = Desk::with(&judge.target, Some(&judge.token));
+    let mut client = Client::with(&judge.target, Some(&judge.token));
     let mut used = Vec::with_capacity(codes.len());
     for code in codes {
         let body = json!({"id": Uuid::new_v4(), "event": event, "code": &*code, "dry_run": true});
-        let answer = desk.post("/v1/scans", &body).await?.ok()?;
-        // A ticket that the book does not know has let nobody in.
+        let answer = client.post("/v1/scans", &body).await?.ok()?;
+        // A ticket that the ledger does not know has let nobody in.
         let entries = answer.pointer("/ticket/entries_used").and_then(Value::as_u64).unwrap_or_default();
         used.push((code, u32::try_from(entries)?));
     }
@@ -168,8 +168,8 @@ async fn ask((judge, event, codes): (Station, Uuid, Vec<Arc<str>>)) -> anyhow::R
 }
 
 async fn attendance(judgement: &mut Judgement, world: &mut World, inside: u64) -> anyhow::Result<()> {
-    let mut desk = Desk::with(&world.judge.target, Some(&world.judge.token));
-    let told = desk.read(&format!("/v1/events/{}/attendance", world.event.id)).await?;
+    let mut client = Client::with(&world.judge.target, Some(&world.judge.token));
+    let told = client.read(&format!("/v1/events/{}/attendance", world.event.id)).await?;
     let admitted = told.get("admitted").and_then(Value::as_u64).context("an attendance without a count")?;
     if admitted < inside {
         judgement.find(Kind::LostAdmission, || format!("{inside} tickets are in, and the attendance counts {admitted}"));
@@ -193,9 +193,9 @@ async fn once_more(judgement: &mut Judgement, world: &World, evidence: &Evidence
     for (device, id, code, told) in some {
         let Some(token) = evidence.tokens.get(&device) else { continue };
         let Some(station) = world.station(device) else { continue };
-        let mut desk = Desk::with(&station.target, Some(token));
-        let answer = desk.post("/v1/scans", &json!({"id": id, "event": world.event.id, "code": &*code})).await?;
-        // Whoever has lost the right to speak says nothing about the book.
+        let mut client = Client::with(&station.target, Some(token));
+        let answer = client.post("/v1/scans", &json!({"id": id, "event": world.event.id, "code": &*code})).await?;
+        // Whoever has lost the right to speak says nothing about the ledger.
         if matches!(answer.status, 401 | 403) {
             continue;
         }

@@ -1,12 +1,12 @@
-//! The judge: after a run, every answer is compared with the book.
+//! The judge: after a run, every answer is compared with the ledger.
 //!
 //! It believes nobody's sums but its own. What it asks the gateway is asked in other words than the run has asked: a ticket by a scan
-//! that records nothing, a sale by its id and in the list, stock and totals by the event. Where the book itself may be read, it is.
+//! that records nothing, a sale by its id and in the list, stock and totals by the event. Where the ledger itself may be read, it is.
 
-mod book;
 mod budget;
 mod changes;
 mod door;
+mod ledger;
 mod till;
 
 pub use changes::Seen;
@@ -23,13 +23,13 @@ use crate::world::World;
 pub enum Kind {
     /// Somebody came in who should not have, or twice.
     DoubleAdmission,
-    /// Somebody was let in, and the book knows nothing of it.
+    /// Somebody was let in, and the ledger knows nothing of it.
     LostAdmission,
     /// Somebody was turned away who should not have been, or for another reason.
     WrongRefusal,
-    /// Something was sold, and the book knows nothing of it.
+    /// Something was sold, and the ledger knows nothing of it.
     LostSale,
-    /// The book knows something that nobody has asked for.
+    /// The ledger knows something that nobody has asked for.
     Unasked,
     /// An amount is not what it has to be.
     Money,
@@ -119,8 +119,8 @@ pub async fn judge(options: &Options, world: &mut World, evidence: &Evidence, ta
     let mut judgement = Judgement::default();
     let admitted_by_sale = till::judge(&mut judgement, world, evidence).await?;
     door::judge(&mut judgement, world, evidence, admitted_by_sale).await?;
-    if let Some(url) = &options.book {
-        book::judge(&mut judgement, url, world, evidence).await?;
+    if let Some(url) = &options.ledger {
+        ledger::judge(&mut judgement, url, world, evidence).await?;
     }
     changes::judge(&mut judgement, evidence);
     bad_callers(&mut judgement, evidence);

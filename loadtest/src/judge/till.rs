@@ -23,7 +23,7 @@ struct Listed {
     method: String,
 }
 
-/// Compares sales with the book. Answers the codes that were let in when they were sold.
+/// Compares sales with the ledger. Answers the codes that were let in when they were sold.
 pub async fn judge(judgement: &mut Judgement, world: &mut World, evidence: &Evidence) -> anyhow::Result<HashSet<String>> {
     if evidence.sales.is_empty() {
         return Ok(HashSet::new());
@@ -36,7 +36,7 @@ pub async fn judge(judgement: &mut Judgement, world: &mut World, evidence: &Evid
     distinct(judgement, &sold);
     let path = format!("/v1/sales?event={}", world.event.id);
     let listed = list(world, &path).await?;
-    judgement.compared("sales in the book", listed.len());
+    judgement.compared("sales in the ledger", listed.len());
     none_lost(judgement, world, &sold, &listed).await?;
     let asked: HashMap<Uuid, &SaleSent> = evidence.sales.iter().map(|sent| (sent.id, sent)).collect();
     none_unasked(judgement, &asked, &sold, &listed);
@@ -114,7 +114,7 @@ fn distinct(judgement: &mut Judgement, sold: &Sold<'_>) {
 
 async fn list(world: &mut World, path: &str) -> anyhow::Result<HashMap<Uuid, Listed>> {
     let mut listed = HashMap::new();
-    for item in world.desk.list(path).await? {
+    for item in world.client.list(path).await? {
         let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).with_context(|| format!("no {pointer} in {item}"));
         let number = |name: &str| item.get(name).and_then(Value::as_u64).with_context(|| format!("no {name} in {item}"));
         let sale = Listed {
@@ -128,30 +128,31 @@ async fn list(world: &mut World, path: &str) -> anyhow::Result<HashMap<Uuid, Lis
     Ok(listed)
 }
 
-/// What was answered stands in the book as it was answered.
+/// What was answered stands in the ledger as it was answered.
 async fn none_lost(judgement: &mut Judgement, world: &mut World, sold: &Sold<'_>, listed: &HashMap<Uuid, Listed>) -> anyhow::Result<()> {
     for (id, (_, sale)) in sold {
         match listed.get(id) {
             None => judgement
-                .find(Kind::LostSale, || format!("sale {id}, receipt {}, was answered and is not in the book", sale.receipt_number)),
+                .find(Kind::LostSale, || format!("sale {id}, receipt {}, was answered and is not in the ledger", sale.receipt_number)),
             Some(found) => {
                 let tickets = u64::try_from(sale.tickets.len()).unwrap_or(u64::MAX);
                 if found.total != sale.total.0 || found.method != sale.payment.method {
-                    judgement.find(Kind::Money, || format!("sale {id}: {} was answered, {} is in the book", sale.total.0, found.total));
+                    judgement.find(Kind::Money, || format!("sale {id}: {} was answered, {} is in the ledger", sale.total.0, found.total));
                 }
                 if found.receipt != sale.receipt_number {
                     judgement.find(Kind::Receipts, || format!("sale {id}: receipt {} and {}", sale.receipt_number, found.receipt));
                 }
                 if found.tickets != tickets {
-                    judgement
-                        .find(Kind::LostSale, || format!("sale {id}: {tickets} tickets were answered, {} are in the book", found.tickets));
+                    judgement.find(Kind::LostSale, || {
+                        format!("sale {id}: {tickets} tickets were answered, {} are in the ledger", found.tickets)
+                    });
                 }
             }
         }
     }
     let step = sold.len().div_ceil(READ).max(1);
     for (id, (_, sale)) in sold.iter().step_by(step) {
-        let answer = world.desk.get(&format!("/v1/sales/{id}")).await?;
+        let answer = world.client.get(&format!("/v1/sales/{id}")).await?;
         let status = answer.status;
         let text = answer.body.to_string();
         if status == 404 {
@@ -167,13 +168,13 @@ fn none_unasked(judgement: &mut Judgement, asked: &HashMap<Uuid, &SaleSent>, sol
     for (id, found) in listed.iter().filter(|(id, _)| !sold.contains_key(id)) {
         let open = asked.get(id).is_some_and(|sent| !matches!(sent.outcome, Outcome::Refused(_) | Outcome::Problem(..500, _)));
         if !open {
-            judgement.find(Kind::Unasked, || format!("receipt {} is in the book, and nobody was told so", found.receipt));
+            judgement.find(Kind::Unasked, || format!("receipt {} is in the ledger, and nobody was told so", found.receipt));
         }
     }
 }
 
 async fn totals(judgement: &mut Judgement, world: &mut World, listed: &HashMap<Uuid, Listed>) -> anyhow::Result<()> {
-    let told = world.desk.read(&format!("/v1/sales/totals?event={}", world.event.id)).await?;
+    let told = world.client.read(&format!("/v1/sales/totals?event={}", world.event.id)).await?;
     let totals = told.get("totals").and_then(Value::as_array).context("no totals")?;
     let count: u64 = totals.iter().filter_map(|total| total.get("count").and_then(Value::as_u64)).sum();
     let gross: Decimal = totals.iter().filter_map(|total| total.get("gross").and_then(Value::as_str)?.parse::<Decimal>().ok()).sum();
@@ -198,7 +199,7 @@ async fn stock(
             }
         }
     }
-    let told = world.desk.read(&format!("/v1/events/{}", world.event.id)).await?;
+    let told = world.client.read(&format!("/v1/events/{}", world.event.id)).await?;
     let types = told.get("ticket_types").and_then(Value::as_array).context("an event without ticket types")?;
     for (kind, taken) in world.event.types.iter().zip(taken) {
         let found = types.iter().find(|t| t.get("id").and_then(Value::as_str) == Some(&kind.id.to_string()));

@@ -75,7 +75,7 @@ fn findings(report: &Report<'_>) -> Markup {
     let judgement = report.judgement;
     html! {
         section.verdict.bad[!judgement.clean()] {
-            h2 { @if judgement.clean() { "Every answer agrees with the book" } @else { "Not right" } }
+            h2 { @if judgement.clean() { "Every answer agrees with the ledger" } @else { "Not right" } }
             p { "Compared: " (judgement.compared.iter().map(|(what, count)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")) "." }
             @for (kind, finding) in &judgement.findings {
                 p { strong { (kind.name()) } " (" (finding.count) ")" }

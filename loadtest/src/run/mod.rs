@@ -201,7 +201,7 @@ pub enum Outcome<T> {
     Refused(&'static str),
     /// A problem, with its status and code.
     Problem(u16, &'static str),
-    /// No answer; what became of it stands in the book only.
+    /// No answer; what became of it stands in the ledger only.
     Lost,
     /// The load tester has cut the line before the answer, as a phone that leaves the Wi-Fi does.
     Cut,

@@ -7,11 +7,11 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Phase, draw::Crowd, steady::scans};
+use super::{Phase, draw::Audience, steady::scans};
 use crate::cli::Options;
 use crate::run::{Job, Planned, Probe, pace::Shape};
 use crate::wire::whole;
-use crate::world::{Desk, Station, Wishes, World};
+use crate::world::{Client, Station, World, WorldSize};
 
 const PHONES: usize = 20;
 /// Phones whose sessions and tokens are made stale.
@@ -26,15 +26,15 @@ fn shape(options: &Options) -> Shape {
     Shape::Constant { rate: options.rate.unwrap_or(RATE), length: options.length(SECONDS) }
 }
 
-pub fn wishes(options: &Options) -> Wishes {
+pub fn size(options: &Options) -> WorldSize {
     let tickets = shape(options).moments().count();
-    Wishes { phones: options.phones.unwrap_or(PHONES) + SPARE, tills: 1, tickets, types: 1, own: true, ..Wishes::default() }
+    WorldSize { phones: options.phones.unwrap_or(PHONES) + SPARE, tills: 1, tickets, types: 1, own: true, ..WorldSize::default() }
 }
 
 pub async fn plan(options: &Options, world: &mut World) -> anyhow::Result<Vec<Phase>> {
     let good = world.phones.len() - SPARE;
     let probes = probes(world, good).await?;
-    let mut jobs = scans(shape(options), 0..good, &mut Crowd::of(world, super::seeded()));
+    let mut jobs = scans(shape(options), 0..good, &mut Audience::of(world, super::seeded()));
     // Bad callers come on lines of their own: the spare phones.
     let lines = (good..world.phones.len()).cycle();
     let moments = shape(options).moments().zip(probes.into_iter().map(Arc::new).collect::<Vec<_>>().into_iter().cycle());
@@ -75,8 +75,8 @@ async fn probes(world: &mut World, good: usize) -> anyhow::Result<Vec<Probe>> {
     let (mut displaced, ended, revoked, honest) = (next()?, next()?, next()?, next()?);
     let stale = displaced.token.clone();
     displaced.sign_in(&world.organisation).await?;
-    Desk::with(&ended.target, Some(&ended.token)).delete("/v1/sessions/current").await?.ok()?;
-    world.desk.delete(&format!("/v1/devices/{}", revoked.device)).await?.ok()?;
+    Client::with(&ended.target, Some(&ended.token)).delete("/v1/sessions/current").await?.ok()?;
+    world.client.delete(&format!("/v1/devices/{}", revoked.device)).await?.ok()?;
     let till = world.tills.first().context("no till")?;
     let wrong = Wrong { world, station: &honest };
     let event = world.event.id;
@@ -104,7 +104,7 @@ async fn probes(world: &mut World, good: usize) -> anyhow::Result<Vec<Probe>> {
         wrong.by("a displaced session", Some(&stale), (401, "session_displaced")),
         wrong.by("a session that was signed out", Some(&ended.token), (401, "session_ended")),
         wrong.by("a revoked device", Some(&revoked.token), (401, "device_revoked")),
-        wrong.by("a session without a device", Some(world.desk.token()), (403, "device_required")),
+        wrong.by("a session without a device", Some(world.client.token()), (403, "device_required")),
         wrong.says("not JSON", b"{\"id\":", (400, "malformed_body")),
         wrong.says("not UTF-8", b"{\"code\":\"\xff\"}", (400, "malformed_body")),
         wrong.says("an unknown field", &with("direktion", json!("in")), (422, "invalid_body")),

@@ -5,10 +5,10 @@ use std::ops::Range;
 use rand::{RngExt, rngs::StdRng};
 use rust_decimal::Decimal;
 
-use super::{Phase, draw::Crowd, steady::scans};
+use super::{Phase, draw::Audience, steady::scans};
 use crate::cli::Options;
 use crate::run::{Basket, Job, Planned, Sends, pace::Shape};
-use crate::world::{Wishes, World};
+use crate::world::{World, WorldSize};
 
 const PHONES: usize = 20;
 const TILLS: usize = 8;
@@ -25,14 +25,14 @@ fn shape(options: &Options, part: f64) -> Shape {
     Shape::Constant { rate: options.rate.unwrap_or(RATE) * part, length: options.length(SECONDS) }
 }
 
-pub fn wishes(options: &Options) -> Wishes {
-    Wishes {
+pub fn size(options: &Options) -> WorldSize {
+    WorldSize {
         phones: options.phones.unwrap_or(PHONES),
         tills: options.tills.unwrap_or(TILLS),
         tickets: shape(options, 1.0 - SALES).moments().count(),
         types: TYPES,
         quota: Some(QUOTA),
-        ..Wishes::default()
+        ..WorldSize::default()
     }
 }
 
@@ -40,7 +40,7 @@ pub fn plan(options: &Options, world: &World) -> Vec<Phase> {
     let phones = world.phones.len();
     let mut jobs = Vec::new();
     if phones > 0 {
-        jobs.extend(scans(shape(options, 1.0 - SALES), 0..phones, &mut Crowd::of(world, super::seeded())));
+        jobs.extend(scans(shape(options, 1.0 - SALES), 0..phones, &mut Audience::of(world, super::seeded())));
     }
     let tills = phones..phones + world.tills.len();
     jobs.extend(sales(shape(options, SALES), tills, world.event.types.len(), |_| Sends::default()));

@@ -16,8 +16,8 @@ const UNKNOWN: u32 = 2;
 /// Before so many of them the terminal asks whether it may, to grey out a button.
 const ASKED: u32 = 3;
 
-/// A crowd: it hands out tickets, most of them for the first time.
-pub struct Crowd {
+/// A audience: it hands out tickets, most of them for the first time.
+pub struct Audience {
     fresh: Vec<Arc<str>>,
     shown: usize,
     odd: Vec<(Arc<str>, &'static str)>,
@@ -25,8 +25,8 @@ pub struct Crowd {
     unknown: u64,
 }
 
-impl Crowd {
-    /// The crowd of a world. The same seed gives the same crowd.
+impl Audience {
+    /// The audience of a world. The same seed gives the same audience.
     pub fn of(world: &World, random: StdRng) -> Self {
         let fresh = world.tickets.iter().map(|ticket| Arc::from(ticket.code.as_str())).collect();
         let odd = world.odd.iter().map(|(code, reason)| (Arc::from(code.as_str()), words::known(reason))).collect();

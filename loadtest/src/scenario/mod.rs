@@ -1,4 +1,4 @@
-//! What can be played: each scenario wishes for a world, and plans what its devices do.
+//! What can be played: each scenario size for a world, and plans what its devices do.
 
 mod bad_callers;
 mod box_office;
@@ -12,7 +12,7 @@ mod steady;
 
 use crate::cli::{Options, Play};
 use crate::run::{Plan, Planned};
-use crate::world::{Wishes, World};
+use crate::world::{World, WorldSize};
 
 /// A scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,18 +65,18 @@ impl Scenario {
     }
 
     /// What it needs.
-    pub fn wishes(self, options: &Options) -> Wishes {
-        let wishes = match self {
-            Self::DoorsOpen => doors_open::wishes(options),
-            Self::Steady => steady::wishes(options),
-            Self::BoxOffice => box_office::wishes(options),
-            Self::OneTicketManyDoors => one_ticket::wishes(options),
-            Self::SignInStorm => sign_in_storm::wishes(options),
-            Self::Revocation => revocation::wishes(options),
-            Self::BadCallers => bad_callers::wishes(options),
-            Self::Retries => retries::wishes(options),
+    pub fn size(self, options: &Options) -> WorldSize {
+        let size = match self {
+            Self::DoorsOpen => doors_open::size(options),
+            Self::Steady => steady::size(options),
+            Self::BoxOffice => box_office::size(options),
+            Self::OneTicketManyDoors => one_ticket::size(options),
+            Self::SignInStorm => sign_in_storm::size(options),
+            Self::Revocation => revocation::size(options),
+            Self::BadCallers => bad_callers::size(options),
+            Self::Retries => retries::size(options),
         };
-        Wishes { own: wishes.own || options.own, ..wishes }
+        WorldSize { own: size.own || options.own, ..size }
     }
 
     /// What is done, phase by phase.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Phase;
 use crate::cli::Options;
 use crate::run::{Expected, Job, Planned, Scan, Sends, pace::Shape};
-use crate::world::{Wishes, World};
+use crate::world::{World, WorldSize};
 
 const PHONES: usize = 16;
 /// Tickets a second.
@@ -16,8 +16,8 @@ fn shape(options: &Options) -> Shape {
     Shape::Constant { rate: options.rate.unwrap_or(RATE), length: options.length(SECONDS) }
 }
 
-pub fn wishes(options: &Options) -> Wishes {
-    Wishes { phones: options.phones.unwrap_or(PHONES), tickets: shape(options).moments().count(), types: 1, ..Wishes::default() }
+pub fn size(options: &Options) -> WorldSize {
+    WorldSize { phones: options.phones.unwrap_or(PHONES), tickets: shape(options).moments().count(), types: 1, ..WorldSize::default() }
 }
 
 pub fn plan(options: &Options, world: &World) -> Vec<Phase> {

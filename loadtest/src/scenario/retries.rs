@@ -2,10 +2,10 @@
 
 use rand::{RngExt, rngs::StdRng};
 
-use super::{Phase, box_office, draw::Crowd};
+use super::{Phase, box_office, draw::Audience};
 use crate::cli::Options;
 use crate::run::{Planned, Sends, pace::Shape};
-use crate::world::{Wishes, World};
+use crate::world::{World, WorldSize};
 
 const PHONES: usize = 30;
 const TILLS: usize = 4;
@@ -18,23 +18,23 @@ fn shape(options: &Options, part: f64) -> Shape {
     Shape::Constant { rate: options.rate.unwrap_or(RATE) * part, length: options.length(SECONDS) }
 }
 
-pub fn wishes(options: &Options) -> Wishes {
-    Wishes {
+pub fn size(options: &Options) -> WorldSize {
+    WorldSize {
         phones: options.phones.unwrap_or(PHONES),
         tills: options.tills.unwrap_or(TILLS),
         tickets: shape(options, 1.0 - SALES).moments().count(),
         types: box_office::TYPES,
         quota: Some(box_office::QUOTA),
-        ..Wishes::default()
+        ..WorldSize::default()
     }
 }
 
 pub fn plan(options: &Options, world: &World) -> Vec<Phase> {
-    let mut crowd = Crowd::of(world, super::seeded());
+    let mut audience = Audience::of(world, super::seeded());
     let mut random = super::seeded();
     let phones = world.phones.len();
     let moments = shape(options, 1.0 - SALES).moments().zip((0..phones).cycle());
-    let mut jobs: Vec<Planned> = moments.map(|(at, device)| Planned { at, device, job: crowd.next(sends(&mut random)) }).collect();
+    let mut jobs: Vec<Planned> = moments.map(|(at, device)| Planned { at, device, job: audience.next(sends(&mut random)) }).collect();
     let tills = phones..phones + world.tills.len();
     jobs.extend(box_office::sales(shape(options, SALES), tills, world.event.types.len(), sends));
     vec![Phase::of("bad Wi-Fi", jobs)]

@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{Phase, draw::Crowd, steady::scans};
+use super::{Phase, draw::Audience, steady::scans};
 use crate::cli::Options;
 use crate::run::{Basket, Changed, Device, Evidence, Expected, Job, Outcome, Scan, Sends, Stage, Tried, pace::Shape};
-use crate::world::{Member, Station, Wishes, World, hire};
+use crate::world::{Member, Station, World, WorldSize, hire};
 
 const PHONES: usize = 20;
 const RATE: f64 = 200.0;
@@ -44,21 +44,21 @@ fn phones(options: &Options) -> usize {
     options.phones.unwrap_or(PHONES)
 }
 
-pub fn wishes(options: &Options) -> Wishes {
-    Wishes {
+pub fn size(options: &Options) -> WorldSize {
+    WorldSize {
         phones: phones(options) + SUBJECTS,
         tills: 2,
         tickets: shape(options).moments().count() + TICKETS,
         types: 2,
         elsewhere: true,
         own: true,
-        ..Wishes::default()
+        ..WorldSize::default()
     }
 }
 
 /// The load at the other doors.
 pub fn plan(options: &Options, world: &World) -> Vec<Phase> {
-    vec![Phase::of("changing", scans(shape(options), 0..phones(options), &mut Crowd::of(world, super::seeded())))]
+    vec![Phase::of("changing", scans(shape(options), 0..phones(options), &mut Audience::of(world, super::seeded())))]
 }
 
 /// Changes that are made in turn.
@@ -184,7 +184,7 @@ async fn new_member(world: &World, role: &str, tag: &str, events: Value) -> anyh
         "name": format!("Somebody called {username}"), "email": format!("{username}@example.org"),
         "password": format!("a long password for {username}"), "username": username, "role": role, "events": events,
     });
-    hire((world.desk.another(), body)).await
+    hire((world.client.another(), body)).await
 }
 
 /// Makes a change, or takes it back where that can be done.
@@ -192,28 +192,28 @@ async fn apply(kind: Change, world: &mut World, station: &Station, forth: bool) 
     let member = format!("/v1/team/{}", station.who.id);
     let patch = |forth_body: Value, back_body: Value| if forth { forth_body } else { back_body };
     let answer = match kind {
-        Change::Role => world.desk.patch(&member, &patch(json!({"role": "viewer"}), json!({"role": "scanner"}))).await?,
-        Change::Suspension => world.desk.patch(&member, &patch(json!({"active": false}), json!({"active": true}))).await?,
-        Change::Cash => world.desk.patch(&member, &patch(json!({"revoke": ["pos:cash"]}), json!({"grant": ["pos:cash"]}))).await?,
+        Change::Role => world.client.patch(&member, &patch(json!({"role": "viewer"}), json!({"role": "scanner"}))).await?,
+        Change::Suspension => world.client.patch(&member, &patch(json!({"active": false}), json!({"active": true}))).await?,
+        Change::Cash => world.client.patch(&member, &patch(json!({"revoke": ["pos:cash"]}), json!({"grant": ["pos:cash"]}))).await?,
         Change::Pin => {
             let elsewhere = world.elsewhere.as_ref().map(|event| event.id);
             let events = if forth { json!([elsewhere]) } else { json!([world.event.id]) };
-            world.desk.put(&format!("{member}/events"), &json!({"events": events})).await?
+            world.client.put(&format!("{member}/events"), &json!({"events": events})).await?
         }
         // A till that expects the price from before is told, and has not sold.
         Change::Price => {
             let first = world.event.types.first().context("no ticket type")?;
             let price = if forth { first.price + Decimal::ONE } else { first.price };
             let path = format!("/v1/events/{}/ticket-types/{}", world.event.id, first.id);
-            world.desk.patch(&path, &json!({"price": format!("{price:.2}")})).await?
+            world.client.patch(&path, &json!({"price": format!("{price:.2}")})).await?
         }
         // Everybody at the other doors is refused with them, until it goes on.
         Change::EventEnded => {
             let path = format!("/v1/events/{}", world.event.id);
-            world.desk.patch(&path, &patch(json!({"status": "ended"}), json!({"status": "live"}))).await?
+            world.client.patch(&path, &patch(json!({"status": "ended"}), json!({"status": "live"}))).await?
         }
-        Change::SessionEnded if forth => world.desk.delete(&format!("/v1/sessions/{}", station.session)).await?,
-        Change::DeviceRevoked if forth => world.desk.delete(&format!("/v1/devices/{}", station.device)).await?,
+        Change::SessionEnded if forth => world.client.delete(&format!("/v1/sessions/{}", station.session)).await?,
+        Change::DeviceRevoked if forth => world.client.delete(&format!("/v1/devices/{}", station.device)).await?,
         Change::Displaced if forth => return station.clone().sign_in(&world.organisation).await,
         Change::SessionEnded | Change::DeviceRevoked | Change::Displaced => return Ok(()),
     };

@@ -1,9 +1,9 @@
 //! A shift begins while the doors are open: many sign in, and nobody at a door may notice.
 
-use super::{Phase, draw::Crowd, steady::scans};
+use super::{Phase, draw::Audience, steady::scans};
 use crate::cli::Options;
 use crate::run::{Job, Planned, pace::Shape};
-use crate::world::{Wishes, World};
+use crate::world::{World, WorldSize};
 
 const PHONES: usize = 50;
 /// Phones on which people sign in, over and over: each sign-in displaces the one before.
@@ -19,13 +19,13 @@ fn phones(options: &Options) -> usize {
     options.phones.unwrap_or(PHONES)
 }
 
-pub fn wishes(options: &Options) -> Wishes {
+pub fn size(options: &Options) -> WorldSize {
     let tickets = shape(options).moments().count();
-    Wishes { phones: phones(options), idle_phones: OTHERS, tickets, types: 1, ..Wishes::default() }
+    WorldSize { phones: phones(options), idle_phones: OTHERS, tickets, types: 1, ..WorldSize::default() }
 }
 
 pub fn plan(options: &Options, world: &World) -> Vec<Phase> {
-    let mut jobs = scans(shape(options), 0..phones(options), &mut Crowd::of(world, super::seeded()));
+    let mut jobs = scans(shape(options), 0..phones(options), &mut Audience::of(world, super::seeded()));
     let others = (phones(options)..world.phones.len()).cycle();
     let moments = options.sign_in_shape(shape(options).length()).moments();
     jobs.extend(moments.zip(others).map(|(at, device)| Planned { at, device, job: Job::SignIn }));

@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Admin, Demo, Desk, Event, Member, Source, Station, Ticket, TicketType, Wishes, World, each};
+use super::{Admin, Client, Demo, Event, Member, Source, Station, Ticket, TicketType, World, WorldSize, each};
 use crate::wire::Target;
 
 /// Devices that are made at a time, and sign-ins in flight: enough to keep the gateway at work, too few to be refused.
@@ -21,7 +21,7 @@ const PHONES_PER_PERSON: usize = 500;
 impl World {
     /// Finds or makes everything that is wished for. The bar counts the devices: each sign-in is a password to check, and many of them
     /// take minutes.
-    pub async fn open(source: &Source, wishes: Wishes, bar: &ProgressBar) -> anyhow::Result<Self> {
+    pub async fn open(source: &Source, size: WorldSize, bar: &ProgressBar) -> anyhow::Result<Self> {
         let demo = source.demo.as_deref().map(Demo::read).transpose()?;
         let mut urls = source.targets.clone();
         if urls.is_empty() {
@@ -33,12 +33,12 @@ impl World {
         }
         let first = targets.first().context("name a gateway with --target, or a demo with --demo")?;
         let admin = administrator(source, demo.as_ref())?;
-        let mut desk = Desk::nobody(first);
+        let mut client = Client::nobody(first);
         let who = Member { id: Uuid::nil(), username: admin.username.clone(), password: admin.password.clone() };
-        desk.sign_in(&admin.organisation, &who).await.context("the administrator cannot sign in")?;
+        client.sign_in(&admin.organisation, &who).await.context("the administrator cannot sign in")?;
         let mut maker =
-            Maker { targets, organisation: admin.organisation, desk, demo, run: Uuid::new_v4().simple().to_string(), bar: bar.clone() };
-        maker.make(wishes).await
+            Maker { targets, organisation: admin.organisation, client, demo, run: Uuid::new_v4().simple().to_string(), bar: bar.clone() };
+        maker.make(size).await
     }
 }
 
@@ -54,7 +54,7 @@ fn administrator(source: &Source, demo: Option<&Demo>) -> anyhow::Result<Admin> 
 struct Maker {
     targets: Vec<Target>,
     organisation: String,
-    desk: Desk,
+    client: Client,
     demo: Option<Demo>,
     /// In all names of this run, so that two runs never meet.
     run: String,
@@ -62,21 +62,21 @@ struct Maker {
 }
 
 impl Maker {
-    async fn make(&mut self, wishes: Wishes) -> anyhow::Result<World> {
-        let (event, tickets, odd) = self.evening(wishes).await?;
-        let elsewhere = match wishes.elsewhere {
+    async fn make(&mut self, size: WorldSize) -> anyhow::Result<World> {
+        let (event, tickets, odd) = self.evening(size).await?;
+        let elsewhere = match size.elsewhere {
             true => Some(self.new_event("Elsewhere", 1, None).await?),
             false => None,
         };
-        let scanners = self.crew("scanner", (wishes.phones + wishes.idle_phones).div_ceil(PHONES_PER_PERSON), wishes.own).await?;
-        let sellers = self.crew("box_office", wishes.tills, wishes.own).await?;
-        let phones = self.stations("scanner", wishes.phones + wishes.idle_phones, wishes.phones, &scanners).await?;
+        let scanners = self.crew("scanner", (size.phones + size.idle_phones).div_ceil(PHONES_PER_PERSON), size.own).await?;
+        let sellers = self.crew("box_office", size.tills, size.own).await?;
+        let phones = self.stations("scanner", size.phones + size.idle_phones, size.phones, &scanners).await?;
         let judge = self.judge(&phones).await?;
-        let tills = self.stations("pos", wishes.tills, wishes.tills, &sellers).await?;
+        let tills = self.stations("pos", size.tills, size.tills, &sellers).await?;
         Ok(World {
             targets: self.targets.clone(),
             organisation: self.organisation.clone(),
-            desk: self.desk.another(),
+            client: self.client.another(),
             event,
             elsewhere,
             tickets,
@@ -98,14 +98,14 @@ impl Maker {
     }
 
     /// The demo's event if it has enough tickets that nobody has scanned since; else one of our own.
-    async fn evening(&mut self, wishes: Wishes) -> anyhow::Result<(Event, Vec<Ticket>, Vec<(String, String)>)> {
-        if !wishes.own
-            && let Some(found) = self.evening_of_demo(wishes).await?
+    async fn evening(&mut self, size: WorldSize) -> anyhow::Result<(Event, Vec<Ticket>, Vec<(String, String)>)> {
+        if !size.own
+            && let Some(found) = self.evening_of_demo(size).await?
         {
             return Ok(found);
         }
-        let event = self.new_event("Load test", wishes.types.max(1), wishes.quota).await?;
-        let tickets = self.new_tickets(&event, wishes.tickets, "valid").await?;
+        let event = self.new_event("Load test", size.types.max(1), size.quota).await?;
+        let tickets = self.new_tickets(&event, size.tickets, "valid").await?;
         let mut odd = Vec::new();
         for status in ["void", "blocked", "unpaid", "refunded"] {
             let made = self.new_tickets(&event, 5, status).await?;
@@ -114,17 +114,17 @@ impl Maker {
         Ok((event, tickets, odd))
     }
 
-    async fn evening_of_demo(&mut self, wishes: Wishes) -> anyhow::Result<Option<(Event, Vec<Ticket>, Vec<(String, String)>)>> {
+    async fn evening_of_demo(&mut self, size: WorldSize) -> anyhow::Result<Option<(Event, Vec<Ticket>, Vec<(String, String)>)>> {
         let Some(demo) = &self.demo else { return Ok(None) };
         let live = demo.events.iter().filter(|event| event.status == "live").cloned();
-        for told in live.filter(|event| event.ticket_codes.len() >= wishes.tickets).collect::<Vec<_>>() {
+        for told in live.filter(|event| event.ticket_codes.len() >= size.tickets).collect::<Vec<_>>() {
             // The file is as old as the demo's start: somebody may have come in, or bought, since.
-            let attendance = self.desk.read(&format!("/v1/events/{}/attendance", told.id)).await;
+            let attendance = self.client.read(&format!("/v1/events/{}/attendance", told.id)).await;
             let nobody = attendance.is_ok_and(|attendance| attendance.get("admitted").and_then(Value::as_u64) == Some(0));
-            let answer = self.desk.get(&format!("/v1/events/{}", told.id)).await?;
+            let answer = self.client.get(&format!("/v1/events/{}", told.id)).await?;
             let event = event_of(&answer.ok()?)?;
-            let stock = |t: &TicketType| wishes.quota.is_none_or(|wanted| t.left.is_none_or(|left| left >= wanted));
-            if nobody && event.types.len() >= wishes.types && event.types.iter().take(wishes.types.max(1)).all(stock) {
+            let stock = |t: &TicketType| size.quota.is_none_or(|wanted| t.left.is_none_or(|left| left >= wanted));
+            if nobody && event.types.len() >= size.types && event.types.iter().take(size.types.max(1)).all(stock) {
                 let tickets = told.ticket_codes.iter().map(|code| Ticket { code: code.clone() }).collect();
                 let single = |odd: &&super::demo::OddTicket| matches!(odd.reason.as_str(), "void" | "unpaid" | "blocked" | "refunded");
                 let odd = told.odd_tickets.iter().filter(single).map(|odd| (odd.code.clone(), odd.reason.clone()));
@@ -140,7 +140,7 @@ impl Maker {
             "starts_at": "2026-06-01T18:00:00.000Z", "ends_at": "2026-06-01T23:00:00.000Z",
             "timezone": "Europe/Berlin", "currency": "EUR", "status": "live",
         });
-        let made = self.desk.post("/v1/events", &body).await?.ok()?;
+        let made = self.client.post("/v1/events", &body).await?.ok()?;
         let path = format!("/v1/events/{}", id_of(&made)?);
         for number in 1..=types {
             // Prices whose sums have cents that carry.
@@ -149,11 +149,11 @@ impl Maker {
             if let (Some(quota), Some(body)) = (quota, body.as_object_mut()) {
                 body.insert("quota".to_owned(), json!(quota));
             }
-            self.desk.post(&format!("{path}/ticket-types"), &body).await?.ok()?;
+            self.client.post(&format!("{path}/ticket-types"), &body).await?.ok()?;
         }
         // Tickets that were sold in advance are of a type without a quota, so that they take nothing from what can be sold.
-        self.desk.post(&format!("{path}/ticket-types"), &json!({"name": "Advance", "price": "0.00"})).await?.ok()?;
-        let mut event = event_of(&self.desk.read(&path).await?)?;
+        self.client.post(&format!("{path}/ticket-types"), &json!({"name": "Advance", "price": "0.00"})).await?.ok()?;
+        let mut event = event_of(&self.client.read(&path).await?)?;
         event.types.retain(|t| !t.price.is_zero());
         Ok(event)
     }
@@ -166,7 +166,7 @@ impl Maker {
             for code in some {
                 writeln!(csv, "{code},Advance,{status}")?;
             }
-            let taken = self.desk.post_raw(&format!("/v1/events/{}/tickets", event.id), "text/csv", csv.as_bytes()).await?.ok()?;
+            let taken = self.client.post_raw(&format!("/v1/events/{}/tickets", event.id), "text/csv", csv.as_bytes()).await?.ok()?;
             let created = taken.get("created").and_then(Value::as_u64);
             ensure!(created == u64::try_from(some.len()).ok(), "of {} tickets not all were taken: {taken}", some.len());
         }
@@ -179,7 +179,7 @@ impl Maker {
         let mut crew: Vec<Member> =
             Vec::from_iter(told.map(|user| Member { id: Uuid::nil(), username: user.username.clone(), password: user.password.clone() }));
         let prefix = self.run.get(..8).unwrap_or_default().to_owned();
-        let desk = self.desk.another();
+        let client = self.client.another();
         let bodies = (crew.len()..count).map(|number| {
             let username = format!("{role}-{prefix}-{number}");
             json!({
@@ -187,7 +187,7 @@ impl Maker {
                 "password": format!("a long password for {username}"), "username": username, "role": role, "events": [],
             })
         });
-        crew.extend(each(HANDS, bodies.map(|body| (desk.another(), body)).collect(), hire).await?);
+        crew.extend(each(HANDS, bodies.map(|body| (client.another(), body)).collect(), hire).await?);
         Ok(crew)
     }
 
@@ -205,7 +205,7 @@ impl Maker {
             let who = crew.get(place % crew.len().max(1)).context("nobody to sign in")?.clone();
             let name = format!("{kind} {} {}", self.run.get(..8).unwrap_or_default(), place + 1);
             plans.push(Plan {
-                desk: self.desk.another(),
+                client: self.client.another(),
                 target: target.clone(),
                 code: codes.pop_front(),
                 device: json!({"name": name, "kind": kind}),
@@ -227,8 +227,8 @@ impl Maker {
 }
 
 /// Adds a member.
-pub async fn hire((mut desk, body): (Desk, Value)) -> anyhow::Result<Member> {
-    let made = desk.post("/v1/team", &body).await?.ok()?;
+pub async fn hire((mut client, body): (Client, Value)) -> anyhow::Result<Member> {
+    let made = client.post("/v1/team", &body).await?.ok()?;
     let text = |name| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let id = made.get("user").map(id_of).context("a member without a user")??;
     Ok(Member { id, username: text("username"), password: text("password") })
@@ -236,7 +236,7 @@ pub async fn hire((mut desk, body): (Desk, Value)) -> anyhow::Result<Member> {
 
 /// A device that is to be.
 struct Plan {
-    desk: Desk,
+    client: Client,
     target: Target,
     code: Option<String>,
     device: Value,
@@ -258,14 +258,14 @@ impl Plan {
 
     /// With the demo's code if it has not been used yet.
     async fn enrol(&mut self) -> anyhow::Result<Value> {
-        let mut anybody = Desk::nobody(&self.target);
+        let mut anybody = Client::nobody(&self.target);
         if let Some(code) = &self.code {
             let answer = anybody.post("/v1/devices/enrol", &json!({"enrolment_code": code})).await?;
             if answer.code() != "enrolment_code_invalid" {
                 return answer.ok();
             }
         }
-        let made = self.desk.post("/v1/devices", &self.device).await?.ok()?;
+        let made = self.client.post("/v1/devices", &self.device).await?.ok()?;
         let code = made.get("enrolment_code").context("a device without a code")?;
         anybody.post("/v1/devices/enrol", &json!({"enrolment_code": code})).await?.ok()
     }
@@ -274,10 +274,10 @@ impl Plan {
 impl Station {
     /// Signs in on this device.
     pub async fn sign_in(&mut self, organisation: &str) -> anyhow::Result<()> {
-        let mut desk = Desk::with(&self.target, Some(&self.device_token));
-        let signed_in = desk.sign_in(organisation, &self.who).await?;
+        let mut client = Client::with(&self.target, Some(&self.device_token));
+        let signed_in = client.sign_in(organisation, &self.who).await?;
         self.session = signed_in.get("session").map(id_of).context("a sign-in without a session")??;
-        desk.token().clone_into(&mut self.token);
+        client.token().clone_into(&mut self.token);
         Ok(())
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! What `demo.json` names is used as far as it goes; what lacks is made through the API, by an administrator.
 
+mod client;
 mod demo;
-mod desk;
 mod make;
 mod parallel;
 
+pub use client::Client;
 pub use demo::Demo;
-pub use desk::Desk;
 pub use make::hire;
 pub use parallel::each;
 
@@ -43,7 +43,7 @@ pub struct Admin {
 
 /// What a scenario needs.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wishes {
+pub struct WorldSize {
     /// Scanners with somebody signed in.
     pub phones: usize,
     /// Scanners on which nobody has signed in yet; they come after the others.
@@ -62,7 +62,7 @@ pub struct Wishes {
     pub own: bool,
 }
 
-impl Wishes {
+impl WorldSize {
     /// How many devices that makes, with the judge's.
     pub fn devices(&self) -> usize {
         self.phones + self.idle_phones + self.tills + 1
@@ -76,7 +76,7 @@ pub struct World {
     /// The organisation's slug.
     pub organisation: String,
     /// The administrator, signed in.
-    pub desk: Desk,
+    pub client: Client,
     /// The event that is played at.
     pub event: Event,
     /// Another live one.

@@ -1,10 +1,10 @@
-//! The signing keys: made and changed in the book, read by every gateway.
+//! The signing keys: made and changed in the ledger, read by every gateway.
 //!
 //! What a gateway knows of them is a copy like any other: it carries the position of the log of changes at which it was read, and is
 //! trusted while nothing was heard of a change. So a key that was forgotten is good for nothing on a gateway that is in step with the
-//! log, and one that is out of step reads the keys again. A token whose key is not known here is refused on a reading of the book that
+//! log, and one that is out of step reads the keys again. A token whose key is not known here is refused on a reading of the ledger that
 //! began after it was shown, and on no other: another gateway may have changed the keys a moment ago. However many such tokens come,
-//! forged ones included, they share the readings, of which there is one at a time and not more than one each [`limits::KEYS_APART`].
+//! forged ones included, they share the readings, of which there is one at a time and not more than one each [`limits::KEYS_READ_INTERVAL`].
 
 pub mod rotate;
 
@@ -25,22 +25,22 @@ use uuid::Uuid;
 
 use crate::{
     clock::Clock,
-    ledger::{Book, LedgerError, Note, SIGNING_KEYS, rows},
+    ledger::{Ledger, LedgerError, Note, SIGNING_KEYS, rows},
     limits,
 };
 
 /// The keys that this gateway knows.
 pub struct Keys {
-    book: Book,
+    ledger: Ledger,
     clock: Clock,
     ring: RwLock<Arc<Ring>>,
-    /// How many readings of the book have begun.
+    /// How many readings of the ledger have begun.
     begun: AtomicU64,
     /// The last reading; whoever holds it reads.
     reading: tokio::sync::Mutex<Reading>,
 }
 
-/// The keys as the book had them at one moment.
+/// The keys as the ledger had them at one moment.
 #[derive(Default)]
 pub struct Ring {
     /// The position of the log of changes before they were read.
@@ -69,7 +69,7 @@ impl Ring {
     }
 }
 
-/// A reading of the book that has ended.
+/// A reading of the ledger that has ended.
 struct Reading {
     number: u64,
     ended: Instant,
@@ -77,26 +77,26 @@ struct Reading {
 }
 
 impl Keys {
-    /// Reads the keys, and makes the first one of a new book. Two gateways that begin at once agree on one.
-    pub async fn open(book: Book, clock: Clock) -> anyhow::Result<Self> {
+    /// Reads the keys, and makes the first one of a new ledger. Two gateways that begin at once agree on one.
+    pub async fn open(ledger: Ledger, clock: Clock) -> anyhow::Result<Self> {
         let reading = Reading { number: 0, ended: clock.mark(), outcome: Ok(()) };
-        let keys = Self { ring: RwLock::default(), begun: AtomicU64::new(0), reading: tokio::sync::Mutex::new(reading), book, clock };
+        let keys = Self { ring: RwLock::default(), begun: AtomicU64::new(0), reading: tokio::sync::Mutex::new(reading), ledger, clock };
         keys.read().await?;
         if keys.ring().active.is_none() {
-            keys.book.note(Note::SigningKey(&make(clock))).await?;
+            keys.ledger.note(Note::SigningKey(&make(clock))).await?;
             keys.read().await?;
         }
-        anyhow::ensure!(keys.ring().active.is_some(), "the book has no signing key");
+        anyhow::ensure!(keys.ring().active.is_some(), "the ledger has no signing key");
         Ok(keys)
     }
 
     /// The keys as they are now.
     pub async fn current(&self) -> Result<Arc<Ring>, LedgerError> {
         let ring = self.ring();
-        if self.book.log().trusts(ring.as_of, &[SIGNING_KEYS]) { Ok(ring) } else { self.read_again().await }
+        if self.ledger.log().trusts(ring.as_of, &[SIGNING_KEYS]) { Ok(ring) } else { self.read_again().await }
     }
 
-    /// The key of this name, with the ring that it is on; none if the book has no such key.
+    /// The key of this name, with the ring that it is on; none if the ledger has no such key.
     pub async fn verifying(&self, kid: &str) -> Result<Option<(Arc<Ring>, DecodingKey)>, LedgerError> {
         let on = |ring: Arc<Ring>| ring.known.get(kid).cloned().map(|key| (Arc::clone(&ring), key));
         if let Some(found) = on(self.current().await?) {
@@ -114,9 +114,9 @@ impl Keys {
         let begun_before = self.begun.load(Ordering::Acquire);
         let mut last = self.reading.lock().await;
         if last.number <= begun_before {
-            sleep(limits::KEYS_APART.saturating_sub(self.clock.since(last.ended))).await;
+            sleep(limits::KEYS_READ_INTERVAL.saturating_sub(self.clock.since(last.ended))).await;
             let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
-            let outcome = timeout(limits::KEYS_READ, self.read()).await.unwrap_or(Err(LedgerError::Unavailable));
+            let outcome = timeout(limits::KEYS_READ_TIMEOUT, self.read()).await.unwrap_or(Err(LedgerError::Unavailable));
             if let Err(error) = &outcome {
                 tracing::warn!(error = %error, "the signing keys could not be read again");
             }
@@ -126,10 +126,10 @@ impl Keys {
     }
 
     async fn read(&self) -> Result<(), LedgerError> {
-        let mut ring = Ring { as_of: self.book.log().position(), ..Ring::default() };
-        for row in self.book.signing_keys().await? {
+        let mut ring = Ring { as_of: self.ledger.log().position(), ..Ring::default() };
+        for row in self.ledger.signing_keys().await? {
             let Some(key) = parse(&row.seed) else {
-                tracing::error!(kid = row.kid, "a signing key in the book is ill-formed and is left out");
+                tracing::error!(kid = row.kid, "a signing key in the ledger is ill-formed and is left out");
                 continue;
             };
             let Ok(private) = key.to_pkcs8_der() else { continue };

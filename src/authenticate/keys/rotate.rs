@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::make;
 use crate::{
     clock::{Clock, Moment, Stamp},
-    ledger::{Book, change::Rotation, rows::SigningKey},
+    ledger::{Ledger, change::Rotation, rows::SigningKey},
     limits,
 };
 
@@ -44,8 +44,8 @@ pub struct KeyView {
 }
 
 /// The keys, oldest first.
-pub async fn list(book: &Book) -> anyhow::Result<Vec<KeyView>> {
-    let mut keys = book.signing_keys().await?;
+pub async fn list(ledger: &Ledger) -> anyhow::Result<Vec<KeyView>> {
+    let mut keys = ledger.signing_keys().await?;
     keys.sort_by_key(|key| key.created_at);
     Ok(keys.into_iter().map(view).collect())
 }
@@ -73,20 +73,20 @@ pub fn of_no_more_use_before(now: Moment) -> Moment {
 /// Makes a new key and retires the one that signed.
 ///
 /// Answers at once if no key is to be forgotten: gateways hear of the new one, and one that is shown its tokens before looks in the
-/// book. Forgetting is answered when it holds everywhere: by then every gateway has heard of it or trusts no copy, and what was begun
+/// ledger. Forgetting is answered when it holds everywhere: by then every gateway has heard of it or trusts no copy, and what was begun
 /// under the old keys has ended.
-pub async fn rotate(book: &Book, clock: Clock, old: &Old) -> anyhow::Result<Rotated> {
-    let before = book.signing_keys().await?;
+pub async fn rotate(ledger: &Ledger, clock: Clock, old: &Old) -> anyhow::Result<Rotated> {
+    let before = ledger.signing_keys().await?;
     for kid in &old.forget {
         anyhow::ensure!(before.iter().any(|key| key.kid == *kid), "there is no key {kid}; stagedoor keys lists them");
     }
     let fresh = make(clock);
-    book.rotate_keys(&Rotation { fresh: &fresh, forget: &old.forget, forget_old: old.forget_all, at: clock.now() }).await?;
-    let after = book.signing_keys().await?;
+    ledger.rotate_keys(&Rotation { fresh: &fresh, forget: &old.forget, forget_old: old.forget_all, at: clock.now() }).await?;
+    let after = ledger.signing_keys().await?;
     let gone = before.into_iter().filter(|key| !after.iter().any(|kept| kept.kid == key.kid));
     let forgotten: Vec<String> = gone.map(|key| key.kid).collect();
     if !forgotten.is_empty() {
-        sleep(limits::TRUST + limits::WALK).await;
+        sleep(limits::COPY_TRUST_TIMEOUT + limits::ATTEMPT_TIMEOUT).await;
     }
     tracing::info!(active = fresh.kid, forgotten = forgotten.len(), "the signing key was changed");
     Ok(Rotated { active: fresh.kid, forgotten })

@@ -142,13 +142,13 @@ fn a_permit_carries_the_versions_that_it_was_given_on() {
     let authority = member(SessionKind::Pos, Role::BoxOffice, &[]);
     let given = permit(&caller(authority.clone()), CASH, Some(&event(EventStatus::Live)), None).unwrap();
     let device = authority.device.unwrap();
-    let expected = Ground {
+    let expected = DecidedOn {
         session: (authority.session.id, 11),
         membership: (authority.membership.id, 12),
         device: (device.id, 13),
         event: (here(), 14),
     };
-    assert_eq!(given.ground(), expected);
+    assert_eq!(given.decided_on(), expected);
     assert_eq!(given.device(), &device);
     assert_eq!(given.organisation(), authority.membership.organisation_id);
 }

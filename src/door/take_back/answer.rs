@@ -6,8 +6,8 @@ use crate::{
     door::answer::{AdmissionView, TicketView},
     ids::ScanId,
     ledger::{
+        kinds::Direction,
         rows::{RecordedScan, Reversal},
-        words::Direction,
     },
 };
 

@@ -1,19 +1,19 @@
-//! What takes a scan back becomes an entry in the book, or nothing: the permit is used up either way.
+//! What takes a scan back becomes an entry in the ledger, or nothing: the permit is used up either way.
 
 use tokio::time::Instant;
 
 use super::{decide::Back, facts::Facts};
 use crate::{
+    attempt::Sources,
     authorise::Permit,
     ledger::{
         LedgerError,
         entry::{ScanEntry, ScanOutcome},
         rows::{Movement, RecordedScan, Reversal},
     },
-    walk::Sources,
 };
 
-/// A reversal that is in the book.
+/// A reversal that is in the ledger.
 #[derive(Debug)]
 #[must_use = "it is on disk, and now it may be told"]
 pub struct Receipt {
@@ -37,8 +37,8 @@ pub async fn commit(
     deadline: Instant,
 ) -> Result<Option<Receipt>, LedgerError> {
     let entry = ScanEntry {
-        ground: permit.ground(),
-        id: sources.gate.clock.id(),
+        decided_on: permit.decided_on(),
+        id: sources.authenticator.clock.id(),
         ticket: recorded.ticket_id,
         direction: back.direction,
         uses: back.uses,
@@ -48,7 +48,8 @@ pub async fn commit(
         fingerprint: format!("takes back {}", recorded.id),
         undoes: Some(recorded.id),
     };
-    let ScanOutcome::Recorded { seq, used, inside, recorded_at } = sources.book.commit_scan(permit.organisation(), entry, deadline).await?
+    let ScanOutcome::Recorded { seq, used, inside, recorded_at } =
+        sources.ledger.commit_scan(permit.organisation(), entry, deadline).await?
     else {
         return Ok(None);
     };
@@ -63,6 +64,6 @@ pub async fn commit(
         device_id: Some(device.id),
         device_name: Some(device.name.clone()),
     };
-    sources.warm.moved(permit.ground().event.0, &facts.code, &movement);
+    sources.warm.moved(permit.decided_on().event.0, &facts.code, &movement);
     Ok(Some(Receipt { reversal: Reversal { seq, direction: back.direction, used, recorded_at } }))
 }

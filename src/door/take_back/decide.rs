@@ -6,8 +6,8 @@ use crate::{
     clock::Moment,
     ids::DeviceId,
     ledger::{
+        kinds::Direction,
         rows::{Movement, RecordedScan},
-        words::Direction,
     },
     limits,
 };

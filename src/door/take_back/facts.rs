@@ -1,4 +1,4 @@
-//! What taking back is decided on: one fresh look at the book that sees authority, scan and ticket together.
+//! What taking back is decided on: one fresh look at the ledger that sees authority, scan and ticket together.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
+    attempt::Sources,
     authenticate::token::SessionClaims,
     ids::{EventId, Named, ScanId},
     ledger::{
@@ -13,7 +14,6 @@ use crate::{
         entry::Look,
         rows::{Authority, EventFacts, Movement, RecordedScan},
     },
-    walk::Sources,
 };
 
 /// What was seen.
@@ -35,12 +35,12 @@ pub struct Facts {
 
 /// Looks. Where a scan was made never changes, so that may be asked for first; all else is of one moment.
 pub async fn gather(sources: &Sources, claims: SessionClaims, scan: ScanId, deadline: Instant) -> Result<Facts, LedgerError> {
-    let place = sources.book.scanned(claims.session, scan).await?;
+    let place = sources.ledger.scanned(claims.session, scan).await?;
     let known = place.is_some();
     let (event, code) = place.unwrap_or_else(|| (EventId(Uuid::nil()), String::new()));
     let look =
         Look { session: claims.session, event, code: known.then(|| code.clone()), scan: known.then_some(scan), sale: None, hold: None };
-    let seen = sources.book.look(look, deadline).await?;
+    let seen = sources.ledger.look(look, deadline).await?;
     Ok(Facts {
         authority: seen.authority,
         event: seen.event,

@@ -1,6 +1,6 @@
 //! Tickets out of another system's export: CSV, Excel files and JSON as pretix writes them.
 //!
-//! [`read`] turns a file into one [`Row`] a ticket and knows nothing of the book, the clock or the network. It promises three things:
+//! [`read`] turns a file into one [`Row`] a ticket and knows nothing of the ledger, the clock or the network. It promises three things:
 //!
 //! * **An export is read as it is**: with commas, semicolons or tabs, any quoting, with or without a byte order mark, in any of pretix'
 //!   languages, with whatever columns an organiser's questions add; packed with gzip or not.
@@ -11,7 +11,7 @@
 //!
 //! The walk of a file: `source` tells what it is; `reader` splits CSV into records and `sheet` a spreadsheet; `headings` finds the columns
 //! (in the words of `languages`), `row` reads one record, `text` and `time` read one cell. `json` reads what has no columns. [`store`]
-//! brings it all into the book. The rules come from real exports of pretix 2026.8.0 (`tests/data`).
+//! brings it all into the ledger. The rules come from real exports of pretix 2026.8.0 (`tests/data`).
 
 mod headings;
 mod json;

@@ -74,7 +74,7 @@ pub struct CheckIns {
     /// Those that are inside: let in, and not gone since.
     #[schema(example = 499)]
     pub inside: u64,
-    /// Movements that were carried over into the book. A ticket that was scanned here already keeps its own.
+    /// Movements that were carried over into the ledger. A ticket that was scanned here already keeps its own.
     #[schema(example = 719)]
     pub carried_over: u64,
 }

@@ -13,7 +13,7 @@ use zip::ZipArchive;
 use super::headings::Layout;
 use super::text::{Fault, Guard};
 use super::{ImportError, Rejected, Sink, Source, reader, row};
-use crate::limits::{IMPORT_COLUMNS, IMPORT_SHEET_BYTES};
+use crate::limits::{IMPORT_COLUMNS_MAX, IMPORT_SHEET_BYTES};
 
 /// The least whole number that a spreadsheet may have rounded: it keeps fifteen digits.
 const ROUNDED: f64 = 1e15;
@@ -22,10 +22,10 @@ const ROUNDED: f64 = 1e15;
 pub(super) fn read(source: &mut dyn Source, zone: Tz, sink: &mut Sink<'_>) -> Result<(), ImportError> {
     refuse_a_bomb(source, IMPORT_SHEET_BYTES)?;
     source.seek(SeekFrom::Start(0))?;
-    let mut book = Xlsx::new(io::BufReader::new(source)).map_err(broken)?;
+    let mut ledger = Xlsx::new(io::BufReader::new(source)).map_err(broken)?;
     let mut refused = ImportError::NoCodes;
-    for name in book.sheet_names() {
-        let mut rows = Rows::open(book.worksheet_cells_reader(&name).map_err(broken)?);
+    for name in ledger.sheet_names() {
+        let mut rows = Rows::open(ledger.worksheet_cells_reader(&name).map_err(broken)?);
         let Some((_, headings)) = rows.next().map_err(broken)? else { continue };
         match reader::layout_of(&headings.into_record(0), Guard::None) {
             Ok(layout) => return tickets(rows, &layout, zone, sink),
@@ -154,7 +154,7 @@ impl<'b, R: Read + io::Seek> Rows<'b, R> {
                     self.next = Some(found);
                     break;
                 }
-                if let Some(column) = usize::try_from(column).ok().filter(|column| *column < IMPORT_COLUMNS) {
+                if let Some(column) = usize::try_from(column).ok().filter(|column| *column < IMPORT_COLUMNS_MAX) {
                     cells.put(column, found.get_value());
                 }
                 cell = self.cell()?;

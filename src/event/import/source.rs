@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use flate2::read::MultiGzDecoder;
 
 use super::{ImportError, Reader, Rejected, Row, Sink, Source, json, sheet};
-use crate::limits::{IMPORT_ROWS, IMPORT_UNPACKED_BYTES};
+use crate::limits::{IMPORT_ROWS_MAX, IMPORT_UNPACKED_BYTES};
 
 const ZIP: &[u8] = b"PK\x03\x04";
 const GZIP: &[u8] = b"\x1f\x8b";
@@ -22,11 +22,11 @@ pub fn read(source: &mut dyn Source, zone: Tz, sink: &mut Sink<'_>) -> Result<()
     let mut rows = 0_u64;
     let mut bounded = |row: Result<Row, Rejected>| {
         rows += 1;
-        if rows <= IMPORT_ROWS {
+        if rows <= IMPORT_ROWS_MAX {
             return sink(row);
         }
         let number = row.map_or_else(|rejected| rejected.row, |row| row.number);
-        let detail = format!("a file has at most {IMPORT_ROWS} tickets; this one and those after it were not read");
+        let detail = format!("a file has at most {IMPORT_ROWS_MAX} tickets; this one and those after it were not read");
         let _ = sink(Err(Rejected { row: number, code: None, detail }));
         ControlFlow::Break(())
     };

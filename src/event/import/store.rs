@@ -1,7 +1,7 @@
-//! From an export into the book: ticket types matched by name or made, tickets upserted by code, in short chunks beside an open door.
+//! From an export into the ledger: ticket types matched by name or made, tickets upserted by code, in short chunks beside an open door.
 //!
 //! The file is read twice, each time as a stream on a thread that may wait: once for its ticket types and the number of its rows, once
-//! for its tickets. Between the thread and the book stand a few chunks at the most, so memory does not grow with the file.
+//! for its tickets. Between the thread and the ledger stand a few chunks at the most, so memory does not grow with the file.
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
@@ -16,7 +16,7 @@ use super::{
     source,
 };
 use crate::{
-    authorise::Clerk,
+    authorise::StaffSession,
     clock::Clock,
     event::{
         EventError, TicketStatus, catalogue, printable,
@@ -24,12 +24,12 @@ use crate::{
     },
     ids::{EventId, ScanId, TicketTypeId},
     ledger::{
-        Book, Carried, LedgerError,
+        Carried, Ledger, LedgerError,
         change::Change,
         rows::{EventFacts, TicketType},
     },
     limits,
-    money::Tender,
+    money::Currency,
 };
 
 /// Why nothing was imported, or no more.
@@ -39,12 +39,12 @@ pub enum StoreError {
     #[error(transparent)]
     File(#[from] ImportError),
     /// There is no such event.
-    #[error("there is no event with this id in the book")]
+    #[error("there is no event with this id in the ledger")]
     NoEvent,
     /// The event takes no more.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// The book.
+    /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
@@ -54,8 +54,8 @@ pub type Progress<'p> = dyn Fn(u64, Option<u64>) + Send + Sync + 'p;
 
 /// An import to be made.
 pub struct Import<'i> {
-    /// Into which book.
-    pub book: &'i Book,
+    /// Into which ledger.
+    pub ledger: &'i Ledger,
     /// The time.
     pub clock: Clock,
     /// Into which event.
@@ -71,14 +71,14 @@ pub struct Import<'i> {
 }
 
 impl<'i> Import<'i> {
-    /// The import that an operator makes at the book itself.
-    pub fn by_operator(book: &'i Book, clock: Clock, event: EventId) -> Self {
-        Self { book, clock, event, backing: Backing::Operator, dry_run: false, progress: &|_, _| {}, witness: NOBODY }
+    /// The import that an operator makes at the ledger itself.
+    pub fn by_operator(ledger: &'i Ledger, clock: Clock, event: EventId) -> Self {
+        Self { ledger, clock, event, backing: Backing::Operator, dry_run: false, progress: &|_, _| {}, witness: NOBODY }
     }
 
     /// The import that somebody in the back office makes.
-    pub fn by_clerk(book: &'i Book, clock: Clock, event: EventId, clerk: Clerk<'i>, dry_run: bool) -> Self {
-        Self { book, clock, event, backing: Backing::Clerk(clerk), dry_run, progress: &|_, _| {}, witness: NOBODY }
+    pub fn by_staff(ledger: &'i Ledger, clock: Clock, event: EventId, staff: StaffSession<'i>, dry_run: bool) -> Self {
+        Self { ledger, clock, event, backing: Backing::StaffSession(staff), dry_run, progress: &|_, _| {}, witness: NOBODY }
     }
 }
 
@@ -137,13 +137,13 @@ impl Import<'_> {
     }
 
     async fn store(&self, intake: &mut Intake<'_>) -> Result<(), StoreError> {
-        Ok(intake.store(self.book, &self.backing).await?)
+        Ok(intake.store(self.ledger, &self.backing).await?)
     }
 
     async fn facts(&self) -> Result<EventFacts, StoreError> {
         match &self.backing {
-            Backing::Operator => self.book.event(self.event).await?.ok_or(StoreError::NoEvent),
-            Backing::Clerk(clerk) => Ok(catalogue::manageable(self.book, *clerk, self.event).await?.1),
+            Backing::Operator => self.ledger.event(self.event).await?.ok_or(StoreError::NoEvent),
+            Backing::StaffSession(staff) => Ok(catalogue::manageable(self.ledger, *staff, self.event).await?.1),
         }
     }
 
@@ -159,7 +159,7 @@ impl Import<'_> {
             return Ok((facts, ids));
         }
         let made = self
-            .book
+            .ledger
             .change(organisation, || async {
                 let guards = self.backing.guards().await?;
                 let facts = self.facts().await?;
@@ -179,10 +179,10 @@ impl Import<'_> {
     }
 
     fn lacking(&self, facts: &EventFacts, survey: &Survey) -> Result<Vec<TicketType>, StoreError> {
-        let tender = Tender::parse(&facts.event.currency).map_err(|_| LedgerError::Broken)?;
-        let room = limits::TICKET_TYPES.saturating_sub(facts.types.len());
+        let currency = Currency::parse(&facts.event.currency).map_err(|_| LedgerError::Broken)?;
+        let room = limits::TICKET_TYPES_MAX.saturating_sub(facts.types.len());
         let lacking = survey.types.iter().filter(|(name, _)| !facts.types.iter().any(|t| t.name == **name));
-        Ok(lacking.take(room).map(|(name, prices)| made(self.clock, facts, name, usual_price(prices, tender))).collect())
+        Ok(lacking.take(room).map(|(name, prices)| made(self.clock, facts, name, usual_price(prices, currency))).collect())
     }
 }
 
@@ -223,9 +223,9 @@ impl Survey {
         let Ok(row) = row else { return ControlFlow::Continue(()) };
         let name = printable(&row.ticket_type);
         // No event has so many types or prices; a file that says otherwise does not get the memory for them.
-        if self.types.len() < limits::TICKET_TYPES || self.types.contains_key(&name) {
+        if self.types.len() < limits::TICKET_TYPES_MAX || self.types.contains_key(&name) {
             let prices = self.types.entry(name).or_default();
-            if let Some(price) = row.price.filter(|_| row.status != TicketStatus::Void && prices.len() < limits::IMPORT_PRICES) {
+            if let Some(price) = row.price.filter(|_| row.status != TicketStatus::Void && prices.len() < limits::IMPORT_PRICES_MAX) {
                 *prices.entry(price).or_default() += 1;
             }
         }
@@ -234,9 +234,9 @@ impl Survey {
 }
 
 /// The price that occurs most often; of several, the highest.
-fn usual_price(prices: &BTreeMap<Decimal, u64>, tender: Tender) -> i64 {
+fn usual_price(prices: &BTreeMap<Decimal, u64>, currency: Currency) -> i64 {
     let usual = prices.iter().max_by_key(|(price, times)| (**times, **price)).map(|(price, _)| *price).unwrap_or_default();
-    tender.lenient(usual).map_or(0, |money| money.minor())
+    currency.lenient(usual).map_or(0, |money| money.minor())
 }
 
 async fn survey<S: Source + 'static>(mut source: S, zone: Tz) -> Result<(S, Survey), ImportError> {
@@ -251,15 +251,15 @@ async fn survey<S: Source + 'static>(mut source: S, zone: Tz) -> Result<(S, Surv
 /// The rows of a file, in batches. Reading waits while nobody takes them, and ends when nobody will. Why it could not be read at all was
 /// told by the first look.
 fn rows_of<S: Source + 'static>(mut source: S, zone: Tz) -> mpsc::Receiver<Vec<Result<Row, Rejected>>> {
-    let (to, rows) = mpsc::channel(limits::IMPORT_BATCHES);
+    let (to, rows) = mpsc::channel(limits::IMPORT_BATCHES_MAX);
     spawn_blocking(move || {
-        let mut batch = Vec::with_capacity(limits::UPLOAD_CHUNK);
+        let mut batch = Vec::with_capacity(limits::UPLOAD_CHUNK_ROWS);
         let read = source::read(&mut source, zone, &mut |row| {
             batch.push(row);
-            if batch.len() < limits::UPLOAD_CHUNK {
+            if batch.len() < limits::UPLOAD_CHUNK_ROWS {
                 return ControlFlow::Continue(());
             }
-            match to.blocking_send(std::mem::replace(&mut batch, Vec::with_capacity(limits::UPLOAD_CHUNK))) {
+            match to.blocking_send(std::mem::replace(&mut batch, Vec::with_capacity(limits::UPLOAD_CHUNK_ROWS))) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
             }

@@ -1,10 +1,10 @@
-//! Events and their tickets kept warm in memory, so that a scan needs nothing from the book but its commit.
+//! Events and their tickets kept warm in memory, so that a scan needs nothing from the ledger but its commit.
 //!
 //! An event is read when it is first asked for; if it is live, its tickets follow in the background, page by page. When the event's
 //! version moves, what has changed since is read and put in place before the new version is shown: whoever decides on a version decides
 //! on that version's tickets. Tickets that were added since are simply not here; who does not find one takes a fresh look.
 
-mod shelf;
+mod ticket_table;
 
 use std::{
     fmt,
@@ -18,13 +18,13 @@ use dashmap::DashSet;
 use quick_cache::sync::Cache;
 use tokio::runtime::Handle;
 
-use self::shelf::{Place, Shelf};
+use self::ticket_table::{Slot, TicketTable};
 use crate::{
     ids::EventId,
     ledger::{
-        Book, ChangeLog, LedgerError,
+        ChangeLog, Ledger, LedgerError,
+        kinds::EventStatus,
         rows::{EventFacts, Movement, Ticket},
-        words::EventStatus,
     },
     limits,
 };
@@ -32,7 +32,7 @@ use crate::{
 /// The tickets of one event.
 #[derive(Default)]
 struct Tickets {
-    shelf: Shelf,
+    table: TicketTable,
     /// Whether all of them were read once.
     complete: AtomicBool,
 }
@@ -52,26 +52,26 @@ impl WarmEvent {
     }
 
     /// The ticket with this code and its last movement as far as this gateway has heard, if it is here; and where it is kept.
-    pub fn ticket(&self, code: &str) -> Option<(Kept, Ticket, Option<Movement>)> {
-        let (place, ticket, last) = self.tickets.shelf.ticket(code)?;
-        Some((Kept { tickets: Arc::clone(&self.tickets), place }, ticket, last))
+    pub fn ticket(&self, code: &str) -> Option<(CachedTicket, Ticket, Option<Movement>)> {
+        let (place, ticket, last) = self.tickets.table.ticket(code)?;
+        Some((CachedTicket { tickets: Arc::clone(&self.tickets), place }, ticket, last))
     }
 }
 
 /// Where a ticket is kept. Whoever has found it once need not search a house of a million again.
-pub struct Kept {
+pub struct CachedTicket {
     tickets: Arc<Tickets>,
-    place: Place,
+    place: Slot,
 }
 
-impl Kept {
+impl CachedTicket {
     /// A movement of this ticket was recorded.
     pub fn moved(&self, movement: &Movement) {
-        self.tickets.shelf.moved(self.place, movement);
+        self.tickets.table.moved(self.place, movement);
     }
 }
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for CachedTicket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.place.fmt(f)
     }
@@ -79,7 +79,7 @@ impl fmt::Debug for Kept {
 
 /// The warm events of this gateway.
 pub struct Warm {
-    book: Book,
+    ledger: Ledger,
     log: Arc<ChangeLog>,
     events: Cache<EventId, WarmEvent>,
     /// Events that are being read: each by one task, however many ask.
@@ -89,10 +89,10 @@ pub struct Warm {
 }
 
 impl Warm {
-    /// Keeps events of this book warm.
-    pub fn new(book: Book) -> Arc<Self> {
-        let log = Arc::clone(book.log());
-        Arc::new(Self { book, log, events: Cache::new(limits::WARM_EVENTS), reading: DashSet::new(), background: Handle::current() })
+    /// Keeps events of this ledger warm.
+    pub fn new(ledger: Ledger) -> Arc<Self> {
+        let log = Arc::clone(ledger.log());
+        Arc::new(Self { ledger, log, events: Cache::new(limits::WARM_EVENTS_MAX), reading: DashSet::new(), background: Handle::current() })
     }
 
     /// The event, if it is here and nothing of it has changed.
@@ -106,7 +106,7 @@ impl Warm {
         match self.events.get(&facts.event.id) {
             Some(mut warm) if warm.facts.event.version == facts.event.version => {
                 if let Some((ticket, last)) = ticket {
-                    warm.tickets.shelf.keep(ticket, last.as_ref());
+                    warm.tickets.table.keep(ticket, last.as_ref());
                 }
                 if as_of > warm.as_of {
                     warm.as_of = as_of;
@@ -120,7 +120,7 @@ impl Warm {
                 }
                 self.background.spawn(async move {
                     if let Err(error) = warm.refresh(event).await {
-                        tracing::warn!(error = %error, %event, "an event was not warmed; its scans read the book");
+                        tracing::warn!(error = %error, %event, "an event was not warmed; its scans read the ledger");
                     }
                     warm.reading.remove(&event);
                 });
@@ -131,9 +131,9 @@ impl Warm {
     /// A movement of the ticket with this code was recorded, wherever that ticket is kept.
     pub fn moved(&self, event: EventId, code: &str, movement: &Movement) {
         if let Some(warm) = self.events.get(&event)
-            && let Some(place) = warm.tickets.shelf.place(code)
+            && let Some(place) = warm.tickets.table.place(code)
         {
-            warm.tickets.shelf.moved(place, movement);
+            warm.tickets.table.moved(place, movement);
         }
     }
 
@@ -141,13 +141,13 @@ impl Warm {
     async fn refresh(&self, event: EventId) -> Result<(), LedgerError> {
         // The position is read first: the facts are at least as new.
         let as_of = self.log.position();
-        let Some(facts) = self.book.event(event).await? else { return Ok(()) };
+        let Some(facts) = self.ledger.event(event).await? else { return Ok(()) };
         let live = facts.event.status == EventStatus::Live;
         let known = self.events.get(&event).filter(|_| live);
         let tickets = known.as_ref().map(|warm| Arc::clone(&warm.tickets)).unwrap_or_default();
         if let Some(warm) = &known {
-            for ticket in self.book.tickets_changed(event, warm.facts.event.version).await? {
-                tickets.shelf.keep(ticket, None);
+            for ticket in self.ledger.tickets_changed(event, warm.facts.event.version).await? {
+                tickets.table.keep(ticket, None);
             }
         }
         self.events.insert(event, WarmEvent { as_of, facts: Arc::new(facts), tickets: Arc::clone(&tickets) });
@@ -161,13 +161,13 @@ impl Warm {
     async fn read_all(&self, event: EventId, tickets: &Tickets) -> Result<(), LedgerError> {
         let mut after = String::new();
         loop {
-            let page = self.book.tickets(event, &after).await?;
+            let page = self.ledger.tickets(event, &after).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after.clone_from(&last.code);
             for ticket in page {
-                tickets.shelf.keep(ticket, None);
+                tickets.table.keep(ticket, None);
             }
-            if tickets.shelf.is_full() {
+            if tickets.table.is_full() {
                 return Ok(());
             }
         }

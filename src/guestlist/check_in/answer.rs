@@ -72,7 +72,7 @@ pub struct CheckInView {
 }
 
 impl CheckInView {
-    /// A movement as the book has it.
+    /// A movement as the ledger has it.
     pub fn of(recorded: &RecordedCheckIn) -> Self {
         let RecordedCheckIn { id, seq, people, undoes, user_id, .. } = *recorded;
         Self {
@@ -108,7 +108,7 @@ fn with_arrived(listed: &ListedGuest, arrived: i32, party_size: i32) -> GuestVie
     view_guest(&ListedGuest { guest: Guest { arrived, party_size, ..listed.guest.clone() }, list_name: listed.list_name.clone() })
 }
 
-/// Green: they are in the book.
+/// Green: they are in the ledger.
 pub fn admitted(request: &Request, listed: &ListedGuest, receipt: &Receipt, caller: &Caller) -> Answer {
     yes(
         request.id,

@@ -1,4 +1,4 @@
-//! A verdict becomes a row in the book, or nothing: the permit is used up either way.
+//! A verdict becomes a row in the ledger, or nothing: the permit is used up either way.
 
 use tokio::time::Instant;
 
@@ -8,12 +8,12 @@ use crate::{
     clock::Clock,
     ids::{CheckInId, Named},
     ledger::{
-        Book, LedgerError,
+        Ledger, LedgerError,
         guestlist::{CheckInEntry, CheckedIn, Guest, RecordedCheckIn},
     },
 };
 
-/// A movement of a party that is in the book.
+/// A movement of a party that is in the ledger.
 #[derive(Debug)]
 #[must_use = "green is durable, and now it may be shown"]
 pub struct Receipt {
@@ -27,9 +27,9 @@ pub struct Receipt {
     pub device: Option<Named>,
 }
 
-/// Lets people in. None: what it rests on has moved, the party has no room for them any more, or the id is known. Look again.
+/// Lets people in. None: what it rests on has moved, the party has no stage for them any more, or the id is known. Look again.
 pub async fn admit(
-    book: &Book,
+    ledger: &Ledger,
     permit: CheckInPermit,
     request: &Request,
     guest: &Guest,
@@ -38,12 +38,12 @@ pub async fn admit(
     let gate = request.gate_at(permit.device()).map(str::to_owned);
     let fingerprint = request.fingerprint(permit.device());
     let entry = |permit: CheckInPermit| CheckInEntry { people: request.people, gate, fingerprint, ..blank(permit, request.id, guest) };
-    write(book, permit, entry, deadline).await
+    write(ledger, permit, entry, deadline).await
 }
 
 /// Takes a check-in back. None: look again.
 pub async fn take_back(
-    book: &Book,
+    ledger: &Ledger,
     clock: Clock,
     permit: CheckInPermit,
     check_in: &RecordedCheckIn,
@@ -57,7 +57,7 @@ pub async fn take_back(
         fingerprint: format!("takes back {}", check_in.id),
         ..blank(permit, clock.id(), guest)
     };
-    write(book, permit, entry, deadline).await
+    write(ledger, permit, entry, deadline).await
 }
 
 fn blank(permit: CheckInPermit, id: CheckInId, guest: &Guest) -> CheckInEntry {
@@ -77,7 +77,7 @@ fn blank(permit: CheckInPermit, id: CheckInId, guest: &Guest) -> CheckInEntry {
 }
 
 async fn write(
-    book: &Book,
+    ledger: &Ledger,
     permit: CheckInPermit,
     entry: impl FnOnce(CheckInPermit) -> CheckInEntry,
     deadline: Instant,
@@ -86,6 +86,6 @@ async fn write(
     let device = permit.device().map(|device| Named::new(device.id, &device.name));
     let entry = entry(permit);
     let (id, gate) = (entry.id, entry.gate.clone());
-    let written = book.commit_check_in(organisation, entry, deadline).await?;
+    let written = ledger.commit_check_in(organisation, entry, deadline).await?;
     Ok(written.map(|written| Receipt { id, written, gate, device }))
 }

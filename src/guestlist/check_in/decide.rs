@@ -1,8 +1,8 @@
 //! The verdict on a party: a pure function of the guest as seen and the people who come.
 
-use crate::{ledger::guestlist::Guest, words::words};
+use crate::{ledger::guestlist::Guest, string_enum::string_enum};
 
-words! {
+string_enum! {
     /// Why people of a party are refused.
     pub enum Reason {
         /// The guest was struck off the list.
@@ -17,7 +17,7 @@ words! {
 /// Yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// They may come in, once they are in the book.
+    /// They may come in, once they are in the ledger.
     Admit,
     /// They may not.
     Refuse(Reason),

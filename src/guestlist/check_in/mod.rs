@@ -1,6 +1,6 @@
 //! People of a party come in, and a check-in is taken back: the walk of a scan, at the guest list.
 //!
-//! It is walked on a fresh look at the book, for names are looked up by the hundred and not by the hundred thousand: so a refusal needs
+//! It is walked on a fresh look at the ledger, for names are looked up by the hundred and not by the hundred thousand: so a refusal needs
 //! no second look. What was seen can move before the commit all the same; then nothing is written, and the walk begins anew.
 
 pub mod answer;
@@ -16,10 +16,11 @@ use self::{
     request::Request,
 };
 use crate::{
+    attempt::{Sources, Stage, Timings},
     authenticate::{Caller, NotAuthenticated, token::SessionClaims},
     authorise::{
         Refused,
-        guestlist::{self, Whose, is_same},
+        guestlist::{self, CheckInOwner, is_same},
     },
     clock::Moment,
     faults::Faults,
@@ -29,7 +30,6 @@ use crate::{
         guestlist::{CheckInLook, CheckInSeen, RecordedCheckIn},
     },
     limits,
-    walk::{Room, Rooms, Sources},
 };
 
 /// Why there is no verdict.
@@ -47,31 +47,33 @@ pub enum CheckInError {
     /// The id was used for something else, or by another device.
     #[error("This id was used for another request.")]
     IdReused,
-    /// The book.
+    /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
 /// People of a party come in.
-pub async fn check_in(sources: &Sources, claims: SessionClaims, request: &Request, rooms: &mut Rooms) -> Result<Answer, CheckInError> {
-    let clock = sources.gate.clock;
-    let deadline = clock.deadline(limits::WALK);
+pub async fn check_in(sources: &Sources, claims: SessionClaims, request: &Request, timings: &mut Timings) -> Result<Answer, CheckInError> {
+    let clock = sources.authenticator.clock;
+    let deadline = clock.deadline(limits::ATTEMPT_TIMEOUT);
     let look = CheckInLook { session: claims.session, guest: Some(request.guest), check_in: request.id };
-    for _ in 0..limits::WALKS {
-        let seen = rooms.time(Room::Facts, sources.book.check_in_look(look)).await?;
-        let caller = rooms.measure(Room::Authenticate, || sources.gate.admit(seen.authority.clone().map(Into::into), claims))?;
+    for _ in 0..limits::ATTEMPTS_MAX {
+        let seen = timings.time(Stage::Facts, sources.ledger.check_in_look(look)).await?;
+        let caller =
+            timings.measure(Stage::Authenticate, || sources.authenticator.admit(seen.authority.clone().map(Into::into), claims))?;
         if let Some(recorded) = &seen.check_in {
             return replay(request, &seen, recorded, &caller);
         }
-        let permit = rooms.measure(Room::Authorise, || guestlist::check_in(&caller, seen.event.as_ref(), seen.pinned.as_ref()))?;
+        let permit = timings.measure(Stage::Authorise, || guestlist::check_in(&caller, seen.event.as_ref(), seen.pinned.as_ref()))?;
         let listed = seen.guest.as_ref().ok_or(Refused::NotFound)?;
         if !request.faults.is_empty() {
             return Err(CheckInError::Invalid(request.faults.clone()));
         }
-        if let Verdict::Refuse(reason) = rooms.measure(Room::Decide, || decide(&listed.guest, request.people)) {
+        if let Verdict::Refuse(reason) = timings.measure(Stage::Decide, || decide(&listed.guest, request.people)) {
             return Ok(answer::refused(request, listed, reason));
         }
-        if let Some(receipt) = rooms.time(Room::Commit, commit::admit(&sources.book, permit, request, &listed.guest, deadline)).await? {
+        if let Some(receipt) = timings.time(Stage::Commit, commit::admit(&sources.ledger, permit, request, &listed.guest, deadline)).await?
+        {
             return Ok(answer::admitted(request, listed, &receipt, &caller));
         }
         if clock.is_past(deadline) {
@@ -91,13 +93,14 @@ fn replay(request: &Request, seen: &CheckInSeen, recorded: &RecordedCheckIn, cal
 }
 
 /// A check-in is taken back by a new movement, once. Who did so is told again; so is anybody else who may.
-pub async fn take_back(sources: &Sources, claims: SessionClaims, id: CheckInId, rooms: &mut Rooms) -> Result<TakenBack, CheckInError> {
-    let clock = sources.gate.clock;
-    let deadline = clock.deadline(limits::WALK);
+pub async fn take_back(sources: &Sources, claims: SessionClaims, id: CheckInId, timings: &mut Timings) -> Result<TakenBack, CheckInError> {
+    let clock = sources.authenticator.clock;
+    let deadline = clock.deadline(limits::ATTEMPT_TIMEOUT);
     let look = CheckInLook { session: claims.session, guest: None, check_in: id };
-    for _ in 0..limits::WALKS {
-        let seen = rooms.time(Room::Facts, sources.book.check_in_look(look)).await?;
-        let caller = rooms.measure(Room::Authenticate, || sources.gate.admit(seen.authority.clone().map(Into::into), claims))?;
+    for _ in 0..limits::ATTEMPTS_MAX {
+        let seen = timings.time(Stage::Facts, sources.ledger.check_in_look(look)).await?;
+        let caller =
+            timings.measure(Stage::Authenticate, || sources.authenticator.admit(seen.authority.clone().map(Into::into), claims))?;
         // What took a check-in back is not taken back itself: whoever wants the people in checks them in.
         let check_in = seen.check_in.as_ref().filter(|check_in| check_in.undoes.is_none()).ok_or(Refused::NotFound)?;
         let listed = seen.guest.as_ref().ok_or(Refused::NotFound)?;
@@ -105,12 +108,13 @@ pub async fn take_back(sources: &Sources, claims: SessionClaims, id: CheckInId, 
             return Ok(answer::taken_back_before(check_in, listed, undo));
         }
         let whose = whose(check_in, &caller, clock.now());
-        let permit = rooms.measure(Room::Authorise, || guestlist::take_back(&caller, seen.event.as_ref(), seen.pinned.as_ref(), whose))?;
+        let permit =
+            timings.measure(Stage::Authorise, || guestlist::take_back(&caller, seen.event.as_ref(), seen.pinned.as_ref(), whose))?;
         if let Some(undo) = &seen.undo {
             return Ok(answer::taken_back_before(check_in, listed, undo));
         }
         if let Some(receipt) =
-            rooms.time(Room::Commit, commit::take_back(&sources.book, clock, permit, check_in, &listed.guest, deadline)).await?
+            timings.time(Stage::Commit, commit::take_back(&sources.ledger, clock, permit, check_in, &listed.guest, deadline)).await?
         {
             return Ok(answer::taken_back(check_in, listed, &receipt, &caller));
         }
@@ -122,7 +126,7 @@ pub async fn take_back(sources: &Sources, claims: SessionClaims, id: CheckInId, 
 }
 
 /// A mistake is the own one of whoever made it for a quarter of an hour.
-fn whose(check_in: &RecordedCheckIn, caller: &Caller, now: Moment) -> Whose {
+fn whose(check_in: &RecordedCheckIn, caller: &Caller, now: Moment) -> CheckInOwner {
     let recent = now < check_in.recorded_at + TimeDelta::minutes(limits::TAKE_BACK_MINUTES);
-    if recent && is_same(caller, check_in.device_id, check_in.membership_id) { Whose::TheirOwn } else { Whose::Anothers }
+    if recent && is_same(caller, check_in.device_id, check_in.membership_id) { CheckInOwner::TheirOwn } else { CheckInOwner::Anothers }
 }

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    attempt::fingerprint,
     faults::{Faults, Whole},
     ids::{CheckInId, GuestId},
     ledger::rows::Device,
     limits,
-    shapes::Name,
-    walk::fingerprint,
+    openapi_schemas::Name,
 };
 
 /// A check-in as it was sent.
@@ -49,7 +49,7 @@ impl Request {
         Self {
             id: CheckInId(body.id),
             guest,
-            people: body.people.map(|people| faults.count("/people", people, 1, limits::PARTY_SIZE)),
+            people: body.people.map(|people| faults.count("/people", people, 1, limits::PARTY_SIZE_MAX)),
             gate: faults.name_if_any("/gate", body.gate.as_deref()),
             faults,
         }

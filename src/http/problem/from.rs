@@ -1,10 +1,10 @@
-//! The errors of the rooms as problems: each code of the contract stands here once.
+//! The errors of the timings as problems: each code of the contract stands here once.
 
 use axum::http::StatusCode;
 
 use super::{Code, Problem};
 use crate::{
-    authenticate::{GateError, NotAuthenticated},
+    authenticate::{AuthError, NotAuthenticated},
     authorise::{Denied, Refused},
     clock::Stamp,
     device::DeviceError,
@@ -13,10 +13,10 @@ use crate::{
     faults::Faults,
     guestlist::{GuestError, check_in::CheckInError},
     ledger::LedgerError,
-    may::MayError,
     pos::PosError,
-    push::NoSeat,
+    preflight::MayError,
     session::{password::PoolFull, sign_in::SignInError},
+    stream::TooManyStreams,
     team::TeamError,
 };
 
@@ -70,11 +70,11 @@ impl From<PoolFull> for Problem {
     }
 }
 
-impl From<GateError> for Problem {
-    fn from(error: GateError) -> Self {
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
         match error {
-            GateError::NotAuthenticated(error) => error.into(),
-            GateError::Ledger(error) => error.into(),
+            AuthError::NotAuthenticated(error) => error.into(),
+            AuthError::Ledger(error) => error.into(),
         }
     }
 }
@@ -147,11 +147,11 @@ impl From<PosError> for Problem {
     }
 }
 
-impl From<NoSeat> for Problem {
-    fn from(error: NoSeat) -> Self {
+impl From<TooManyStreams> for Problem {
+    fn from(error: TooManyStreams) -> Self {
         match error {
-            NoSeat::OfSession => Self::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, error.to_string()),
-            NoSeat::OfGateway => Self::busy(),
+            TooManyStreams::OfSession => Self::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, error.to_string()),
+            TooManyStreams::OfGateway => Self::busy(),
         }
     }
 }

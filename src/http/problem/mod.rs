@@ -1,4 +1,4 @@
-//! Errors as callers see them: `application/problem+json` (RFC 9457), made in this one place from the errors of the rooms.
+//! Errors as callers see them: `application/problem+json` (RFC 9457), made in this one place from the errors of the timings.
 //!
 //! A 5xx never tells its cause. The request's id is added on the way out (see [`super::layers`]).
 
@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use crate::{
     faults::{Fault, Faults},
-    words::words,
+    string_enum::string_enum,
 };
 
-words! {
+string_enum! {
     /// The stable code of a problem.
     pub enum Code {
         /// Not HTTP, or not to be told from something else.
@@ -99,7 +99,7 @@ words! {
         InternalError = "internal_error",
         /// Too much is going on; nothing was recorded.
         Busy = "busy",
-        /// The book does not answer; it is safe to send the same id again.
+        /// The ledger does not answer; it is safe to send the same id again.
         LedgerUnavailable = "ledger_unavailable",
     }
 }

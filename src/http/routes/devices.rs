@@ -19,13 +19,13 @@ use crate::{
         sheet::{self, SheetForm},
     },
     http::{
-        body::Sent,
-        parts::{Asked, Bearer, Id, List, PageQuery},
+        body::JsonBody,
+        extract::{Bearer, Id, List, PageQuery, QueryOf},
         problem::{Problem, ProblemView},
-        state::House,
+        state::AppState,
     },
     ids::DeviceId,
-    ledger::words::Permission,
+    ledger::kinds::Permission,
 };
 
 /// Add a device.
@@ -35,9 +35,13 @@ use crate::{
     post, path = "/v1/devices", tag = "devices", request_body = NewDevice,
     responses((status = 201, description = "Done.", body = CodeView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn add(State(house): State<House>, bearer: Bearer, sent: Sent<NewDevice>) -> Result<(StatusCode, Json<CodeView>), Problem> {
-    let (clerk, new) = house.manager_with(&bearer, Permission::DevicesManage, sent.read()).await?;
-    Ok((StatusCode::CREATED, Json(manage::add(&house.book, house.clock, clerk, new).await?)))
+pub async fn add(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    sent: JsonBody<NewDevice>,
+) -> Result<(StatusCode, Json<CodeView>), Problem> {
+    let (staff, new) = state.manager_with(&bearer, Permission::DevicesManage, sent.read()).await?;
+    Ok((StatusCode::CREATED, Json(manage::add(&state.ledger, state.clock, staff, new).await?)))
 }
 
 /// As what the codes are answered.
@@ -51,7 +55,7 @@ pub struct SheetQuery {
 
 /// Add many devices at once, with a sheet of codes to print.
 ///
-/// Needs `devices:manage`. Adds all of them or none; each has a code that enrols it, once, within `valid_minutes`. Asked for
+/// Needs `devices:manage`. Adds all of them or none; each has a code that enrols it, once, within `valid_minutes`. QueryOf for
 /// `text/html`, it answers one page with everything in it: a card for each device, with its QR code. The codes stand in this one answer
 /// and nowhere else. The same `id` again makes no further devices: those that nobody has enrolled yet get fresh codes, the codes of
 /// the earlier answer are good for nothing from then on, and the answer has `Idempotent-Replayed: true`.
@@ -63,15 +67,15 @@ pub struct SheetQuery {
     )
 )]
 pub async fn add_batch(
-    State(house): State<House>,
+    State(state): State<AppState>,
     bearer: Bearer,
     headers: HeaderMap,
-    asked: Asked<SheetQuery>,
-    sent: Sent<NewBatch>,
+    asked: QueryOf<SheetQuery>,
+    sent: JsonBody<NewBatch>,
 ) -> Result<Response, Problem> {
     let sent = sent.read().and_then(|new| Ok((new, asked.read()?)));
-    let (clerk, (new, SheetQuery { sheet })) = house.manager_with(&bearer, Permission::DevicesManage, sent).await?;
-    let made = batch::add(&house.book, house.clock, clerk, new).await?;
+    let (staff, (new, SheetQuery { sheet })) = state.manager_with(&bearer, Permission::DevicesManage, sent).await?;
+    let made = batch::add(&state.ledger, state.clock, staff, new).await?;
     let form = sheet.unwrap_or_else(|| wanted(&headers));
     let mut response = match form {
         SheetForm::Html => (StatusCode::CREATED, Html(sheet::page(&made))).into_response(),
@@ -107,10 +111,10 @@ fn wanted(headers: &HeaderMap) -> SheetForm {
     patch, path = "/v1/devices/current", tag = "devices", request_body = Report,
     responses((status = 200, description = "Done.", body = Reported), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn report(State(house): State<House>, bearer: Bearer, sent: Sent<Report>) -> Result<Json<Reported>, Problem> {
+pub async fn report(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<Report>) -> Result<Json<Reported>, Problem> {
     let token = bearer.0.as_deref().ok_or(NotAuthenticated::TokenMissing)?;
-    let _device = house.gate.device(token).await?;
-    Ok(Json(report::report(&house.book, &house.gate, token, sent.read()?).await?))
+    let _device = state.authenticator.device(token).await?;
+    Ok(Json(report::report(&state.ledger, &state.authenticator, token, sent.read()?).await?))
 }
 
 /// Enrol a device.
@@ -120,8 +124,8 @@ pub async fn report(State(house): State<House>, bearer: Bearer, sent: Sent<Repor
     post, path = "/v1/devices/enrol", tag = "devices", request_body = EnrolBody, security(()),
     responses((status = 201, description = "Done.", body = Enrolled), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn enrol(State(house): State<House>, sent: Sent<EnrolBody>) -> Result<(StatusCode, Json<Enrolled>), Problem> {
-    Ok((StatusCode::CREATED, Json(enrol::enrol(&house.book, &house.tokens, house.clock, sent.read()?).await?)))
+pub async fn enrol(State(state): State<AppState>, sent: JsonBody<EnrolBody>) -> Result<(StatusCode, Json<Enrolled>), Problem> {
+    Ok((StatusCode::CREATED, Json(enrol::enrol(&state.ledger, &state.tokens, state.clock, sent.read()?).await?)))
 }
 
 /// The devices of the organisation.
@@ -131,10 +135,10 @@ pub async fn enrol(State(house): State<House>, sent: Sent<EnrolBody>) -> Result<
     get, path = "/v1/devices", tag = "devices", params(PageQuery),
     responses((status = 200, description = "Done.", body = List<ListedDevice>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<PageQuery>) -> Result<Json<List<ListedDevice>>, Problem> {
+pub async fn list(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<PageQuery>) -> Result<Json<List<ListedDevice>>, Problem> {
     let asked = asked.read().and_then(|query| query.page());
-    let (clerk, page) = house.manager_with(&bearer, Permission::DevicesManage, asked).await?;
-    let devices = manage::list(&house.book, clerk, page).await?;
+    let (staff, page) = state.manager_with(&bearer, Permission::DevicesManage, asked).await?;
+    let devices = manage::list(&state.ledger, staff, page).await?;
     Ok(Json(List::of(devices, page, |listed| listed.device.id.0)))
 }
 
@@ -145,9 +149,9 @@ pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<PageQ
     get, path = "/v1/devices/{id}", tag = "devices", params(("id" = uuid::Uuid, Path, description = "The device.")),
     responses((status = 200, description = "Done.", body = ListedDevice), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn one(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<Json<ListedDevice>, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    Ok(Json(manage::one(&house.book, clerk, DeviceId(id)).await?))
+pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Json<ListedDevice>, Problem> {
+    let staff = state.staff(&bearer).await?;
+    Ok(Json(manage::one(&state.ledger, staff, DeviceId(id)).await?))
 }
 
 /// A fresh code for the same device.
@@ -157,9 +161,9 @@ pub async fn one(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Resu
     post, path = "/v1/devices/{id}/enrolment", tag = "devices", params(("id" = uuid::Uuid, Path, description = "The device.")),
     responses((status = 201, description = "Done.", body = CodeView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn renew(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<(StatusCode, Json<CodeView>), Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    Ok((StatusCode::CREATED, Json(manage::renew(&house.book, house.clock, clerk, DeviceId(id)).await?)))
+pub async fn renew(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<(StatusCode, Json<CodeView>), Problem> {
+    let staff = state.staff(&bearer).await?;
+    Ok((StatusCode::CREATED, Json(manage::renew(&state.ledger, state.clock, staff, DeviceId(id)).await?)))
 }
 
 /// Revoke a device.
@@ -169,8 +173,8 @@ pub async fn renew(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Re
     delete, path = "/v1/devices/{id}", tag = "devices", params(("id" = uuid::Uuid, Path, description = "The device.")),
     responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn revoke(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    manage::revoke(&house.book, house.clock, clerk, DeviceId(id)).await?;
+pub async fn revoke(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
+    let staff = state.staff(&bearer).await?;
+    manage::revoke(&state.ledger, state.clock, staff, DeviceId(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,16 +13,16 @@ use crate::{
     },
     faults::Faults,
     http::{
-        parts::{Asked, Bearer, Id, List, PageQuery},
+        extract::{Bearer, Id, List, PageQuery, QueryOf},
         problem::{Problem, ProblemView},
-        state::House,
+        state::AppState,
     },
     ids::{DeviceId, EventId},
     ledger::{
         Page,
         rows::{Attendance, RefusalFilter},
     },
-    shapes::{Cursor, Name},
+    openapi_schemas::{Cursor, Name},
 };
 
 /// Who came, and who is inside.
@@ -33,9 +33,9 @@ use crate::{
     get, path = "/v1/events/{id}/attendance", tag = "door", params(("id" = uuid::Uuid, Path, description = "The event.")),
     responses((status = 200, description = "Done.", body = Attendance), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn attendance(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<Json<Attendance>, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    Ok(Json(attendance::attendance(&house.book, clerk, EventId(id)).await?))
+pub async fn attendance(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Json<Attendance>, Problem> {
+    let staff = state.staff(&bearer).await?;
+    Ok(Json(attendance::attendance(&state.ledger, staff, EventId(id)).await?))
 }
 
 /// Which refused scans to list.
@@ -91,7 +91,7 @@ fn moment(faults: &mut Faults, pointer: &str, text: Option<String>) -> Option<Mo
 
 /// Scans that were refused, newest first.
 ///
-/// Needs `events:manage`. They are written down beside the book, as far as there is time for it: under load some may be missing
+/// Needs `events:manage`. They are written down beside the ledger, as far as there is time for it: under load some may be missing
 /// (`stagedoor_refused_scans_lost` counts them), and one shows up a moment after its answer. Dry runs, and scans of callers who may not
 /// scan, are not among them. They are kept for 90 days.
 #[utoipa::path(
@@ -99,13 +99,13 @@ fn moment(faults: &mut Faults, pointer: &str, text: Option<String>) -> Option<Mo
     responses((status = 200, description = "Done.", body = List<RefusedScanView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn refused_scans(
-    State(house): State<House>,
+    State(state): State<AppState>,
     bearer: Bearer,
     Id(id): Id,
-    asked: Asked<RefusedQuery>,
+    asked: QueryOf<RefusedQuery>,
 ) -> Result<Json<List<RefusedScanView>>, Problem> {
     let sent = asked.read().and_then(|query| query.parse());
-    let (clerk, (filter, page)) = house.organiser_with(&bearer, EventId(id), sent).await?;
-    let refused = refused::list(&house.book, clerk, EventId(id), &filter, page).await?;
+    let (staff, (filter, page)) = state.organiser_with(&bearer, EventId(id), sent).await?;
+    let refused = refused::list(&state.ledger, staff, EventId(id), &filter, page).await?;
     Ok(Json(List::of(refused, page, |refused| refused.id.0)))
 }

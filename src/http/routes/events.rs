@@ -7,13 +7,13 @@ use crate::{
         upload::{self, UploadBody, Uploaded},
     },
     http::{
-        body::{self, Sent},
-        parts::{Asked, Bearer, Id, List, PageQuery, TwoIds},
+        body::{self, JsonBody},
+        extract::{Bearer, Id, List, PageQuery, QueryOf, TwoIds},
         problem::{Problem, ProblemView},
-        state::House,
+        state::AppState,
     },
     ids::{EventId, TicketTypeId},
-    ledger::words::Permission,
+    ledger::kinds::Permission,
     limits,
 };
 use axum::{
@@ -29,10 +29,10 @@ use axum::{
     get, path = "/v1/events", tag = "events", params(PageQuery),
     responses((status = 200, description = "Done.", body = List<EventView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<PageQuery>) -> Result<Json<List<EventView>>, Problem> {
+pub async fn list(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<PageQuery>) -> Result<Json<List<EventView>>, Problem> {
     let asked = asked.read().and_then(|query| query.page());
-    let (clerk, page) = house.manager_with(&bearer, Permission::EventsView, asked).await?;
-    let events = catalogue::list(&house.book, clerk, page).await?;
+    let (staff, page) = state.manager_with(&bearer, Permission::EventsView, asked).await?;
+    let events = catalogue::list(&state.ledger, staff, page).await?;
     Ok(Json(List::of(events, page, |event| event.id.0)))
 }
 
@@ -43,9 +43,9 @@ pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<PageQ
     get, path = "/v1/events/{id}", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")),
     responses((status = 200, description = "Done.", body = EventView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn one(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<Json<EventView>, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    Ok(Json(catalogue::one(&house.book, clerk, EventId(id)).await?))
+pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Json<EventView>, Problem> {
+    let staff = state.staff(&bearer).await?;
+    Ok(Json(catalogue::one(&state.ledger, staff, EventId(id)).await?))
 }
 
 /// Make an event.
@@ -55,9 +55,13 @@ pub async fn one(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Resu
     post, path = "/v1/events", tag = "events", request_body = NewEvent,
     responses((status = 201, description = "Done.", body = EventView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn create(State(house): State<House>, bearer: Bearer, sent: Sent<NewEvent>) -> Result<(StatusCode, Json<EventView>), Problem> {
-    let (clerk, new) = house.manager_with(&bearer, Permission::EventsManage, sent.read()).await?;
-    Ok((StatusCode::CREATED, Json(catalogue::create(&house.book, house.clock, clerk, new).await?)))
+pub async fn create(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    sent: JsonBody<NewEvent>,
+) -> Result<(StatusCode, Json<EventView>), Problem> {
+    let (staff, new) = state.manager_with(&bearer, Permission::EventsManage, sent.read()).await?;
+    Ok((StatusCode::CREATED, Json(catalogue::create(&state.ledger, state.clock, staff, new).await?)))
 }
 
 /// Change an event.
@@ -67,9 +71,14 @@ pub async fn create(State(house): State<House>, bearer: Bearer, sent: Sent<NewEv
     patch, path = "/v1/events/{id}", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")), request_body = EventChange,
     responses((status = 200, description = "Done.", body = EventView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn patch(State(house): State<House>, bearer: Bearer, Id(id): Id, sent: Sent<EventChange>) -> Result<Json<EventView>, Problem> {
-    let (clerk, wanted) = house.organiser_with(&bearer, EventId(id), sent.read()).await?;
-    Ok(Json(catalogue::patch(&house.book, house.clock, clerk, EventId(id), &wanted).await?))
+pub async fn patch(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    Id(id): Id,
+    sent: JsonBody<EventChange>,
+) -> Result<Json<EventView>, Problem> {
+    let (staff, wanted) = state.organiser_with(&bearer, EventId(id), sent.read()).await?;
+    Ok(Json(catalogue::patch(&state.ledger, state.clock, staff, EventId(id), &wanted).await?))
 }
 
 /// Make a ticket type.
@@ -80,13 +89,13 @@ pub async fn patch(State(house): State<House>, bearer: Bearer, Id(id): Id, sent:
     responses((status = 201, description = "Done.", body = TicketTypeView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn create_type(
-    State(house): State<House>,
+    State(state): State<AppState>,
     bearer: Bearer,
     Id(id): Id,
-    sent: Sent<NewTicketType>,
+    sent: JsonBody<NewTicketType>,
 ) -> Result<(StatusCode, Json<TicketTypeView>), Problem> {
-    let (clerk, new) = house.organiser_with(&bearer, EventId(id), sent.read()).await?;
-    Ok((StatusCode::CREATED, Json(catalogue::create_type(&house.book, house.clock, clerk, EventId(id), &new).await?)))
+    let (staff, new) = state.organiser_with(&bearer, EventId(id), sent.read()).await?;
+    Ok((StatusCode::CREATED, Json(catalogue::create_type(&state.ledger, state.clock, staff, EventId(id), &new).await?)))
 }
 
 /// Change a ticket type.
@@ -98,14 +107,14 @@ pub async fn create_type(
     responses((status = 200, description = "Done.", body = TicketTypeView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn patch_type(
-    State(house): State<House>,
+    State(state): State<AppState>,
     bearer: Bearer,
     path: TwoIds,
-    sent: Sent<TicketTypeChange>,
+    sent: JsonBody<TicketTypeChange>,
 ) -> Result<Json<TicketTypeView>, Problem> {
     let TwoIds(event, id) = path;
-    let (clerk, wanted) = house.organiser_with(&bearer, EventId(event), sent.read()).await?;
-    Ok(Json(catalogue::patch_type(&house.book, house.clock, clerk, EventId(event), TicketTypeId(id), &wanted).await?))
+    let (staff, wanted) = state.organiser_with(&bearer, EventId(event), sent.read()).await?;
+    Ok(Json(catalogue::patch_type(&state.ledger, state.clock, staff, EventId(event), TicketTypeId(id), &wanted).await?))
 }
 
 /// Upload tickets.
@@ -116,20 +125,20 @@ pub async fn patch_type(
     request_body(content((UploadBody = "application/json"), (String = "text/csv"))),
     responses((status = 200, description = "Done.", body = Uploaded), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn upload(State(house): State<House>, bearer: Bearer, Id(event): Id, request: Request) -> Result<Json<Uploaded>, Problem> {
-    let clerk = house.clerk(&bearer).await?;
+pub async fn upload(State(state): State<AppState>, bearer: Bearer, Id(event): Id, request: Request) -> Result<Json<Uploaded>, Problem> {
+    let staff = state.staff(&bearer).await?;
     // Before so many bytes are taken in, it is known from whom and for what.
-    let (_, facts) = catalogue::manageable(&house.book, clerk, EventId(event)).await?;
+    let (_, facts) = catalogue::manageable(&state.ledger, staff, EventId(event)).await?;
     let (parts, sent) = request.into_parts();
-    let receive = async |most| house.uploads.receive(facts.event.organisation_id, sent, most, limits::UPLOAD_READ).await;
+    let receive = async |most| state.uploads.receive(facts.event.organisation_id, sent, most, limits::UPLOAD_READ_TIMEOUT).await;
     let uploaded = match body::media_type(&parts.headers).as_deref() {
         Some("application/json") => {
             let arrived = receive(limits::UPLOAD_JSON_BYTES).await?;
-            upload::json(&house.book, house.clock, clerk, EventId(event), body::parse(&arrived.bytes().await?)?).await?
+            upload::json(&state.ledger, state.clock, staff, EventId(event), body::parse(&arrived.bytes().await?)?).await?
         }
         Some("text/csv") => {
             let arrived = receive(limits::UPLOAD_BYTES).await?;
-            upload::csv(&house.book, house.clock, clerk, EventId(event), &arrived.bytes().await?).await?
+            upload::csv(&state.ledger, state.clock, staff, EventId(event), &arrived.bytes().await?).await?
         }
         _ => return Err(body::unsupported()),
     };

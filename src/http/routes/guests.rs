@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{refused, walked};
 use crate::{
+    attempt::Timings,
     guestlist::{
         GuestListView, GuestView,
         check_in::{
@@ -22,16 +23,15 @@ use crate::{
         search::{self, GuestHistory, Wanted},
     },
     http::{
-        body::{self, Sent},
-        parts::{Asked, Bearer, Id, List, PageQuery},
+        body::{self, JsonBody},
+        extract::{Bearer, Id, List, PageQuery, QueryOf},
         problem::{Problem, ProblemView},
-        state::House,
+        state::AppState,
     },
     ids::{CheckInId, EventId, GuestId, GuestListId},
     ledger::guestlist::Arrival,
     limits,
-    shapes::Cursor,
-    walk::Rooms,
+    openapi_schemas::Cursor,
 };
 
 /// The guest lists of an event.
@@ -42,20 +42,20 @@ use crate::{
     responses((status = 200, description = "Done.", body = List<GuestListView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn lists(
-    State(house): State<House>,
+    State(state): State<AppState>,
     bearer: Bearer,
     Id(event): Id,
-    asked: Asked<PageQuery>,
+    asked: QueryOf<PageQuery>,
 ) -> Result<Json<List<GuestListView>>, Problem> {
-    let clerk = house.clerk(&bearer).await?;
+    let staff = state.staff(&bearer).await?;
     let page = match asked.read().and_then(|query| query.page()) {
         Ok(page) => page,
         Err(problem) => {
-            search::may_read(&house.book, clerk, EventId(event)).await?;
+            search::may_read(&state.ledger, staff, EventId(event)).await?;
             return Err(problem);
         }
     };
-    let lists = search::lists(&house.book, clerk, EventId(event), page).await?;
+    let lists = search::lists(&state.ledger, staff, EventId(event), page).await?;
     Ok(Json(List::of(lists, page, |list| list.id.0)))
 }
 
@@ -67,14 +67,14 @@ pub async fn lists(
     responses((status = 201, description = "Done.", body = GuestListView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn create_list(
-    State(house): State<House>,
+    State(state): State<AppState>,
     bearer: Bearer,
     Id(event): Id,
-    sent: Sent<NewGuestList>,
+    sent: JsonBody<NewGuestList>,
 ) -> Result<(StatusCode, Json<GuestListView>), Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    let _mandate = search::manager_of_event(&house.book, clerk, EventId(event)).await?;
-    let made = manage::create_list(&house.book, house.clock, clerk, EventId(event), &sent.read()?).await?;
+    let staff = state.staff(&bearer).await?;
+    let _mandate = search::manager_of_event(&state.ledger, staff, EventId(event)).await?;
+    let made = manage::create_list(&state.ledger, state.clock, staff, EventId(event), &sent.read()?).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -86,26 +86,26 @@ pub async fn create_list(
     responses((status = 200, description = "Done.", body = GuestListView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn patch_list(
-    State(house): State<House>,
+    State(state): State<AppState>,
     bearer: Bearer,
     Id(id): Id,
-    sent: Sent<GuestListChange>,
+    sent: JsonBody<GuestListChange>,
 ) -> Result<Json<GuestListView>, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    let _list = search::manager_of_list(&house.book, clerk, GuestListId(id)).await?;
-    Ok(Json(manage::patch_list(&house.book, clerk, GuestListId(id), &sent.read()?).await?))
+    let staff = state.staff(&bearer).await?;
+    let _list = search::manager_of_list(&state.ledger, staff, GuestListId(id)).await?;
+    Ok(Json(manage::patch_list(&state.ledger, staff, GuestListId(id), &sent.read()?).await?))
 }
 
 /// Strike a guest list off.
 ///
-/// Needs `guestlist:manage`. Its guests are struck off with it; who came stays in the book.
+/// Needs `guestlist:manage`. Its guests are struck off with it; who came stays in the ledger.
 #[utoipa::path(
     delete, path = "/v1/guest-lists/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest list.")),
     responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn strike_list(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    manage::strike_list(&house.book, house.clock, clerk, GuestListId(id)).await?;
+pub async fn strike_list(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
+    let staff = state.staff(&bearer).await?;
+    manage::strike_list(&state.ledger, state.clock, staff, GuestListId(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -117,17 +117,17 @@ pub async fn strike_list(State(house): State<House>, bearer: Bearer, Id(id): Id)
     post, path = "/v1/guest-lists/{id}/guests", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest list.")), request_body = GuestsBody,
     responses((status = 200, description = "Done.", body = Added), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn add(State(house): State<House>, bearer: Bearer, Id(id): Id, request: HttpRequest) -> Result<Json<Added>, Problem> {
-    let clerk = house.clerk(&bearer).await?;
+pub async fn add(State(state): State<AppState>, bearer: Bearer, Id(id): Id, request: HttpRequest) -> Result<Json<Added>, Problem> {
+    let staff = state.staff(&bearer).await?;
     // Before so many bytes are taken in, it is known from whom and for what.
-    let (_, listed) = search::manager_of_list(&house.book, clerk, GuestListId(id)).await?;
+    let (_, listed) = search::manager_of_list(&state.ledger, staff, GuestListId(id)).await?;
     let (parts, sent) = request.into_parts();
     if body::media_type(&parts.headers).as_deref() != Some("application/json") {
         return Err(body::unsupported());
     }
-    let arrived = house.uploads.receive(listed.list.organisation_id, sent, limits::UPLOAD_JSON_BYTES, limits::UPLOAD_READ).await?;
+    let arrived = state.uploads.receive(listed.list.organisation_id, sent, limits::UPLOAD_JSON_BYTES, limits::UPLOAD_READ_TIMEOUT).await?;
     let guests: GuestsBody = body::parse(&arrived.bytes().await?)?;
-    Ok(Json(manage::add(&house.book, house.clock, clerk, GuestListId(id), &guests).await?))
+    Ok(Json(manage::add(&state.ledger, state.clock, staff, GuestListId(id), &guests).await?))
 }
 
 /// Whom to look for.
@@ -165,20 +165,20 @@ impl GuestQuery {
     responses((status = 200, description = "Done.", body = List<GuestView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn search(
-    State(house): State<House>,
+    State(state): State<AppState>,
     bearer: Bearer,
     Id(event): Id,
-    asked: Asked<GuestQuery>,
+    asked: QueryOf<GuestQuery>,
 ) -> Result<Json<List<GuestView>>, Problem> {
-    let clerk = house.clerk(&bearer).await?;
+    let staff = state.staff(&bearer).await?;
     let (wanted, page) = match asked.read().and_then(GuestQuery::means) {
         Ok(means) => means,
         Err(problem) => {
-            search::may_read(&house.book, clerk, EventId(event)).await?;
+            search::may_read(&state.ledger, staff, EventId(event)).await?;
             return Err(problem);
         }
     };
-    let guests = search::guests(&house.book, clerk, EventId(event), &wanted, page).await?;
+    let guests = search::guests(&state.ledger, staff, EventId(event), &wanted, page).await?;
     Ok(Json(List::of(guests, page, |guest| guest.id.0)))
 }
 
@@ -189,9 +189,9 @@ pub async fn search(
     get, path = "/v1/guests/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest.")),
     responses((status = 200, description = "Done.", body = GuestHistory), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn one(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<Json<GuestHistory>, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    Ok(Json(search::guest(&house.book, clerk, GuestId(id)).await?))
+pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Json<GuestHistory>, Problem> {
+    let staff = state.staff(&bearer).await?;
+    Ok(Json(search::guest(&state.ledger, staff, GuestId(id)).await?))
 }
 
 /// Change a guest.
@@ -202,26 +202,26 @@ pub async fn one(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Resu
     responses((status = 200, description = "Done.", body = GuestView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn patch(
-    State(house): State<House>,
+    State(state): State<AppState>,
     bearer: Bearer,
     Id(id): Id,
-    sent: Sent<GuestBodyChange>,
+    sent: JsonBody<GuestBodyChange>,
 ) -> Result<Json<GuestView>, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    let _guest = search::manager_of_guest(&house.book, clerk, GuestId(id)).await?;
-    Ok(Json(manage::patch(&house.book, clerk, GuestId(id), &sent.read()?).await?))
+    let staff = state.staff(&bearer).await?;
+    let _guest = search::manager_of_guest(&state.ledger, staff, GuestId(id)).await?;
+    Ok(Json(manage::patch(&state.ledger, staff, GuestId(id), &sent.read()?).await?))
 }
 
 /// Strike a guest off.
 ///
-/// Needs `guestlist:manage`. The guest is found and checked in no more; who came stays in the book.
+/// Needs `guestlist:manage`. The guest is found and checked in no more; who came stays in the ledger.
 #[utoipa::path(
     delete, path = "/v1/guests/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest.")),
     responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn strike(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    manage::strike(&house.book, house.clock, clerk, GuestId(id)).await?;
+pub async fn strike(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
+    let staff = state.staff(&bearer).await?;
+    manage::strike(&state.ledger, state.clock, staff, GuestId(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -233,13 +233,13 @@ pub async fn strike(State(house): State<House>, bearer: Bearer, Id(id): Id) -> R
     post, path = "/v1/guests/{id}/check-ins", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest.")), request_body = CheckInBody,
     responses((status = 200, description = "Done.", body = Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn check_in(State(house): State<House>, bearer: Bearer, Id(id): Id, sent: Sent<CheckInBody>) -> Result<Response, Problem> {
-    let (clerk, body) = house.clerk_with(&bearer, sent.read()).await?;
+pub async fn check_in(State(state): State<AppState>, bearer: Bearer, Id(id): Id, sent: JsonBody<CheckInBody>) -> Result<Response, Problem> {
+    let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
     let request = Request::parse(GuestId(id), &body);
-    let mut rooms = Rooms::default();
-    match check_in::check_in(&house.sources, clerk.claims(), &request, &mut rooms).await {
-        Ok(answer) => Ok(walked(StatusCode::OK, &answer, answer.replayed, rooms)),
-        Err(error) => Ok(refused(error.into(), rooms)),
+    let mut timings = Timings::default();
+    match check_in::check_in(&state.sources, staff.claims(), &request, &mut timings).await {
+        Ok(answer) => Ok(walked(StatusCode::OK, &answer, answer.replayed, timings)),
+        Err(error) => Ok(refused(error.into(), timings)),
     }
 }
 
@@ -251,11 +251,11 @@ pub async fn check_in(State(house): State<House>, bearer: Bearer, Id(id): Id, se
     delete, path = "/v1/check-ins/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The check-in.")),
     responses((status = 200, description = "Done.", body = TakenBack), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn take_back(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<Response, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    let mut rooms = Rooms::default();
-    match check_in::take_back(&house.sources, clerk.claims(), CheckInId(id), &mut rooms).await {
-        Ok(answer) => Ok(walked(StatusCode::OK, &answer, answer.replayed, rooms)),
-        Err(error) => Ok(refused(error.into(), rooms)),
+pub async fn take_back(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Response, Problem> {
+    let staff = state.staff(&bearer).await?;
+    let mut timings = Timings::default();
+    match check_in::take_back(&state.sources, staff.claims(), CheckInId(id), &mut timings).await {
+        Ok(answer) => Ok(walked(StatusCode::OK, &answer, answer.replayed, timings)),
+        Err(error) => Ok(refused(error.into(), timings)),
     }
 }

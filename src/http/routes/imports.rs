@@ -13,9 +13,9 @@ use crate::{
     },
     http::{
         body,
-        parts::{Asked, Bearer, Id},
+        extract::{Bearer, Id, QueryOf},
         problem::{Problem, ProblemView},
-        state::House,
+        state::AppState,
     },
     ids::EventId,
     limits,
@@ -56,21 +56,21 @@ pub struct ImportQuery {
     responses((status = 200, description = "Done.", body = Report), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn import(
-    State(house): State<House>,
+    State(state): State<AppState>,
     bearer: Bearer,
     Id(event): Id,
-    asked: Asked<ImportQuery>,
+    asked: QueryOf<ImportQuery>,
     request: Request,
 ) -> Result<Json<Report>, Problem> {
     let event = EventId(event);
-    let (clerk, query) = house.organiser_with(&bearer, event, asked.read()).await?;
+    let (staff, query) = state.organiser_with(&bearer, event, asked.read()).await?;
     // Before so many bytes are taken in, it is known from whom and for what.
-    let (_, facts) = catalogue::manageable(&house.book, clerk, event).await?;
+    let (_, facts) = catalogue::manageable(&state.ledger, staff, event).await?;
     let (parts, sent) = request.into_parts();
     if !body::media_type(&parts.headers).is_some_and(|media_type| MEDIA_TYPES.contains(&media_type.as_str())) {
         return Err(body::unsupported());
     }
-    let arrived = house.uploads.receive(facts.event.organisation_id, sent, limits::IMPORT_BYTES, limits::IMPORT_READ).await?;
-    let import = Import::by_clerk(&house.book, house.clock, event, clerk, query.dry_run.unwrap_or(false));
+    let arrived = state.uploads.receive(facts.event.organisation_id, sent, limits::IMPORT_BYTES, limits::IMPORT_READ_TIMEOUT).await?;
+    let import = Import::by_staff(&state.ledger, state.clock, event, staff, query.dry_run.unwrap_or(false));
     Ok(Json(import.make(arrived.file()?).await?))
 }

@@ -5,8 +5,8 @@ pub mod door;
 pub mod events;
 pub mod guests;
 pub mod imports;
-pub mod may;
 pub mod operations;
+pub mod preflight;
 pub mod records;
 pub mod sales;
 pub mod scans;
@@ -21,7 +21,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::walk::Rooms;
+use crate::attempt::Timings;
 
 /// An answer with the header that says that it was told before.
 fn told(status: StatusCode, body: &impl Serialize, replayed: bool) -> Response {
@@ -33,15 +33,15 @@ fn told(status: StatusCode, body: &impl Serialize, replayed: bool) -> Response {
 }
 
 /// The answer of a walk: the same with the times for the log.
-fn walked(status: StatusCode, body: &impl Serialize, replayed: bool, rooms: Rooms) -> Response {
+fn walked(status: StatusCode, body: &impl Serialize, replayed: bool, timings: Timings) -> Response {
     let mut response = told(status, body, replayed);
-    response.extensions_mut().insert(rooms);
+    response.extensions_mut().insert(timings);
     response
 }
 
 /// A refusal of a walk, with the times for the log.
-fn refused(problem: super::problem::Problem, rooms: Rooms) -> Response {
+fn refused(problem: super::problem::Problem, timings: Timings) -> Response {
     let mut response = problem.into_response();
-    response.extensions_mut().insert(rooms);
+    response.extensions_mut().insert(timings);
     response
 }

@@ -13,7 +13,7 @@ use utoipa::openapi::OpenApi;
 use crate::http::{
     examples::{self, Given},
     problem::Problem,
-    state::House,
+    state::AppState,
 };
 
 /// Alive.
@@ -40,22 +40,22 @@ pub struct Readiness {
 /// Ready?
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", security(()),
-    responses((status = 200, description = "Done.", body = Readiness), (status = 503, description = "The book does not answer, or the gateway is about to stop.", body = Readiness))
+    responses((status = 200, description = "Done.", body = Readiness), (status = 503, description = "The ledger does not answer, or the gateway is about to stop.", body = Readiness))
 )]
-pub async fn readyz(State(house): State<House>) -> (StatusCode, Json<Readiness>) {
-    let readiness = standing(&house).await;
+pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
+    let readiness = standing(&state).await;
     let ready = matches!(readiness.status, "ready" | "degraded");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness))
 }
 
-async fn standing(house: &House) -> Readiness {
-    let ledger = house.book.is_reachable().await;
-    let redis = house.hot.redis_is_up();
-    let degraded = redis == Some(false) || !house.book.log().in_step();
-    house.metrics.standing(ledger, redis.unwrap_or(true), degraded);
+async fn standing(state: &AppState) -> Readiness {
+    let ledger = state.ledger.is_reachable().await;
+    let redis = state.hot.redis_is_up();
+    let degraded = redis == Some(false) || !state.ledger.log().in_step();
+    state.metrics.standing(ledger, redis.unwrap_or(true), degraded);
     Readiness {
-        status: match (house.leave.is_announced(), ledger, degraded) {
+        status: match (state.shutdown.is_announced(), ledger, degraded) {
             (true, ..) => "stopping",
             (_, false, _) => "unavailable",
             (_, true, true) => "degraded",
@@ -67,7 +67,7 @@ async fn standing(house: &House) -> Readiness {
             Some(true) => "ok",
             Some(false) => "unavailable",
         },
-        load: if house.shed.is_shedding() { "shedding" } else { "normal" },
+        load: if state.shed.is_shedding() { "shedding" } else { "normal" },
     }
 }
 
@@ -75,9 +75,9 @@ async fn standing(house: &House) -> Readiness {
 ///
 /// In the OpenMetrics text format, as Prometheus reads it.
 #[utoipa::path(get, path = "/metrics", tag = "operations", security(()), responses((status = 200, description = "Done.", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")))]
-pub async fn metrics(State(house): State<House>) -> Result<impl IntoResponse, Problem> {
-    let _readiness = standing(&house).await;
-    let text = house.metrics.text().map_err(|_| Problem::internal())?;
+pub async fn metrics(State(state): State<AppState>) -> Result<impl IntoResponse, Problem> {
+    let _readiness = standing(&state).await;
+    let text = state.metrics.text().map_err(|_| Problem::internal())?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
 }
 
@@ -95,8 +95,8 @@ pub fn written(document: &OpenApi, given: &Given) -> anyhow::Result<Bytes> {
 ///
 /// Generated from the code that answers.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations", security(()), responses((status = 200, description = "Done.", content_type = "application/json", body = Object)))]
-pub async fn openapi(State(house): State<House>) -> Result<impl IntoResponse, Problem> {
-    let document = house.document.get().ok_or_else(Problem::internal)?;
+pub async fn openapi(State(state): State<AppState>) -> Result<impl IntoResponse, Problem> {
+    let document = state.document.get().ok_or_else(Problem::internal)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], document.clone()))
 }
 

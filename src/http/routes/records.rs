@@ -10,17 +10,17 @@ use crate::{
     clock::Moment,
     faults::Faults,
     http::{
-        parts::{Asked, Bearer, Id, List, PageQuery},
+        extract::{Bearer, Id, List, PageQuery, QueryOf},
         problem::{Problem, ProblemView},
-        state::House,
+        state::AppState,
     },
     ids::{EventId, UserId},
-    ledger::{rows::SaleFilter, words::PaymentMethod},
+    ledger::{kinds::PaymentMethod, rows::SaleFilter},
+    openapi_schemas::Cursor,
     pos::{
         records::{self, SaleView, Totals, Wanted, Which},
         summary::{self, Bucket, Summary},
     },
-    shapes::Cursor,
 };
 
 /// Which sales to list.
@@ -121,8 +121,8 @@ fn moment(faults: &mut Faults, pointer: &str, text: Option<&str>) -> Option<Mome
     get, path = "/v1/sales", tag = "point of sale", params(SalesQuery),
     responses((status = 200, description = "Done.", body = List<SaleView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<SalesQuery>) -> Result<Json<List<SaleView>>, Problem> {
-    let caller = house.clerk(&bearer).await?.caller().await?;
+pub async fn list(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<SalesQuery>) -> Result<Json<List<SaleView>>, Problem> {
+    let caller = state.staff(&bearer).await?.caller().await?;
     let sent = asked.read();
     if sent.is_err() {
         records::may_ask(&caller)?;
@@ -130,7 +130,7 @@ pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<Sales
     let query = sent?;
     let granted = query.wanted().grant(&caller)?;
     let page = PageQuery { limit: query.limit, cursor: query.cursor }.page()?;
-    let sales = records::list(&house.book, &granted, page).await?;
+    let sales = records::list(&state.ledger, &granted, page).await?;
     Ok(Json(List::of(sales, page, |sale| Uuid::from_u128(sale.receipt_number.unsigned_abs().into()))))
 }
 
@@ -176,14 +176,14 @@ impl TotalsQuery {
     get, path = "/v1/sales/totals", tag = "point of sale", params(TotalsQuery),
     responses((status = 200, description = "Done.", body = Totals), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn totals(State(house): State<House>, bearer: Bearer, asked: Asked<TotalsQuery>) -> Result<Json<Totals>, Problem> {
-    let caller = house.clerk(&bearer).await?.caller().await?;
+pub async fn totals(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<TotalsQuery>) -> Result<Json<Totals>, Problem> {
+    let caller = state.staff(&bearer).await?.caller().await?;
     let sent = asked.read();
     if sent.is_err() {
         records::may_ask(&caller)?;
     }
     let granted = sent?.wanted().grant(&caller)?;
-    Ok(Json(records::totals(&house.book, &granted).await?))
+    Ok(Json(records::totals(&state.ledger, &granted).await?))
 }
 
 /// How a summary is told.
@@ -212,11 +212,16 @@ impl SummaryQuery {
     get, path = "/v1/events/{id}/sales-summary", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event."), SummaryQuery),
     responses((status = 200, description = "Done.", body = Summary), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn summary(State(house): State<House>, bearer: Bearer, Id(id): Id, asked: Asked<SummaryQuery>) -> Result<Json<Summary>, Problem> {
-    let caller = house.clerk(&bearer).await?.caller().await?;
+pub async fn summary(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    Id(id): Id,
+    asked: QueryOf<SummaryQuery>,
+) -> Result<Json<Summary>, Problem> {
+    let caller = state.staff(&bearer).await?.caller().await?;
     let bucket = asked.read().and_then(|query| query.bucket());
     if bucket.is_err() {
-        summary::visible(&house.book, &caller, EventId(id)).await?;
+        summary::visible(&state.ledger, &caller, EventId(id)).await?;
     }
-    Ok(Json(summary::summary(&house.book, &caller, EventId(id), bucket?).await?))
+    Ok(Json(summary::summary(&state.ledger, &caller, EventId(id), bucket?).await?))
 }

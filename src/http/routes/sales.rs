@@ -4,11 +4,12 @@ use axum::{Json, extract::State, http::StatusCode, response::Response};
 
 use super::{refused, told, walked};
 use crate::{
+    attempt::Timings,
     http::{
-        body::Sent,
-        parts::{Bearer, Id},
+        body::JsonBody,
+        extract::{Bearer, Id},
         problem::{Problem, ProblemView},
-        state::House,
+        state::AppState,
     },
     ids::{HoldId, SaleId},
     pos::{
@@ -24,7 +25,6 @@ use crate::{
             request::{VoidBody, VoidRequest},
         },
     },
-    walk::Rooms,
 };
 
 /// Sell tickets.
@@ -36,18 +36,18 @@ use crate::{
     post, path = "/v1/sales", tag = "point of sale", request_body = SaleBody,
     responses((status = 201, description = "Done.", body = Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn sell(State(house): State<House>, bearer: Bearer, sent: Sent<SaleBody>) -> Result<Response, Problem> {
-    let (clerk, body) = house.clerk_with(&bearer, sent.read()).await?;
+pub async fn sell(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<SaleBody>) -> Result<Response, Problem> {
+    let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
     let request = Request::parse(body);
-    let mut rooms = Rooms::default();
-    match pos::sell(&house.sources, clerk.claims(), &request, &mut rooms).await {
+    let mut timings = Timings::default();
+    match pos::sell(&state.sources, staff.claims(), &request, &mut timings).await {
         Ok(answer) => {
             if !answer.replayed {
-                house.metrics.sale();
+                state.metrics.sale();
             }
-            Ok(walked(StatusCode::CREATED, &answer, answer.replayed, rooms))
+            Ok(walked(StatusCode::CREATED, &answer, answer.replayed, timings))
         }
-        Err(error) => Ok(refused(error.into(), rooms)),
+        Err(error) => Ok(refused(error.into(), timings)),
     }
 }
 
@@ -58,9 +58,9 @@ pub async fn sell(State(house): State<House>, bearer: Bearer, sent: Sent<SaleBod
     get, path = "/v1/sales/{id}", tag = "point of sale", params(("id" = uuid::Uuid, Path, description = "The sale.")),
     responses((status = 200, description = "Done.", body = Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn one(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<Json<Answer>, Problem> {
-    let caller = house.clerk(&bearer).await?.caller().await?;
-    Ok(Json(pos::find(&house.book, caller, SaleId(id)).await?))
+pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Json<Answer>, Problem> {
+    let caller = state.staff(&bearer).await?.caller().await?;
+    Ok(Json(pos::find(&state.ledger, caller, SaleId(id)).await?))
 }
 
 /// Hold stock.
@@ -71,13 +71,13 @@ pub async fn one(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Resu
     post, path = "/v1/holds", tag = "point of sale", request_body = HoldBody,
     responses((status = 201, description = "Done.", body = hold::answer::Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn hold(State(house): State<House>, bearer: Bearer, sent: Sent<HoldBody>) -> Result<Response, Problem> {
-    let (clerk, body) = house.clerk_with(&bearer, sent.read()).await?;
+pub async fn hold(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<HoldBody>) -> Result<Response, Problem> {
+    let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
     let request = HoldRequest::parse(&body);
-    let mut rooms = Rooms::default();
-    match hold::hold(&house.sources, clerk.claims(), &request, house.hold, &mut rooms).await {
-        Ok(answer) => Ok(walked(StatusCode::CREATED, &answer, answer.replayed, rooms)),
-        Err(error) => Ok(refused(error.into(), rooms)),
+    let mut timings = Timings::default();
+    match hold::hold(&state.sources, staff.claims(), &request, state.hold, &mut timings).await {
+        Ok(answer) => Ok(walked(StatusCode::CREATED, &answer, answer.replayed, timings)),
+        Err(error) => Ok(refused(error.into(), timings)),
     }
 }
 
@@ -88,23 +88,23 @@ pub async fn hold(State(house): State<House>, bearer: Bearer, sent: Sent<HoldBod
     delete, path = "/v1/holds/{id}", tag = "point of sale", params(("id" = uuid::Uuid, Path, description = "The hold.")),
     responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn release(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    hold::release(&house.sources, clerk, HoldId(id)).await?;
+pub async fn release(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
+    let staff = state.staff(&bearer).await?;
+    hold::release(&state.sources, staff, HoldId(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Void a sale.
 ///
-/// For whoever may sell it, on any POS device: a new entry in the book. Its stock comes back and its tickets are void; refused with
+/// For whoever may sell it, on any POS device: a new entry in the ledger. Its stock comes back and its tickets are void; refused with
 /// `already_admitted` while one of them is inside. The same id again finds the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/sales/{id}/void", tag = "point of sale", params(("id" = uuid::Uuid, Path, description = "The sale.")), request_body = VoidBody,
     responses((status = 200, description = "Done.", body = Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn void(State(house): State<House>, bearer: Bearer, Id(id): Id, sent: Sent<VoidBody>) -> Result<Response, Problem> {
-    let (clerk, body) = house.clerk_with(&bearer, sent.read()).await?;
+pub async fn void(State(state): State<AppState>, bearer: Bearer, Id(id): Id, sent: JsonBody<VoidBody>) -> Result<Response, Problem> {
+    let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
     let request = VoidRequest::parse(SaleId(id), &body);
-    let answer = void::void(&house.sources, clerk, &request).await?;
+    let answer = void::void(&state.sources, staff, &request).await?;
     Ok(told(StatusCode::OK, &answer, answer.replayed))
 }

@@ -4,6 +4,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use super::{refused, walked};
 use crate::{
+    attempt::Timings,
     door::{
         self,
         answer::Answer,
@@ -11,13 +12,12 @@ use crate::{
         take_back,
     },
     http::{
-        body::Sent,
-        parts::{Bearer, Id},
+        body::JsonBody,
+        extract::{Bearer, Id},
         problem::{Problem, ProblemView},
-        state::House,
+        state::AppState,
     },
     ids::ScanId,
-    walk::Rooms,
 };
 
 /// Scan a ticket.
@@ -27,18 +27,18 @@ use crate::{
     post, path = "/v1/scans", tag = "door", request_body = ScanBody,
     responses((status = 200, description = "Done.", body = Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn scan(State(house): State<House>, bearer: Bearer, sent: Sent<ScanBody>) -> Result<Response, Problem> {
-    let (clerk, body) = house.clerk_with(&bearer, sent.read()).await?;
+pub async fn scan(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<ScanBody>) -> Result<Response, Problem> {
+    let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
     let request = Request::parse(body);
-    let mut rooms = Rooms::default();
-    match door::scan(&house.sources, clerk.claims(), &request, &mut rooms).await {
+    let mut timings = Timings::default();
+    match door::scan(&state.sources, staff.claims(), &request, &mut timings).await {
         Ok(answer) => {
             if !answer.replayed {
-                house.metrics.verdict(answer.verdict.as_str(), answer.reason.map_or("", |reason| reason.as_str()));
+                state.metrics.verdict(answer.verdict.as_str(), answer.reason.map_or("", |reason| reason.as_str()));
             }
-            Ok(walked(StatusCode::OK, &answer, answer.replayed, rooms))
+            Ok(walked(StatusCode::OK, &answer, answer.replayed, timings))
         }
-        Err(error) => Ok(refused(error.into(), rooms)),
+        Err(error) => Ok(refused(error.into(), timings)),
     }
 }
 
@@ -55,11 +55,11 @@ pub async fn scan(State(house): State<House>, bearer: Bearer, sent: Sent<ScanBod
     delete, path = "/v1/scans/{id}", tag = "door", params(("id" = uuid::Uuid, Path, description = "The scan.")),
     responses((status = 200, description = "Done.", body = take_back::answer::Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn take_back(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<Response, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    let mut rooms = Rooms::default();
-    match take_back::take_back(&house.sources, clerk.claims(), ScanId(id), &mut rooms).await {
-        Ok(answer) => Ok(walked(StatusCode::OK, &answer, answer.replayed, rooms)),
-        Err(error) => Ok(refused(error.into(), rooms)),
+pub async fn take_back(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Response, Problem> {
+    let staff = state.staff(&bearer).await?;
+    let mut timings = Timings::default();
+    match take_back::take_back(&state.sources, staff.claims(), ScanId(id), &mut timings).await {
+        Ok(answer) => Ok(walked(StatusCode::OK, &answer, answer.replayed, timings)),
+        Err(error) => Ok(refused(error.into(), timings)),
     }
 }

@@ -5,20 +5,20 @@ use serde::Deserialize;
 
 use crate::{
     http::{
-        body::Sent,
-        layers::Guest,
-        parts::{Asked, Bearer, Id, List, PageQuery},
+        body::JsonBody,
+        extract::{Bearer, Id, List, PageQuery, QueryOf},
+        layers::InFlight,
         problem::{Problem, ProblemView},
-        state::House,
+        state::AppState,
     },
     ids::{DeviceId, SessionId, UserId},
-    ledger::{SessionFilter, words::SessionKind},
+    ledger::{SessionFilter, kinds::SessionKind},
+    openapi_schemas::Cursor,
     session::{
-        end::{self, Ended, Whose},
+        end::{self, EndScope, Ended},
         sign_in::{self, SignInRequest, SignedIn},
         view::{ListedSession, SessionView},
     },
-    shapes::Cursor,
 };
 
 /// Sign in.
@@ -30,30 +30,30 @@ use crate::{
     responses((status = 201, description = "Done.", body = SignedIn), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn sign_in(
-    State(house): State<House>,
-    guest: Option<Extension<Guest>>,
+    State(state): State<AppState>,
+    guest: Option<Extension<InFlight>>,
     bearer: Bearer,
-    sent: Sent<SignInRequest>,
+    sent: JsonBody<SignInRequest>,
 ) -> Result<(StatusCode, Json<SignedIn>), Problem> {
     let device = match &bearer.0 {
-        Some(token) => Some(house.gate.device(token).await?),
+        Some(token) => Some(state.authenticator.device(token).await?),
         None => None,
     };
     let address = guest.and_then(|Extension(guest)| guest.address()).map_or_else(String::new, |address| address.to_string());
-    let signed_in = sign_in::sign_in(&house.entrance, device, sent.read()?, &address).await?;
+    let signed_in = sign_in::sign_in(&state.sign_in, device, sent.read()?, &address).await?;
     Ok((StatusCode::CREATED, Json(signed_in)))
 }
 
 /// Who am I?
 ///
-/// Answered from the book, not from a copy.
+/// Answered from the ledger, not from a copy.
 #[utoipa::path(
     get, path = "/v1/sessions/current", tag = "sessions",
     responses((status = 200, description = "Done.", body = SessionView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn current(State(house): State<House>, bearer: Bearer) -> Result<Json<SessionView>, Problem> {
-    let caller = house.clerk(&bearer).await?.caller().await?;
-    Ok(Json(SessionView::of(&house.book, caller.authority()).await?))
+pub async fn current(State(state): State<AppState>, bearer: Bearer) -> Result<Json<SessionView>, Problem> {
+    let caller = state.staff(&bearer).await?.caller().await?;
+    Ok(Json(SessionView::of(&state.ledger, caller.authority()).await?))
 }
 
 /// Sign out.
@@ -61,9 +61,9 @@ pub async fn current(State(house): State<House>, bearer: Bearer) -> Result<Json<
     delete, path = "/v1/sessions/current", tag = "sessions",
     responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn sign_out(State(house): State<House>, bearer: Bearer) -> Result<StatusCode, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    end::sign_out(&house.book, house.clock, clerk).await?;
+pub async fn sign_out(State(state): State<AppState>, bearer: Bearer) -> Result<StatusCode, Problem> {
+    let staff = state.staff(&bearer).await?;
+    end::sign_out(&state.ledger, state.clock, staff).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -96,28 +96,32 @@ pub struct SessionQuery {
     get, path = "/v1/sessions", tag = "sessions", params(SessionQuery),
     responses((status = 200, description = "Done.", body = List<ListedSession>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<SessionQuery>) -> Result<Json<List<ListedSession>>, Problem> {
-    let (clerk, query) = house.clerk_with(&bearer, asked.read()).await?;
+pub async fn list(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    asked: QueryOf<SessionQuery>,
+) -> Result<Json<List<ListedSession>>, Problem> {
+    let (staff, query) = state.staff_with(&bearer, asked.read()).await?;
     let page = PageQuery { limit: query.limit, cursor: query.cursor }.page();
     let filter = SessionFilter {
         user: query.user.map(UserId),
         device: query.device.map(DeviceId),
         kind: query.kind,
         live: query.live.unwrap_or(true),
-        at: house.clock.now(),
+        at: state.clock.now(),
     };
     if page.is_err() {
-        let _caller = end::may_list(clerk, filter).await?;
+        let _caller = end::may_list(staff, filter).await?;
     }
     let page = page?;
     let mut views = Vec::new();
-    for authority in end::list(&house.book, clerk, filter, page).await? {
-        views.push(ListedSession::of(&house.book, &authority).await?);
+    for authority in end::list(&state.ledger, staff, filter, page).await? {
+        views.push(ListedSession::of(&state.ledger, &authority).await?);
     }
     Ok(Json(List::of(views, page, |view| view.session.id.0)))
 }
 
-/// Whose sessions are to end. One of the three is named.
+/// EndScope sessions are to end. One of the three is named.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -141,17 +145,18 @@ pub struct EndQuery {
     delete, path = "/v1/sessions", tag = "sessions", params(EndQuery),
     responses((status = 200, description = "Done.", body = Ended), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn end_many(State(house): State<House>, bearer: Bearer, asked: Asked<EndQuery>) -> Result<Json<Ended>, Problem> {
+pub async fn end_many(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<EndQuery>) -> Result<Json<Ended>, Problem> {
     let sent = asked.read().and_then(|query| {
-        let whose = Whose::of(query.user.map(UserId), query.device.map(DeviceId), query.all.unwrap_or(false)).map_err(Problem::invalid)?;
+        let whose =
+            EndScope::of(query.user.map(UserId), query.device.map(DeviceId), query.all.unwrap_or(false)).map_err(Problem::invalid)?;
         Ok((whose, query.keep_current.unwrap_or(false)))
     });
-    let clerk = house.clerk(&bearer).await?;
+    let staff = state.staff(&bearer).await?;
     if sent.is_err() {
-        end::may_end(clerk).await?;
+        end::may_end(staff).await?;
     }
     let (whose, keep_current) = sent?;
-    Ok(Json(end::end_many(&house.book, house.clock, clerk, whose, keep_current).await?))
+    Ok(Json(end::end_many(&state.ledger, state.clock, staff, whose, keep_current).await?))
 }
 
 /// End a session.
@@ -161,8 +166,8 @@ pub async fn end_many(State(house): State<House>, bearer: Bearer, asked: Asked<E
     delete, path = "/v1/sessions/{id}", tag = "sessions", params(("id" = uuid::Uuid, Path, description = "The session.")),
     responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn end(State(house): State<House>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    end::end_one(&house.book, house.clock, clerk, SessionId(id)).await?;
+pub async fn end(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
+    let staff = state.staff(&bearer).await?;
+    end::end_one(&state.ledger, state.clock, staff, SessionId(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -18,14 +18,14 @@ use crate::{
     event::{self, catalogue},
     faults::Faults,
     http::{
-        accept::Visit,
-        parts::{Asked, Bearer},
+        accept::ConnectionInfo,
+        extract::{Bearer, QueryOf},
         problem::{Problem, ProblemView},
-        state::House,
+        state::AppState,
     },
     ids::EventId,
     limits,
-    push::{Listening, Tale, Told, Wishes},
+    stream::{Envelope, EventStream, StreamEvent, Subscription},
 };
 
 /// Be told what changes.
@@ -43,7 +43,7 @@ use crate::{
 /// | `attendance` | a `live_attendance`: `{event, tickets, admitted, inside, by_type, by_gate}` | people came or went; at once for each event in `?attendance=`, then whenever it differs, about once a second |
 /// | `session` | the problem that the next call would be answered with (`code`, `detail`, `displaced_by`…) | the session is over: displaced, ended, expired, its device revoked or its member suspended. The stream ends |
 ///
-/// What a session may see and do is read anew with each change of it. Listening is no use of a session: its idle time runs on.
+/// What a session may see and do is read anew with each change of it. EventStream is no use of a session: its idle time runs on.
 ///
 /// Come back with the last `id` as `Last-Event-ID` (a browser's `EventSource` does so by itself) and the same query: what has changed since
 /// is told, and the stock as it is. An id that is ill-formed, too old, or of another session or query begins anew with `state`, so that
@@ -63,35 +63,35 @@ use crate::{
     )
 )]
 pub async fn stream(
-    State(house): State<House>,
+    State(state): State<AppState>,
     bearer: Bearer,
-    visit: Option<Extension<Visit>>,
+    visit: Option<Extension<ConnectionInfo>>,
     headers: HeaderMap,
-    asked: Asked<Vec<(String, String)>>,
+    asked: QueryOf<Vec<(String, String)>>,
 ) -> Result<impl IntoResponse, Problem> {
-    let (clerk, query) = house.clerk_with(&bearer, asked.read()).await?;
-    let caller = clerk.caller().await?;
-    let wishes = wishes(&query)?;
-    for event in wishes.events.iter().flatten() {
-        catalogue::find(&house.book, caller.organisation(), *event).await?;
+    let (staff, query) = state.staff_with(&bearer, asked.read()).await?;
+    let caller = staff.caller().await?;
+    let subscription = subscription(&query)?;
+    for event in subscription.events.iter().flatten() {
+        catalogue::find(&state.ledger, caller.organisation(), *event).await?;
         authorise::may_see(&caller, *event)?;
     }
-    for event in &wishes.attendance {
-        attendance::may_count(&house.book, &caller, *event).await?;
+    for event in &subscription.attendance {
+        attendance::may_count(&state.ledger, &caller, *event).await?;
     }
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let hang_up = visit.map_or_else(CancellationToken::new, |Extension(visit)| visit.hang_up);
-    let listening = house.push.listen(&caller, wishes, last, hang_up)?;
-    let keep_alive = KeepAlive::new().interval(limits::STREAM_KEEP_ALIVE);
+    let listening = state.streams.listen(&caller, subscription, last, hang_up)?;
+    let keep_alive = KeepAlive::new().interval(limits::STREAM_KEEP_ALIVE_INTERVAL);
     // Some proxies gather what they pass on, unless they are asked not to.
     Ok(([(HeaderName::from_static("x-accel-buffering"), "no")], Sse::new(said(listening)).keep_alive(keep_alive)))
 }
 
-fn wishes(query: &[(String, String)]) -> Result<Wishes, Problem> {
+fn subscription(query: &[(String, String)]) -> Result<Subscription, Problem> {
     let mut faults = Faults::default();
-    let events = ids("events", query, limits::STREAM_EVENTS, &mut faults);
-    let attendance = ids("attendance", query, limits::STREAM_COUNTS, &mut faults).unwrap_or_default();
-    faults.none_or(Wishes { events, attendance }).map_err(Problem::invalid)
+    let events = ids("events", query, limits::STREAM_EVENTS_MAX, &mut faults);
+    let attendance = ids("attendance", query, limits::STREAM_COUNTS_MAX, &mut faults).unwrap_or_default();
+    faults.none_or(Subscription { events, attendance }).map_err(Problem::invalid)
 }
 
 /// The ids under this name, repeated or with commas; none if the name is not there. One that is no UUID is nobody's.
@@ -107,22 +107,22 @@ fn ids(name: &str, query: &[(String, String)], most: usize, faults: &mut Faults)
     Some(ids)
 }
 
-fn said(listening: Listening) -> impl Stream<Item = Result<sse::Event, axum::Error>> {
-    let greeting = sse::Event::default().retry(limits::STREAM_RETRY);
-    let told = stream::unfold(listening, async |mut listening| listening.next().await.map(|told| (written(told), listening)));
-    stream::iter([Ok(greeting)]).chain(told)
+fn said(listening: EventStream) -> impl Stream<Item = Result<sse::Event, axum::Error>> {
+    let greeting = sse::Event::default().retry(limits::STREAM_RETRY_DELAY);
+    let events = stream::unfold(listening, async |mut listening| listening.next().await.map(|envelope| (written(envelope), listening)));
+    stream::iter([Ok(greeting)]).chain(events)
 }
 
-fn written(told: Told) -> Result<sse::Event, axum::Error> {
-    let Told { tale, id } = told;
+fn written(envelope: Envelope) -> Result<sse::Event, axum::Error> {
+    let Envelope { message, id } = envelope;
     let event = sse::Event::default().id(id);
-    match tale {
-        Tale::State(state) => event.event("state").json_data(state),
-        Tale::Permissions(session) => event.event("permissions").json_data(session),
-        Tale::Device(device) => event.event("device").json_data(device),
-        Tale::Event(facts) => event.event("event").json_data(event::view(&facts).map_err(axum::Error::new)?),
-        Tale::Stock(stock) => event.event("stock").json_data(stock),
-        Tale::Attendance(counted) => event.event("attendance").json_data(counted),
-        Tale::Over(why) => event.event("session").json_data(Problem::from(why).members()),
+    match message {
+        StreamEvent::State(state) => event.event("state").json_data(state),
+        StreamEvent::Permissions(session) => event.event("permissions").json_data(session),
+        StreamEvent::Device(device) => event.event("device").json_data(device),
+        StreamEvent::Event(facts) => event.event("event").json_data(event::view(&facts).map_err(axum::Error::new)?),
+        StreamEvent::Stock(stock) => event.event("stock").json_data(stock),
+        StreamEvent::Attendance(counted) => event.event("attendance").json_data(counted),
+        StreamEvent::Over(why) => event.event("session").json_data(Problem::from(why).members()),
     }
 }

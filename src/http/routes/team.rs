@@ -5,14 +5,14 @@ use serde::Deserialize;
 
 use crate::{
     http::{
-        body::Sent,
-        parts::{Asked, Bearer, Id, List, PageQuery},
+        body::JsonBody,
+        extract::{Bearer, Id, List, PageQuery, QueryOf},
         problem::{Problem, ProblemView},
-        state::House,
+        state::AppState,
     },
     ids::UserId,
-    ledger::words::{Permission, Role},
-    shapes::Cursor,
+    ledger::kinds::{Permission, Role},
+    openapi_schemas::Cursor,
     team::{
         self, MemberView,
         change::{self, MemberChange, NewMember},
@@ -42,10 +42,10 @@ pub struct TeamQuery {
     get, path = "/v1/team", tag = "team", params(TeamQuery),
     responses((status = 200, description = "Done.", body = List<MemberView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<TeamQuery>) -> Result<Json<List<MemberView>>, Problem> {
+pub async fn list(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<TeamQuery>) -> Result<Json<List<MemberView>>, Problem> {
     let asked = asked.read().and_then(|TeamQuery { q, role, limit, cursor }| Ok((q, role, PageQuery { limit, cursor }.page()?)));
-    let (clerk, (q, role, page)) = house.manager_with(&bearer, Permission::TeamView, asked).await?;
-    let members = team::list(&house.book, clerk, role, q.as_deref().unwrap_or_default(), page).await?;
+    let (staff, (q, role, page)) = state.manager_with(&bearer, Permission::TeamView, asked).await?;
+    let members = team::list(&state.ledger, staff, role, q.as_deref().unwrap_or_default(), page).await?;
     let List { items, next_cursor } = List::of(members, page, |(_, membership)| *membership);
     Ok(Json(List { items: items.into_iter().map(|(view, _)| view).collect(), next_cursor }))
 }
@@ -57,9 +57,13 @@ pub async fn list(State(house): State<House>, bearer: Bearer, asked: Asked<TeamQ
     post, path = "/v1/team", tag = "team", request_body = NewMember,
     responses((status = 201, description = "Done.", body = MemberView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn add(State(house): State<House>, bearer: Bearer, sent: Sent<NewMember>) -> Result<(StatusCode, Json<MemberView>), Problem> {
-    let (clerk, new) = house.manager_with(&bearer, Permission::TeamManage, sent.read()).await?;
-    Ok((StatusCode::CREATED, Json(change::add(&house.office, clerk, new).await?)))
+pub async fn add(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    sent: JsonBody<NewMember>,
+) -> Result<(StatusCode, Json<MemberView>), Problem> {
+    let (staff, new) = state.manager_with(&bearer, Permission::TeamManage, sent.read()).await?;
+    Ok((StatusCode::CREATED, Json(change::add(&state.team, staff, new).await?)))
 }
 
 /// Change a member's role, single permissions, or suspend them.
@@ -70,13 +74,13 @@ pub async fn add(State(house): State<House>, bearer: Bearer, sent: Sent<NewMembe
     responses((status = 200, description = "Done.", body = MemberView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn patch(
-    State(house): State<House>,
+    State(state): State<AppState>,
     bearer: Bearer,
     Id(user): Id,
-    sent: Sent<MemberChange>,
+    sent: JsonBody<MemberChange>,
 ) -> Result<Json<MemberView>, Problem> {
-    let (clerk, wanted) = house.manager_with(&bearer, Permission::TeamManage, sent.read()).await?;
-    Ok(Json(change::patch(&house.office, clerk, UserId(user), wanted).await?))
+    let (staff, wanted) = state.manager_with(&bearer, Permission::TeamManage, sent.read()).await?;
+    Ok(Json(change::patch(&state.team, staff, UserId(user), wanted).await?))
 }
 
 /// The events of a member.
@@ -96,13 +100,13 @@ pub struct EventsBody {
     responses((status = 200, description = "Done.", body = MemberView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn set_events(
-    State(house): State<House>,
+    State(state): State<AppState>,
     bearer: Bearer,
     Id(user): Id,
-    sent: Sent<EventsBody>,
+    sent: JsonBody<EventsBody>,
 ) -> Result<Json<MemberView>, Problem> {
-    let (clerk, body) = house.manager_with(&bearer, Permission::TeamManage, sent.read()).await?;
-    Ok(Json(change::set_events(&house.office, clerk, UserId(user), &body.events).await?))
+    let (staff, body) = state.manager_with(&bearer, Permission::TeamManage, sent.read()).await?;
+    Ok(Json(change::set_events(&state.team, staff, UserId(user), &body.events).await?))
 }
 
 /// Remove a member.
@@ -112,8 +116,8 @@ pub async fn set_events(
     delete, path = "/v1/team/{user}", tag = "team", params(("user" = uuid::Uuid, Path, description = "The person.")),
     responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn remove(State(house): State<House>, bearer: Bearer, Id(user): Id) -> Result<StatusCode, Problem> {
-    let clerk = house.clerk(&bearer).await?;
-    change::remove(&house.office, clerk, UserId(user)).await?;
+pub async fn remove(State(state): State<AppState>, bearer: Bearer, Id(user): Id) -> Result<StatusCode, Problem> {
+    let staff = state.staff(&bearer).await?;
+    change::remove(&state.team, staff, UserId(user)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

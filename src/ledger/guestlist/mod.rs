@@ -1,7 +1,7 @@
-//! Guest lists in the book: their rows, what is written to them, and how they are searched.
+//! Guest lists in the ledger: their rows, what is written to them, and how they are searched.
 //!
 //! A guest's `arrived` moves only with a row of `guest_check_ins`, under the guest's row lock; its `version` moves only with what a
-//! manager changes. So a check-in rests on the version, and the book itself counts the people.
+//! manager changes. So a check-in rests on the version, and the ledger itself counts the people.
 
 mod reads;
 
@@ -10,16 +10,16 @@ use sqlx::FromRow;
 
 pub(super) use self::reads::guests;
 use super::{
-    Book, LedgerError,
+    Ledger, LedgerError,
     change::{Guard, Storable},
-    lane::Job,
+    group_commit::Job,
     rows::{Authority, Event, Version},
 };
 use crate::{
     clock::Moment,
     ids::{CheckInId, DeviceId, EventId, GuestId, GuestListId, MembershipId, Named, OrganisationId, SessionId, UserId},
     limits,
-    words::words,
+    string_enum::string_enum,
 };
 
 /// A row of `guest_lists`.
@@ -78,7 +78,7 @@ pub struct Guest {
     pub note: Option<String>,
     /// People that the guest stands for, the guest included.
     pub party_size: i32,
-    /// People of the party who are in. Read only: the book counts it.
+    /// People of the party who are in. Read only: the ledger counts it.
     pub arrived: i32,
     /// When it was struck off.
     pub removed_at: Option<Moment>,
@@ -186,7 +186,7 @@ impl Job for CheckInEntry {
     }
 }
 
-/// A movement of a party that is in the book.
+/// A movement of a party that is in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckedIn {
     /// Its number.
@@ -201,7 +201,7 @@ pub struct CheckedIn {
 
 /// A change of guest lists: images of rows, each one version above what was read.
 #[derive(Debug)]
-#[must_use = "a change does nothing until the book stores it"]
+#[must_use = "a change does nothing until the ledger stores it"]
 pub struct GuestChange {
     /// Whose.
     pub organisation: OrganisationId,
@@ -228,8 +228,8 @@ impl GuestChange {
 }
 
 impl Storable for GuestChange {
-    async fn store_in(&self, book: &Book) -> Result<(), LedgerError> {
-        book.store_guests(self).await
+    async fn store_in(&self, ledger: &Ledger) -> Result<(), LedgerError> {
+        ledger.store_guests(self).await
     }
 }
 
@@ -240,7 +240,7 @@ pub struct CheckInLook {
     pub session: SessionId,
     /// The guest; none is the one of the check-in.
     pub guest: Option<GuestId>,
-    /// The check-in that may be in the book already.
+    /// The check-in that may be in the ledger already.
     pub check_in: CheckInId,
 }
 
@@ -251,7 +251,7 @@ pub struct CheckInSeen {
     pub authority: Option<Authority>,
     /// The one event in the caller's list.
     pub pinned: Option<Named>,
-    /// What the book has under the check-in's id.
+    /// What the ledger has under the check-in's id.
     pub check_in: Option<RecordedCheckIn>,
     /// What took it back.
     pub undo: Option<RecordedCheckIn>,
@@ -261,7 +261,7 @@ pub struct CheckInSeen {
     pub event: Option<Event>,
 }
 
-words! {
+string_enum! {
     /// How much of a party has arrived.
     pub enum Arrival {
         /// Nobody.
@@ -276,7 +276,7 @@ words! {
 /// Which guests of an event are looked for.
 #[derive(Clone, Debug, Default)]
 pub struct GuestSearch {
-    /// Words that the name has, as [`crate::guestlist::words`] makes them; the first [`limits::QUERY_WORDS`] count.
+    /// Words that the name has, as [`crate::guestlist::words`] makes them; the first [`limits::QUERY_WORDS_MAX`] count.
     pub words: Vec<String>,
     /// On this list.
     pub list: Option<GuestListId>,
@@ -286,7 +286,7 @@ pub struct GuestSearch {
 
 impl GuestSearch {
     /// A pattern for `like` per word; what is left over is found in every name.
-    fn patterns(&self) -> [String; limits::QUERY_WORDS] {
+    fn patterns(&self) -> [String; limits::QUERY_WORDS_MAX] {
         let mut words = self.words.iter();
         std::array::from_fn(|_| {
             let word = words.next().map_or("", String::as_str);

@@ -65,21 +65,21 @@ macro_rules! check_ins {
 on_both! {
     /// The guest lists of an event, oldest first.
     pub async fn guest_lists(&self, event: EventId, page: Page) -> Result<Vec<ListedGuestList>, LedgerError> {
-        ask!(self, limits::LEDGER_BULK, db =>
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db =>
             query_as(lists!("event_id = $1", "where l.event_id = $1 and l.removed_at is null and l.id > $2 order by l.id limit $3"))
                 .bind(event).bind(page.after).bind(i64::from(page.limit)).fetch_all(db))
     }
 
     /// A guest list of this organisation that has not been struck off.
     pub async fn guest_list(&self, organisation: OrganisationId, id: GuestListId) -> Result<Option<ListedGuestList>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db =>
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db =>
             query_as(lists!("organisation_id = $1 and list_id = $2", "where l.organisation_id = $1 and l.id = $2 and l.removed_at is null"))
                 .bind(organisation).bind(id).fetch_optional(db))
     }
 
     /// How many guest lists and how many guests an event has.
     pub async fn guest_census(&self, event: EventId) -> Result<(i64, i64), LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => Self::guest_census_on(db, event))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => Self::guest_census_on(db, event))
     }
 
     pub(in crate::ledger) async fn guest_census_on(db: &mut <Self as Connected>::Connection, event: EventId) -> Result<(i64, i64), sqlx::Error> {
@@ -92,7 +92,7 @@ on_both! {
     /// The guests that are searched for, in the order of their names; the page begins after the guest with its id.
     pub async fn guests(&self, organisation: OrganisationId, event: EventId, search: &GuestSearch, page: Page) -> Result<Vec<ListedGuest>, LedgerError> {
         let [a, b, c, d, e, f, g, h] = search.patterns();
-        ask!(self, limits::LEDGER_BULK, db => query_as(guests!(
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db => query_as(guests!(
             "where g.event_id = $1 and g.removed_at is null
                and g.name_key like $2 escape '\\' and g.name_key like $3 escape '\\' and g.name_key like $4 escape '\\'
                and g.name_key like $5 escape '\\' and g.name_key like $6 escape '\\' and g.name_key like $7 escape '\\'
@@ -108,7 +108,7 @@ on_both! {
 
     /// A guest of this organisation, struck off or not.
     pub async fn guest(&self, organisation: OrganisationId, id: GuestId) -> Result<Option<ListedGuest>, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => Self::guest_on(db, organisation, id))
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => Self::guest_on(db, organisation, id))
     }
 
     pub(in crate::ledger) async fn guest_on(
@@ -119,7 +119,7 @@ on_both! {
 
     /// All that happened to a party, oldest first.
     pub async fn check_ins(&self, organisation: OrganisationId, guest: GuestId) -> Result<Vec<RecordedCheckIn>, LedgerError> {
-        ask!(self, limits::LEDGER_BULK, db =>
+        ask!(self, limits::LEDGER_BULK_TIMEOUT, db =>
             query_as(check_ins!("where c.organisation_id = $1 and c.guest_id = $2 order by c.seq"))
                 .bind(organisation).bind(guest).fetch_all(db))
     }
@@ -138,7 +138,7 @@ on_both! {
 
     /// Takes a fresh look for a check-in: all of one moment.
     pub async fn check_in_look(&self, look: CheckInLook) -> Result<CheckInSeen, LedgerError> {
-        ask!(self, limits::LEDGER_CALL, db => async {
+        ask!(self, limits::LEDGER_CALL_TIMEOUT, db => async {
             let mut tx = db.begin_with(<Self as Connected>::SNAPSHOT).await?;
             let seen = Self::check_in_look_on(&mut tx, look).await?;
             tx.commit().await?;

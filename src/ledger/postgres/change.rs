@@ -29,7 +29,7 @@ impl Postgres {
             .bind(Json(&change.images))
             .bind(Json(change.altered()))
             .bind(change.at);
-        let number = within(lease.left(limits::LEDGER_CALL), statement.fetch_one(&mut *lease)).await?;
+        let number = within(lease.left(limits::LEDGER_CALL_TIMEOUT), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok(number)
     }
@@ -44,7 +44,7 @@ impl Postgres {
             .bind(ending.device)
             .bind(ending.keep)
             .bind(ending.at);
-        let (Json(ended), number) = within(lease.left(limits::LEDGER_BULK), statement.fetch_one(&mut *lease)).await?;
+        let (Json(ended), number) = within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok((ended, number))
     }
@@ -58,7 +58,7 @@ impl Postgres {
             .bind(Json(rotation.forget))
             .bind(rotation.forget_old)
             .bind(rotation.at);
-        let number = within(lease.left(limits::LEDGER_CALL), statement.fetch_one(&mut *lease)).await?;
+        let number = within(lease.left(limits::LEDGER_CALL_TIMEOUT), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok(number)
     }
@@ -78,7 +78,7 @@ impl Postgres {
         .bind(chunk.at)
         .bind(Json(&chunk.entries));
         let (created, differing, carried): (i64, Vec<String>, i64) =
-            within(lease.left(limits::LEDGER_BULK), statement.fetch_one(&mut *lease)).await?;
+            within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.fetch_one(&mut *lease)).await?;
         let mut count = UploadCount { created, carried, ..UploadCount::default() };
         if !differing.is_empty() {
             let differing: HashSet<&str> = differing.iter().map(String::as_str).collect();
@@ -89,7 +89,8 @@ impl Postgres {
                 .bind(Json(&chunk.guards))
                 .bind(Json(tickets))
                 .bind(chunk.at);
-            let (more, updated, seq): (i64, i64, i64) = within(lease.left(limits::LEDGER_BULK), statement.fetch_one(&mut *lease)).await?;
+            let (more, updated, seq): (i64, i64, i64) =
+                within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.fetch_one(&mut *lease)).await?;
             count = UploadCount { created: created + more, updated, seq, carried };
         }
         lease.finish();
@@ -105,7 +106,7 @@ impl Postgres {
             .bind(Json(&chunk.guards))
             .bind(Json(&chunk.visits))
             .bind(chunk.at);
-        let written: i64 = within(lease.left(limits::LEDGER_BULK), statement.fetch_one(&mut *lease)).await?;
+        let written: i64 = within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok(written.unsigned_abs())
     }
@@ -119,7 +120,7 @@ impl Postgres {
                     (select a.id from admissions a where a.ticket_id = t.id and a.seq = 1) as first
              from tickets t where t.event_id = $1 and t.code = any($2)",
         );
-        let found = within(lease.left(limits::LEDGER_BULK), statement.bind(event).bind(codes).fetch_all(&mut *lease)).await?;
+        let found = within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.bind(event).bind(codes).fetch_all(&mut *lease)).await?;
         lease.finish();
         Ok(found)
     }
@@ -127,7 +128,7 @@ impl Postgres {
     /// Writes a note.
     pub async fn note(&self, note: Note<'_>) -> Result<(), LedgerError> {
         let mut lease = self.lease().await?;
-        within(lease.left(limits::LEDGER_BULK), Self::note_on(&mut lease, note)).await?;
+        within(lease.left(limits::LEDGER_BULK_TIMEOUT), Self::note_on(&mut lease, note)).await?;
         lease.finish();
         Ok(())
     }

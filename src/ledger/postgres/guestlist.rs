@@ -1,4 +1,4 @@
-//! Guest lists in Postgres: what is written is one call of a function of the book.
+//! Guest lists in Postgres: what is written is one call of a function of the ledger.
 
 use serde_json::{Value, json};
 use sqlx::{query, query_as, types::Json};
@@ -30,9 +30,9 @@ impl Postgres {
             .bind(Json(&change.lists))
             .bind(Json(&change.guests))
             .bind(change.event())
-            .bind(limits::GUEST_LISTS)
-            .bind(limits::GUESTS);
-        within(lease.left(limits::LEDGER_BULK), statement.execute(&mut *lease)).await?;
+            .bind(limits::GUEST_LISTS_MAX)
+            .bind(limits::GUESTS_MAX);
+        within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.execute(&mut *lease)).await?;
         lease.finish();
         Ok(())
     }
@@ -57,7 +57,7 @@ impl Postgres {
         .bind(organisation)
         .bind(at)
         .bind(Json(wanted));
-        let answers: Vec<Answer> = within(limits::WALK, statement.fetch_all(&mut *lease)).await?;
+        let answers: Vec<Answer> = within(limits::ATTEMPT_TIMEOUT, statement.fetch_all(&mut *lease)).await?;
         lease.finish();
         Ok(answers.into_iter().map(|answer| outcome(answer, at)).collect())
     }
@@ -67,7 +67,7 @@ impl Postgres {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let mut lease = self.lease().await?;
         let statement = query_as(guests!("where g.organisation_id = $1 and g.id = any($2)")).bind(organisation).bind(ids);
-        let found = within(lease.left(limits::LEDGER_BULK), statement.fetch_all(&mut *lease)).await?;
+        let found = within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.fetch_all(&mut *lease)).await?;
         lease.finish();
         Ok(found)
     }

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 use sqlx::{query_as, query_scalar, types::Json};
 
-use super::{Postgres, scans::Grounds};
+use super::{Postgres, scans::DecidedOnSet};
 use crate::{
     clock::Moment,
     ids::{HoldId, OrganisationId, TicketTypeId},
     ledger::{
-        entry::{Ground, HoldEntry, HoldOutcome},
+        entry::{DecidedOn, HoldEntry, HoldOutcome},
         error::LedgerError,
         lease::within,
     },
@@ -25,26 +25,32 @@ impl Postgres {
         at: Moment,
         batch: &[HoldEntry],
     ) -> Result<Vec<HoldOutcome>, LedgerError> {
-        let mut grounds = Grounds::default();
-        let holds: Vec<Value> = batch.iter().map(|entry| as_json(entry, grounds.place(&entry.ground))).collect();
+        let mut all_decided_on = DecidedOnSet::default();
+        let holds: Vec<Value> = batch.iter().map(|entry| as_json(entry, all_decided_on.place(&entry.decided_on))).collect();
         let mut lease = self.commits.lease().await?;
         let statement = query_as("select outcome, lacking, remaining from commit_holds($1, $2, $3, $4, $5)")
             .bind(organisation)
             .bind(at)
-            .bind(grounds.into_json())
-            .bind(limits::HOLDS_PER_TILL)
+            .bind(all_decided_on.into_json())
+            .bind(limits::HOLDS_PER_TILL_MAX)
             .bind(Json(holds));
-        let answers: Vec<Answer> = within(limits::WALK, statement.fetch_all(&mut *lease)).await?;
+        let answers: Vec<Answer> = within(limits::ATTEMPT_TIMEOUT, statement.fetch_all(&mut *lease)).await?;
         lease.finish();
         Ok(answers.into_iter().map(outcome).collect())
     }
 
     /// Gives a hold's stock back. Answers whether it was there to be given.
-    pub async fn release_hold(&self, organisation: OrganisationId, at: Moment, ground: &Ground, hold: HoldId) -> Result<bool, LedgerError> {
+    pub async fn release_hold(
+        &self,
+        organisation: OrganisationId,
+        at: Moment,
+        decided_on: &DecidedOn,
+        hold: HoldId,
+    ) -> Result<bool, LedgerError> {
         let mut lease = self.lease().await?;
         let statement =
-            query_scalar("select release_hold($1, $2, $3, $4)").bind(organisation).bind(at).bind(Json(ground.guards())).bind(hold);
-        let released = within(lease.left(limits::LEDGER_CALL), statement.fetch_one(&mut *lease)).await?;
+            query_scalar("select release_hold($1, $2, $3, $4)").bind(organisation).bind(at).bind(Json(decided_on.guards())).bind(hold);
+        let released = within(lease.left(limits::LEDGER_CALL_TIMEOUT), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok(released)
     }
@@ -59,13 +65,13 @@ fn outcome((outcome, ticket_type, left): Answer) -> HoldOutcome {
     }
 }
 
-fn as_json(entry: &HoldEntry, ground: i32) -> Value {
+fn as_json(entry: &HoldEntry, decided_on: i32) -> Value {
     json!({
-        "ground": ground,
+        "ground": decided_on,
         "id": entry.id,
-        "event_id": entry.ground.event.0,
-        "session_id": entry.ground.session.0,
-        "device_id": entry.ground.device.0,
+        "event_id": entry.decided_on.event.0,
+        "session_id": entry.decided_on.session.0,
+        "device_id": entry.decided_on.device.0,
         "currency": entry.currency,
         "total_minor": entry.total_minor,
         "expires_at": entry.expires_at,

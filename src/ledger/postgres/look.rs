@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use sqlx::{PgConnection, query_as};
 use uuid::Uuid;
 
-use super::{Dial, Postgres};
+use super::{Connector, Postgres};
 use crate::{
     clock::Moment,
     ids::{EventId, OrganisationId, ScanId},
     ledger::{
-        entry::{Doubt, Look},
+        entry::{Look, RefusalCheck},
         error::LedgerError,
         lease::{Lease, within},
         look::{Elsewhere, FoundElsewhere, FoundScan, FoundTicket, Scans, Tickets, confirmed},
@@ -27,11 +27,11 @@ impl Postgres {
         ids.to_vec()
     }
 
-    pub(in crate::ledger) async fn lease_for_looks(&self) -> Result<Lease<Dial>, LedgerError> {
+    pub(in crate::ledger) async fn lease_for_looks(&self) -> Result<Lease<Connector>, LedgerError> {
         self.looks.lease().await
     }
 
-    /// The position of the log of changes in this snapshot; and what the book's clock says: a refusal is confirmed by a fresh look, and
+    /// The position of the log of changes in this snapshot; and what the ledger's clock says: a refusal is confirmed by a fresh look, and
     /// then goes by that clock as well.
     pub(in crate::ledger) async fn position_on(&self, db: &mut PgConnection) -> Result<i64, sqlx::Error> {
         let asked = self.clock.mark();
@@ -41,10 +41,10 @@ impl Postgres {
     }
 
     /// Confirms refusals, each with the position of the log of changes: one statement, and so one snapshot.
-    pub(in crate::ledger) async fn confirm(&self, doubts: &[Doubt]) -> Result<Vec<Option<i64>>, LedgerError> {
+    pub(in crate::ledger) async fn confirm(&self, refusal_checks: &[RefusalCheck]) -> Result<Vec<Option<i64>>, LedgerError> {
         macro_rules! column {
-            ($doubt:ident => $value:expr) => {
-                doubts.iter().map(|$doubt| $value).collect::<Vec<_>>()
+            ($refusal_check:ident => $value:expr) => {
+                refusal_checks.iter().map(|$refusal_check| $value).collect::<Vec<_>>()
             };
         }
         let mut lease = self.looks.lease().await?;
@@ -65,11 +65,11 @@ impl Postgres {
         .bind(column!(d => d.scan.0))
         .bind(column!(d => d.ticket.0))
         .bind(column!(d => d.seq));
-        let (as_of, time, moved): (i64, Moment, Vec<i64>) = within(limits::WALK, statement.fetch_one(&mut *lease)).await?;
+        let (as_of, time, moved): (i64, Moment, Vec<i64>) = within(limits::ATTEMPT_TIMEOUT, statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         self.clock.heard(asked, time);
         // Places are counted from one.
-        Ok(confirmed(doubts.len(), as_of, moved.into_iter().filter_map(|place| usize::try_from(place - 1).ok())))
+        Ok(confirmed(refusal_checks.len(), as_of, moved.into_iter().filter_map(|place| usize::try_from(place - 1).ok())))
     }
 
     /// Live events of the same organisations that have these tickets.

@@ -1,4 +1,4 @@
-//! The book in Postgres.
+//! The ledger in Postgres.
 //!
 //! What is written on the door path, and every change, is one call of a function in `migrations/postgres`; what is read is one
 //! statement, or a few in one snapshot. Every connection carries the timeouts of [`crate::limits`], so that neither a lock, nor a
@@ -32,44 +32,44 @@ use crate::{clock::Clock, limits};
 /// The channel on which a change wakes the followers.
 const CHANGES: &str = "stagedoor_changes";
 
-/// The book in Postgres.
+/// The ledger in Postgres.
 pub struct Postgres {
     options: PgConnectOptions,
     clock: Clock,
-    calls: Connections<Dial>,
-    commits: Connections<Dial>,
-    looks: Connections<Dial>,
-    logs: Connections<Dial>,
+    calls: Connections<Connector>,
+    commits: Connections<Connector>,
+    looks: Connections<Connector>,
+    logs: Connections<Connector>,
     /// As many batches of scans as are still to be written with care.
     wary: AtomicU32,
 }
 
 /// How a connection is opened, and told to be sound before it is lent again.
-pub struct Dial(PgConnectOptions);
+pub struct Connector(PgConnectOptions);
 
-impl Manager for Dial {
+impl Manager for Connector {
     type Type = PgConnection;
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<PgConnection, sqlx::Error> {
-        // Set apart, for it is rare: what it takes to dial would otherwise be carried along by every request that may ask the book.
+        // Set apart, for it is rare: what it takes to dial would otherwise be carried along by every request that may ask the ledger.
         Box::pin(self.0.connect()).await
     }
 
     async fn recycle(&self, connection: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
         // One that was used just now is taken on trust: a batch that fails on it is tried again on another.
-        if metrics.last_used() < limits::TRUST {
+        if metrics.last_used() < limits::COPY_TRUST_TIMEOUT {
             return Ok(());
         }
         connection.ping().await.map_err(RecycleError::Backend)
     }
 }
 
-/// Every step from an empty database to this book.
+/// Every step from an empty database to this ledger.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 impl Postgres {
-    /// Connects, brings the book up to date, and refuses one whose commits would not be on disk.
+    /// Connects, brings the ledger up to date, and refuses one whose commits would not be on disk.
     pub async fn open(url: &str, connections: usize, clock: Clock) -> anyhow::Result<Self> {
         let plain: PgConnectOptions = url.parse()?;
         let options = plain.clone().application_name("stagedoor").options([
@@ -79,12 +79,12 @@ impl Postgres {
             ("idle_in_transaction_session_timeout", limits::IDLE_IN_TRANSACTION_MILLIS.to_string()),
         ]);
         // A migration may take longer than a statement on the door path, so it runs without their timeouts.
-        let mut first = timeout(limits::CONNECT_FIRST, plain.connect()).await??;
+        let mut first = timeout(limits::FIRST_CONNECT_TIMEOUT, plain.connect()).await??;
         MIGRATIONS.run(&mut first).await?;
         refuse_to_lose_commits(&mut first).await?;
         hear_time(&mut first, clock).await?;
         first.close().await?;
-        let connect = |most| Connections::new(Dial(options.clone()), most);
+        let connect = |most| Connections::new(Connector(options.clone()), most);
         // What a batch needs is always found by its keys. A plan that was made while a table was nearly empty would read all of it, and
         // would still do so when the house is full: plans are kept, and the next ANALYZE may come after the doors have opened.
         // What is switched off counts as very costly, which must not bring the compiler of queries into each batch. And a plan for just
@@ -97,15 +97,15 @@ impl Postgres {
             ("plan_cache_mode", "force_generic_plan"),
         ];
         let by_keys = options.clone().options(keys_only);
-        let connect_by_keys = |most| Connections::new(Dial(by_keys.clone()), most);
+        let connect_by_keys = |most| Connections::new(Connector(by_keys.clone()), most);
         let calls = connect(connections)?;
         // One for whoever opens the gateway, one for the follower of the log, who begins meanwhile.
         tokio::try_join!(calls.open_first(), calls.open_first())?;
         Ok(Self {
             calls,
-            commits: connect_by_keys(limits::COMMIT_CONNECTIONS)?,
-            looks: connect_by_keys(limits::LOOK_CONNECTIONS)?,
-            logs: connect(limits::LOG_CONNECTIONS)?,
+            commits: connect_by_keys(limits::COMMIT_CONNECTIONS_MAX)?,
+            looks: connect_by_keys(limits::LOOK_CONNECTIONS_MAX)?,
+            logs: connect(limits::REFUSED_CONNECTIONS_MAX)?,
             options,
             clock,
             wary: AtomicU32::new(0),
@@ -115,19 +115,20 @@ impl Postgres {
     /// Asks what time it is, and goes by that.
     pub async fn hear_time(&self) -> Result<(), LedgerError> {
         let mut lease = self.lease().await?;
-        within(lease.left(limits::LEDGER_CALL), hear_time(&mut lease, self.clock)).await?;
+        within(lease.left(limits::LEDGER_CALL_TIMEOUT), hear_time(&mut lease, self.clock)).await?;
         lease.finish();
         Ok(())
     }
 
-    pub(super) async fn lease(&self) -> Result<Lease<Dial>, LedgerError> {
+    pub(super) async fn lease(&self) -> Result<Lease<Connector>, LedgerError> {
         self.calls.lease().await
     }
 
     /// A connection that hears of changes as they are committed.
     pub async fn listen(&self) -> Result<PgListener, LedgerError> {
-        within(limits::LEDGER_CALL, async {
-            let own = PgPoolOptions::new().max_connections(1).acquire_timeout(limits::CONNECT).connect_lazy_with(self.options.clone());
+        within(limits::LEDGER_CALL_TIMEOUT, async {
+            let own =
+                PgPoolOptions::new().max_connections(1).acquire_timeout(limits::CONNECT_TIMEOUT).connect_lazy_with(self.options.clone());
             let mut listener = PgListener::connect_with(&own).await?;
             // A broken connection is told, not mended in silence: the follower then knows that it may have missed something.
             listener.eager_reconnect(false);
@@ -145,7 +146,7 @@ async fn hear_time(connection: &mut PgConnection, clock: Clock) -> Result<(), sq
     Ok(())
 }
 
-/// Green is durable (law 4): a book that answers before its commits are on disk is no book.
+/// Green is durable (law 4): a ledger that answers before its commits are on disk is no ledger.
 async fn refuse_to_lose_commits(connection: &mut PgConnection) -> anyhow::Result<()> {
     for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
         let value: String = sqlx::query_scalar("select current_setting($1)").bind(setting).fetch_one(&mut *connection).await?;

@@ -36,7 +36,7 @@ impl Postgres {
         .bind(column!(r => r.device_id.0))
         .bind(column!(r => r.scanned_at))
         .bind(column!(r => r.refused_at));
-        within(lease.left(limits::LEDGER_CALL), statement.execute(&mut *lease)).await?;
+        within(lease.left(limits::LEDGER_CALL_TIMEOUT), statement.execute(&mut *lease)).await?;
         lease.finish();
         Ok(())
     }

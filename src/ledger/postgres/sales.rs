@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::{query_as, types::Json};
 
-use super::{Postgres, scans::Grounds};
+use super::{Postgres, scans::DecidedOnSet};
 use crate::{
     clock::Moment,
     ids::{OrganisationId, TicketTypeId},
@@ -25,15 +25,15 @@ impl Postgres {
         at: Moment,
         batch: &[SaleEntry],
     ) -> Result<Vec<SaleOutcome>, LedgerError> {
-        let mut grounds = Grounds::default();
-        let sales: Vec<Value> = batch.iter().map(|entry| as_json(entry, grounds.place(&entry.ground))).collect();
+        let mut all_decided_on = DecidedOnSet::default();
+        let sales: Vec<Value> = batch.iter().map(|entry| as_json(entry, all_decided_on.place(&entry.decided_on))).collect();
         let mut lease = self.commits.lease().await?;
         let statement = query_as("select outcome, receipt, lacking, remaining from commit_sales($1, $2, $3, $4)")
             .bind(organisation)
             .bind(at)
-            .bind(grounds.into_json())
+            .bind(all_decided_on.into_json())
             .bind(Json(sales));
-        let answers: Vec<Answer> = within(limits::WALK, statement.fetch_all(&mut *lease)).await?;
+        let answers: Vec<Answer> = within(limits::ATTEMPT_TIMEOUT, statement.fetch_all(&mut *lease)).await?;
         lease.finish();
         Ok(answers.into_iter().map(|answer| outcome(answer, at)).collect())
     }
@@ -47,14 +47,14 @@ fn outcome((outcome, receipt_number, ticket_type, left): Answer, recorded_at: Mo
     }
 }
 
-fn as_json(entry: &SaleEntry, ground: i32) -> Value {
+fn as_json(entry: &SaleEntry, decided_on: i32) -> Value {
     let ticket = |t: &crate::ledger::entry::NewTicket| json!({ "id": t.id, "ticket_type_id": t.ticket_type_id, "code": t.code, "entries_allowed": t.entries_allowed, "admission": t.admission });
     json!({
-        "ground": ground,
+        "ground": decided_on,
         "id": entry.id,
-        "event_id": entry.ground.event.0,
-        "session_id": entry.ground.session.0,
-        "device_id": entry.ground.device.0,
+        "event_id": entry.decided_on.event.0,
+        "session_id": entry.decided_on.session.0,
+        "device_id": entry.decided_on.device.0,
         "currency": entry.currency,
         "total_minor": entry.total_minor,
         "method": entry.method,

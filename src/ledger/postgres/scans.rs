@@ -12,7 +12,7 @@ use crate::{
     clock::Moment,
     ids::OrganisationId,
     ledger::{
-        entry::{Ground, ScanEntry, ScanOutcome},
+        entry::{DecidedOn, ScanEntry, ScanOutcome},
         error::LedgerError,
         lease::within,
         rows::Version,
@@ -22,29 +22,29 @@ use crate::{
 
 /// The distinct grounds of a batch, and the place of each, counted from one as Postgres does.
 #[derive(Default)]
-pub(super) struct Grounds {
-    places: HashMap<Ground, i32>,
-    all: Vec<Ground>,
+pub(super) struct DecidedOnSet {
+    places: HashMap<DecidedOn, i32>,
+    all: Vec<DecidedOn>,
 }
 
-impl Grounds {
+impl DecidedOnSet {
     /// The place of this ground.
-    pub fn place(&mut self, ground: &Ground) -> i32 {
-        *self.places.entry(*ground).or_insert_with(|| {
-            self.all.push(*ground);
+    pub fn place(&mut self, decided_on: &DecidedOn) -> i32 {
+        *self.places.entry(*decided_on).or_insert_with(|| {
+            self.all.push(*decided_on);
             i32::try_from(self.all.len()).unwrap_or(i32::MAX)
         })
     }
 
     /// All of them, as `grounds_that_stand` takes them.
     pub fn into_json(self) -> Json<Vec<Value>> {
-        let guard = |(place, ground): (usize, &Ground)| {
+        let guard = |(place, decided_on): (usize, &DecidedOn)| {
             json!({
                 "place": place + 1,
-                "session_id": ground.session.0, "session": ground.session.1,
-                "membership_id": ground.membership.0, "membership": ground.membership.1,
-                "device_id": ground.device.0, "device": ground.device.1,
-                "event_id": ground.event.0, "event": ground.event.1,
+                "session_id": decided_on.session.0, "session": decided_on.session.1,
+                "membership_id": decided_on.membership.0, "membership": decided_on.membership.1,
+                "device_id": decided_on.device.0, "device": decided_on.device.1,
+                "event_id": decided_on.event.0, "event": decided_on.event.1,
             })
         };
         Json(self.all.iter().enumerate().map(guard).collect())
@@ -77,14 +77,14 @@ macro_rules! column {
 fn with_rows<'q>(statement: Statement<'q>, sorted: &'q [&ScanEntry]) -> Statement<'q> {
     statement
         .bind(column!(sorted, e => e.id.0))
-        .bind(column!(sorted, e => e.ground.event.0.0))
+        .bind(column!(sorted, e => e.decided_on.event.0.0))
         .bind(column!(sorted, e => e.ticket.0))
         .bind(column!(sorted, e => e.direction.as_str()))
         .bind(column!(sorted, e => e.uses))
         .bind(column!(sorted, e => e.moves()))
         .bind(column!(sorted, e => e.allowed))
-        .bind(column!(sorted, e => e.ground.session.0.0))
-        .bind(column!(sorted, e => e.ground.device.0.0))
+        .bind(column!(sorted, e => e.decided_on.session.0.0))
+        .bind(column!(sorted, e => e.decided_on.device.0.0))
         .bind(column!(sorted, e => e.gate.as_deref()))
         .bind(column!(sorted, e => e.scanned_at))
         .bind(column!(sorted, e => e.fingerprint.as_str()))
@@ -128,12 +128,12 @@ impl Postgres {
         if wary || !one_each || sorted.iter().any(|entry| entry.undoes.is_some()) {
             return Ok(None);
         }
-        let grounds = || sorted.iter().map(|entry| entry.ground);
+        let all_decided_on = || sorted.iter().map(|entry| entry.decided_on);
         let (Some(sessions), Some(memberships), Some(devices), Some(events)) = (
-            versions(grounds().map(|g| (g.session.0.0, g.session.1))),
-            versions(grounds().map(|g| (g.membership.0.0, g.membership.1))),
-            versions(grounds().map(|g| (g.device.0.0, g.device.1))),
-            versions(grounds().map(|g| (g.event.0.0, g.event.1))),
+            versions(all_decided_on().map(|g| (g.session.0.0, g.session.1))),
+            versions(all_decided_on().map(|g| (g.membership.0.0, g.membership.1))),
+            versions(all_decided_on().map(|g| (g.device.0.0, g.device.1))),
+            versions(all_decided_on().map(|g| (g.event.0.0, g.event.1))),
         ) else {
             return Ok(None);
         };
@@ -153,10 +153,10 @@ impl Postgres {
         .bind(events.0)
         .bind(events.1);
         let statement = with_rows(statement, sorted);
-        let written = match within(limits::WALK, statement.fetch_all(&mut *lease)).await {
+        let written = match within(limits::ATTEMPT_TIMEOUT, statement.fetch_all(&mut *lease)).await {
             // An id is known, or another gateway has moved one of the tickets meanwhile. Where there is one such there may be more.
             Err(LedgerError::Moved) => {
-                self.wary.store(limits::WARY_BATCHES, Ordering::Relaxed);
+                self.wary.store(limits::CAREFUL_BATCHES_COUNT, Ordering::Relaxed);
                 Vec::new()
             }
             done => done?,
@@ -167,9 +167,9 @@ impl Postgres {
 
     /// Writes of a batch what can be written.
     async fn commit_with_care(&self, organisation: OrganisationId, at: Moment, sorted: &[&ScanEntry]) -> Result<Vec<Written>, LedgerError> {
-        let mut grounds = Grounds::default();
-        let places: Vec<i32> = sorted.iter().map(|e| grounds.place(&e.ground)).collect();
-        let grounds = grounds.all;
+        let mut all_decided_on = DecidedOnSet::default();
+        let places: Vec<i32> = sorted.iter().map(|e| all_decided_on.place(&e.decided_on)).collect();
+        let all_decided_on = all_decided_on.all;
         let mut lease = self.commits.lease().await?;
         let statement = query_as(
             "select written, seq, used, inside
@@ -177,17 +177,17 @@ impl Postgres {
         )
         .bind(organisation)
         .bind(at)
-        .bind(column!(grounds, g => g.session.0.0))
-        .bind(column!(grounds, g => g.session.1))
-        .bind(column!(grounds, g => g.membership.0.0))
-        .bind(column!(grounds, g => g.membership.1))
-        .bind(column!(grounds, g => g.device.0.0))
-        .bind(column!(grounds, g => g.device.1))
-        .bind(column!(grounds, g => g.event.0.0))
-        .bind(column!(grounds, g => g.event.1))
+        .bind(column!(all_decided_on, g => g.session.0.0))
+        .bind(column!(all_decided_on, g => g.session.1))
+        .bind(column!(all_decided_on, g => g.membership.0.0))
+        .bind(column!(all_decided_on, g => g.membership.1))
+        .bind(column!(all_decided_on, g => g.device.0.0))
+        .bind(column!(all_decided_on, g => g.device.1))
+        .bind(column!(all_decided_on, g => g.event.0.0))
+        .bind(column!(all_decided_on, g => g.event.1))
         .bind(places);
         let statement = with_rows(statement, sorted).bind(column!(sorted, e => e.undoes.map(|id| id.0)));
-        let written = within(limits::WALK, statement.fetch_all(&mut *lease)).await?;
+        let written = within(limits::ATTEMPT_TIMEOUT, statement.fetch_all(&mut *lease)).await?;
         lease.finish();
         Ok(written)
     }

@@ -26,9 +26,9 @@ impl Postgres {
         let void = json!({
             "id": entry.id,
             "sale_id": entry.sale,
-            "event_id": entry.ground.event.0,
-            "session_id": entry.ground.session.0,
-            "device_id": entry.ground.device.0,
+            "event_id": entry.decided_on.event.0,
+            "session_id": entry.decided_on.session.0,
+            "device_id": entry.decided_on.device.0,
             "reason": entry.reason,
             "fingerprint": entry.fingerprint,
         });
@@ -36,10 +36,10 @@ impl Postgres {
         let statement = query_as("select outcome, ticket, seq from commit_void($1, $2, $3, $4)")
             .bind(organisation)
             .bind(at)
-            .bind(Json(entry.ground.guards()))
+            .bind(Json(entry.decided_on.guards()))
             .bind(Json(void));
         let (outcome, inside, number): (String, Option<TicketId>, i64) =
-            within(lease.left(limits::LEDGER_CALL), statement.fetch_one(&mut *lease)).await?;
+            within(lease.left(limits::LEDGER_CALL_TIMEOUT), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         let outcome = match (outcome.as_str(), inside) {
             ("recorded", _) => VoidOutcome::Recorded { recorded_at: at },

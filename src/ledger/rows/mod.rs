@@ -1,4 +1,4 @@
-//! The book's rows as they are read and written: plain values without behaviour beyond what their columns say.
+//! The ledger's rows as they are read and written: plain values without behaviour beyond what their columns say.
 //!
 //! The same structs are the images of a change (as JSON in Postgres) and the copies in Redis.
 
@@ -21,7 +21,7 @@ pub use self::recorded::{
     SoldTicket, TypeSum, Void,
 };
 pub use self::refused::{ListedRefusal, RefusalFilter, RefusedScan};
-use super::words::{DeviceKind, EndReason, EventStatus, MemberStatus, Permission, Role, SessionKind, TicketStatus};
+use super::kinds::{DeviceKind, EndReason, EventStatus, MemberStatus, Permission, Role, SessionKind, TicketStatus};
 use crate::{
     clock::Moment,
     ids::{DeviceId, EnrolmentId, EventId, MembershipId, Named, OrganisationId, SessionId, TicketId, TicketTypeId, UserId},
@@ -284,7 +284,7 @@ pub struct Altered {
     pub ids: Vec<Uuid>,
 }
 
-/// Who may act: a session, its member, its device and their names, as the book had them at one moment.
+/// Who may act: a session, its member, its device and their names, as the ledger had them at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Authority {
     /// The session.

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use crate::{
     clock::Moment,
     ids::{DeviceId, EventId, HoldId, Named, SaleId, ScanId, SessionId, TicketId, TicketTypeId, UserId, VoidId},
-    ledger::words::{Direction, PaymentMethod},
+    ledger::kinds::{Direction, PaymentMethod},
 };
 
 /// The last row of `admissions` of a ticket.
@@ -37,7 +37,7 @@ impl Movement {
     }
 }
 
-/// A scan that the book has under this id, with all that its answer told.
+/// A scan that the ledger has under this id, with all that its answer told.
 #[derive(Clone, Debug, FromRow)]
 pub struct RecordedScan {
     /// Its id.
@@ -97,7 +97,7 @@ impl RecordedScan {
     }
 }
 
-/// A sale that the book has under this id.
+/// A sale that the ledger has under this id.
 #[derive(Clone, Debug)]
 pub struct RecordedSale {
     /// The sale.
@@ -192,7 +192,7 @@ pub struct Hold {
     pub released_at: Option<Moment>,
 }
 
-/// A hold that the book has under this id.
+/// A hold that the ledger has under this id.
 #[derive(Clone, Debug)]
 pub struct RecordedHold {
     /// The hold.

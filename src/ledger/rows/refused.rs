@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use crate::{
     clock::Moment,
     ids::{DeviceId, EventId, OrganisationId, RefusedScanId, ScanId, SessionId, TicketId, TicketTypeId, UserId},
-    ledger::words::Direction,
+    ledger::kinds::Direction,
 };
 
 /// A row of `refused_scans`.

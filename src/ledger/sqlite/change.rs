@@ -13,7 +13,7 @@ use crate::{
         Carried, CarriedChunk, KnownTicket, Note, SIGNING_KEYS, UploadChunk, UploadCount, UploadTicket,
         change::{Change, Ending, Guard, Images, Rotation},
         error::LedgerError,
-        words::TicketStatus,
+        kinds::TicketStatus,
     },
 };
 

@@ -1,4 +1,4 @@
-//! Folds the log beside the book into its file, on a connection of its own: nobody at the door waits while thousands of pages are copied.
+//! Folds the log beside the ledger into its file, on a connection of its own: nobody at the door waits while thousands of pages are copied.
 //!
 //! What has been copied is written over only once all of it has been, and while somebody writes there is always more. So nearly all of it is
 //! copied beside whoever writes, and the little that came meanwhile while they wait.
@@ -14,9 +14,9 @@ use crate::{ledger::error::LedgerError, limits};
 /// Keeps the log short until the task is dropped.
 pub(super) async fn keep_short(writer: Arc<Writer>, mut beside: SqliteConnection) {
     loop {
-        sleep(limits::CHECKPOINT_PAUSE).await;
+        sleep(limits::CHECKPOINT_INTERVAL).await;
         if let Err(error) = shorten(&writer, &mut beside).await {
-            tracing::warn!(error = %error, "the log beside the book is not folded into its file; it grows");
+            tracing::warn!(error = %error, "the log beside the ledger is not folded into its file; it grows");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Guest lists in SQLite: what the functions of the Postgres book do, statement by statement in one transaction.
+//! Guest lists in SQLite: what the functions of the Postgres ledger do, statement by statement in one transaction.
 
 use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
@@ -42,7 +42,7 @@ impl Sqlite {
             store_guest(&mut tx, guest).await?;
         }
         let after = census(&mut tx, change.event()).await?;
-        if (after.0 > limits::GUEST_LISTS && after.0 > before.0) || (after.1 > limits::GUESTS && after.1 > before.1) {
+        if (after.0 > limits::GUEST_LISTS_MAX && after.0 > before.0) || (after.1 > limits::GUESTS_MAX && after.1 > before.1) {
             return Err(LedgerError::Moved);
         }
         Ok(tx.commit().await?)

@@ -7,7 +7,7 @@ use crate::{
     clock::Moment,
     ids::{HoldId, OrganisationId, SaleId, TicketTypeId},
     ledger::{
-        entry::{Ground, HoldEntry, HoldOutcome},
+        entry::{DecidedOn, HoldEntry, HoldOutcome},
         error::LedgerError,
         rows::SaleLine,
     },
@@ -26,10 +26,16 @@ impl Sqlite {
     }
 
     /// Gives a hold's stock back. Answers whether it was there to be given.
-    pub async fn release_hold(&self, organisation: OrganisationId, at: Moment, ground: &Ground, hold: HoldId) -> Result<bool, LedgerError> {
+    pub async fn release_hold(
+        &self,
+        organisation: OrganisationId,
+        at: Moment,
+        decided_on: &DecidedOn,
+        hold: HoldId,
+    ) -> Result<bool, LedgerError> {
         let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
-        change::guard(&mut tx, &ground.guards()).await?;
+        change::guard(&mut tx, &decided_on.guards()).await?;
         let released = end_hold(&mut tx, organisation, hold, None, at).await?;
         tx.commit().await?;
         Ok(released)
@@ -93,8 +99,8 @@ impl Entry for HoldEntry {
     type Outcome = HoldOutcome;
     const NOT_WRITTEN: HoldOutcome = HoldOutcome::NotWritten;
 
-    fn ground(&self) -> &Ground {
-        &self.ground
+    fn decided_on(&self) -> &DecidedOn {
+        &self.decided_on
     }
 
     async fn write(&self, db: &mut SqliteConnection, organisation: OrganisationId, at: Moment) -> Result<HoldOutcome, sqlx::Error> {
@@ -108,11 +114,11 @@ impl Entry for HoldEntry {
         }
         let live: i32 =
             query_scalar("select count(*) from holds where device_id = $1 and expires_at > $2 and used_by is null and released_at is null")
-                .bind(self.ground.device.0)
+                .bind(self.decided_on.device.0)
                 .bind(at)
                 .fetch_one(&mut *db)
                 .await?;
-        if live >= limits::HOLDS_PER_TILL {
+        if live >= limits::HOLDS_PER_TILL_MAX {
             return Ok(HoldOutcome::TooMany);
         }
         if let Some((ticket_type, left)) = short(db, &self.lines, at, None).await? {
@@ -130,9 +136,9 @@ async fn write_hold(db: &mut SqliteConnection, organisation: OrganisationId, at:
     )
     .bind(organisation)
     .bind(entry.id)
-    .bind(entry.ground.event.0)
-    .bind(entry.ground.session.0)
-    .bind(entry.ground.device.0)
+    .bind(entry.decided_on.event.0)
+    .bind(entry.decided_on.session.0)
+    .bind(entry.decided_on.device.0)
     .bind(&entry.currency)
     .bind(entry.total_minor)
     .bind(at)

@@ -10,7 +10,7 @@ use super::{Open, Sqlite};
 use crate::{
     ids::{EventId, OrganisationId, ScanId},
     ledger::{
-        entry::{Doubt, Look},
+        entry::{Look, RefusalCheck},
         error::LedgerError,
         lease::{Lease, within},
         look::{Elsewhere, FoundElsewhere, FoundScan, FoundTicket, Scans, Tickets, confirmed},
@@ -37,8 +37,9 @@ impl Sqlite {
     }
 
     /// Confirms refusals, each with the position of the log of changes: one statement, and so one snapshot.
-    pub(in crate::ledger) async fn confirm(&self, doubts: &[Doubt]) -> Result<Vec<Option<i64>>, LedgerError> {
-        let as_json = |doubt: &Doubt| json!([doubt.organisation, doubt.scan, doubt.ticket, doubt.seq]);
+    pub(in crate::ledger) async fn confirm(&self, refusal_checks: &[RefusalCheck]) -> Result<Vec<Option<i64>>, LedgerError> {
+        let as_json =
+            |refusal_check: &RefusalCheck| json!([refusal_check.organisation, refusal_check.scan, refusal_check.ticket, refusal_check.seq]);
         let mut lease = self.lease().await?;
         let statement = query_as(
             "select change_seq, (
@@ -48,10 +49,10 @@ impl Sqlite {
              )
              from book",
         )
-        .bind(Json(doubts.iter().map(as_json).collect::<Vec<_>>()));
-        let (as_of, Json(moved)): (i64, Json<Vec<usize>>) = within(limits::WALK, statement.fetch_one(&mut *lease)).await?;
+        .bind(Json(refusal_checks.iter().map(as_json).collect::<Vec<_>>()));
+        let (as_of, Json(moved)): (i64, Json<Vec<usize>>) = within(limits::ATTEMPT_TIMEOUT, statement.fetch_one(&mut *lease)).await?;
         lease.finish();
-        Ok(confirmed(doubts.len(), as_of, moved))
+        Ok(confirmed(refusal_checks.len(), as_of, moved))
     }
 
     /// Live events of the same organisations that have these tickets.

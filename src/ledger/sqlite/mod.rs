@@ -1,7 +1,7 @@
-//! The book in SQLite: the embedded default.
+//! The ledger in SQLite: the embedded default.
 //!
 //! One process owns the file (a lock file beside it says so) and one connection writes to it, so a transaction on that connection is
-//! the lock that the Postgres book takes by name. Readers have connections of their own and see the last commit.
+//! the lock that the Postgres ledger takes by name. Readers have connections of their own and see the last commit.
 
 mod change;
 mod checkpoint;
@@ -32,13 +32,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::writer::Writer;
 use super::{
-    entry::Ground,
+    entry::DecidedOn,
     error::LedgerError,
     lease::{Connections, Lease},
 };
-use crate::{clock::Moment, ids::OrganisationId, limits, private};
+use crate::{clock::Moment, ids::OrganisationId, limits, private_file};
 
-/// Begins a transaction that holds the book alone.
+/// Begins a transaction that holds the ledger alone.
 macro_rules! begin {
     ($writer:expr) => {
         sqlx::Connection::begin_with(&mut *$writer, "begin immediate").await
@@ -46,7 +46,7 @@ macro_rules! begin {
 }
 use begin;
 
-/// The book in SQLite.
+/// The ledger in SQLite.
 pub struct Sqlite {
     writer: Arc<Writer>,
     readers: Connections<Open>,
@@ -77,18 +77,18 @@ impl Manager for Open {
     }
 }
 
-/// Every step from an empty database to this book.
+/// Every step from an empty database to this ledger.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 impl Sqlite {
     /// Opens the file, or makes it, and brings it up to date. A file that another process has open is refused.
     pub async fn open(path: &Path, readers: usize) -> anyhow::Result<Self> {
         if let Some(folder) = path.parent() {
-            private::folder(folder)?;
+            private_file::folder(folder)?;
         }
         let owned = own(path)?;
         // The signing keys are in it; what SQLite puts beside the file has the file's permissions.
-        private::file(path)?;
+        private_file::file(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -97,10 +97,10 @@ impl Sqlite {
             .foreign_keys(true)
             .pragma("recursive_triggers", "on")
             // Whoever writes folds the log into the file only if nobody else has for far too long.
-            .pragma("wal_autocheckpoint", limits::CHECKPOINT_PAGES_MOST.to_string())
+            .pragma("wal_autocheckpoint", limits::CHECKPOINT_PAGES_MAX.to_string())
             .pragma("cache_size", format!("-{}", limits::CACHE_KIBIBYTES))
             // A whole batch is handed over at once, and not row by row with a change of threads at each.
-            .row_buffer_size(limits::BATCH);
+            .row_buffer_size(limits::BATCH_MAX);
         let mut first = options.connect().await?;
         MIGRATIONS.run(&mut first).await?;
         let options = options.create_if_missing(false);
@@ -117,12 +117,12 @@ impl Sqlite {
         self.readers.lease().await
     }
 
-    /// Closes the book in order: folds the write-ahead log into the file.
+    /// Closes the ledger in order: folds the write-ahead log into the file.
     pub async fn close(&self) {
         let fold =
             async { Ok::<_, LedgerError>(sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut *self.writer.lock().await?).await?) };
         if let Err(error) = fold.await {
-            tracing::warn!(error = %error, "the log beside the book stays; the next start reads it");
+            tracing::warn!(error = %error, "the log beside the ledger stays; the next start reads it");
         }
     }
 }
@@ -131,37 +131,37 @@ impl Sqlite {
 fn own(path: &Path) -> anyhow::Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file = private::file(Path::new(&name))?;
+    let file = private_file::file(Path::new(&name))?;
     file.try_lock().map_err(|_| InUse(path.to_owned()))?;
     Ok(file)
 }
 
-/// A time as every time is written in this book.
-fn in_the_book(at: Moment) -> String {
+/// A time as every time is written in this ledger.
+fn in_the_ledger(at: Moment) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
 /// Whether every version of this ground still stands.
-async fn stands(db: &mut SqliteConnection, ground: &Ground) -> Result<bool, sqlx::Error> {
+async fn stands(db: &mut SqliteConnection, decided_on: &DecidedOn) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "select exists (select 1 from sessions where id = $1 and version = $2)
             and exists (select 1 from memberships where id = $3 and version = $4)
             and exists (select 1 from devices where id = $5 and version = $6)
             and exists (select 1 from events where id = $7 and version = $8)",
     )
-    .bind(ground.session.0)
-    .bind(ground.session.1)
-    .bind(ground.membership.0)
-    .bind(ground.membership.1)
-    .bind(ground.device.0)
-    .bind(ground.device.1)
-    .bind(ground.event.0)
-    .bind(ground.event.1)
+    .bind(decided_on.session.0)
+    .bind(decided_on.session.1)
+    .bind(decided_on.membership.0)
+    .bind(decided_on.membership.1)
+    .bind(decided_on.device.0)
+    .bind(decided_on.device.1)
+    .bind(decided_on.event.0)
+    .bind(decided_on.event.1)
     .fetch_one(db)
     .await
 }
 
-/// An entry of the door path, as this book writes it.
+/// An entry of the door path, as this ledger writes it.
 trait Entry: Sync {
     /// What becomes of it.
     type Outcome: Send;
@@ -169,7 +169,7 @@ trait Entry: Sync {
     const NOT_WRITTEN: Self::Outcome;
 
     /// What it rests on.
-    fn ground(&self) -> &Ground;
+    fn decided_on(&self) -> &DecidedOn;
 
     /// Writes it; its ground stands.
     fn write(
@@ -185,16 +185,16 @@ impl Sqlite {
     async fn commit<E: Entry>(&self, organisation: OrganisationId, at: Moment, batch: &[E]) -> Result<Vec<E::Outcome>, LedgerError> {
         let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
-        let mut standing: HashMap<Ground, bool> = HashMap::new();
+        let mut standing: HashMap<DecidedOn, bool> = HashMap::new();
         let mut outcomes = Vec::with_capacity(batch.len());
         for entry in batch {
-            let ground = entry.ground();
-            let known = standing.get(ground).copied();
+            let decided_on = entry.decided_on();
+            let known = standing.get(decided_on).copied();
             let stands = match known {
                 Some(stands) => stands,
-                None => stands(&mut tx, ground).await?,
+                None => stands(&mut tx, decided_on).await?,
             };
-            standing.insert(*ground, stands);
+            standing.insert(*decided_on, stands);
             outcomes.push(if stands { entry.write(&mut tx, organisation, at).await? } else { E::NOT_WRITTEN });
         }
         tx.commit().await?;

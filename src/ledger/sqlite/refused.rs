@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::{query, types::Json};
 
-use super::{Sqlite, in_the_book};
+use super::{Sqlite, in_the_ledger};
 use crate::ledger::{error::LedgerError, rows::RefusedScan};
 
 fn as_json(refused: &RefusedScan) -> Value {
@@ -19,8 +19,8 @@ fn as_json(refused: &RefusedScan) -> Value {
         refused.gate,
         refused.session_id,
         refused.device_id,
-        refused.scanned_at.map(in_the_book),
-        in_the_book(refused.refused_at),
+        refused.scanned_at.map(in_the_ledger),
+        in_the_ledger(refused.refused_at),
     ])
 }
 

@@ -10,9 +10,9 @@ use crate::{
     clock::Moment,
     ids::OrganisationId,
     ledger::{
-        entry::{Ground, NewTicket, SaleEntry, SaleOutcome},
+        entry::{DecidedOn, NewTicket, SaleEntry, SaleOutcome},
         error::LedgerError,
-        words::TicketStatus,
+        kinds::TicketStatus,
     },
 };
 
@@ -32,8 +32,8 @@ impl Entry for SaleEntry {
     type Outcome = SaleOutcome;
     const NOT_WRITTEN: SaleOutcome = SaleOutcome::NotWritten;
 
-    fn ground(&self) -> &Ground {
-        &self.ground
+    fn decided_on(&self) -> &DecidedOn {
+        &self.decided_on
     }
 
     async fn write(&self, db: &mut SqliteConnection, organisation: OrganisationId, at: Moment) -> Result<SaleOutcome, sqlx::Error> {
@@ -102,10 +102,10 @@ async fn write_sale(
     )
     .bind(organisation)
     .bind(entry.id)
-    .bind(entry.ground.event.0)
+    .bind(entry.decided_on.event.0)
     .bind(receipt_number)
-    .bind(entry.ground.session.0)
-    .bind(entry.ground.device.0)
+    .bind(entry.decided_on.session.0)
+    .bind(entry.decided_on.device.0)
     .bind(&entry.currency)
     .bind(entry.total_minor)
     .bind(entry.method)
@@ -133,7 +133,7 @@ async fn write_ticket(
     )
     .bind(ticket.id)
     .bind(organisation)
-    .bind(entry.ground.event.0)
+    .bind(entry.decided_on.event.0)
     .bind(ticket.ticket_type_id)
     .bind(&ticket.code)
     .bind(TicketStatus::Valid)
@@ -149,10 +149,10 @@ async fn write_ticket(
     )
     .bind(organisation)
     .bind(admission)
-    .bind(entry.ground.event.0)
+    .bind(entry.decided_on.event.0)
     .bind(ticket.id)
-    .bind(entry.ground.session.0)
-    .bind(entry.ground.device.0)
+    .bind(entry.decided_on.session.0)
+    .bind(entry.decided_on.device.0)
     .bind(&entry.gate)
     .bind(at)
     .bind(format!("sale {}", entry.id))

@@ -5,36 +5,36 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use sqlx::{query_as, types::Json};
 
-use super::{Sqlite, in_the_book};
+use super::{Sqlite, in_the_ledger};
 use crate::{
     clock::Moment,
     ids::{OrganisationId, ScanId},
     ledger::{
-        entry::{Ground, ScanEntry, ScanOutcome},
+        entry::{DecidedOn, ScanEntry, ScanOutcome},
         error::LedgerError,
     },
 };
 
 /// The distinct grounds of a batch, and the place of each.
 #[derive(Default)]
-struct Grounds {
-    places: HashMap<Ground, usize>,
+struct DecidedOnSet {
+    places: HashMap<DecidedOn, usize>,
     all: Vec<Value>,
 }
 
-impl Grounds {
-    fn place(&mut self, ground: &Ground) -> usize {
-        *self.places.entry(*ground).or_insert_with(|| {
-            let Ground { session, membership, device, event } = ground;
+impl DecidedOnSet {
+    fn place(&mut self, decided_on: &DecidedOn) -> usize {
+        *self.places.entry(*decided_on).or_insert_with(|| {
+            let DecidedOn { session, membership, device, event } = decided_on;
             self.all.push(json!([session.0, session.1, membership.0, membership.1, device.0, device.1, event.0, event.1]));
             self.all.len() - 1
         })
     }
 }
 
-fn as_json(entry: &ScanEntry, ground: usize) -> Value {
+fn as_json(entry: &ScanEntry, decided_on: usize) -> Value {
     json!([
-        ground,
+        decided_on,
         entry.id,
         entry.ticket,
         entry.direction,
@@ -42,7 +42,7 @@ fn as_json(entry: &ScanEntry, ground: usize) -> Value {
         entry.moves(),
         entry.allowed,
         entry.gate,
-        entry.scanned_at.map(in_the_book),
+        entry.scanned_at.map(in_the_ledger),
         entry.fingerprint,
         entry.undoes,
     ])
@@ -60,8 +60,8 @@ impl Sqlite {
         at: Moment,
         batch: &[ScanEntry],
     ) -> Result<Vec<ScanOutcome>, LedgerError> {
-        let mut grounds = Grounds::default();
-        let wanted: Vec<Value> = batch.iter().map(|entry| as_json(entry, grounds.place(&entry.ground))).collect();
+        let mut all_decided_on = DecidedOnSet::default();
+        let wanted: Vec<Value> = batch.iter().map(|entry| as_json(entry, all_decided_on.place(&entry.decided_on))).collect();
         let mut writer = self.writer.lock().await?;
         // One statement is a transaction of its own; to begin and to end it in words would cost two more changes of threads.
         let written: Vec<(ScanId, i32, i32, i32)> = query_as(
@@ -104,7 +104,7 @@ impl Sqlite {
         )
         .bind(organisation)
         .bind(at)
-        .bind(Json(grounds.all))
+        .bind(Json(all_decided_on.all))
         .bind(Json(wanted))
         .fetch_all(&mut *writer)
         .await?;

@@ -9,7 +9,7 @@ use crate::{
     ledger::{
         entry::{VoidEntry, VoidOutcome},
         error::LedgerError,
-        words::TicketStatus,
+        kinds::TicketStatus,
     },
 };
 
@@ -23,7 +23,7 @@ impl Sqlite {
     ) -> Result<(VoidOutcome, i64), LedgerError> {
         let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
-        change::guard(&mut tx, &entry.ground.guards()).await?;
+        change::guard(&mut tx, &entry.decided_on.guards()).await?;
         let known: bool = query_scalar("select exists (select 1 from sale_voids where organisation_id = $1 and (id = $2 or sale_id = $3))")
             .bind(organisation)
             .bind(entry.id)
@@ -38,7 +38,7 @@ impl Sqlite {
         }
         write_void(&mut tx, organisation, at, entry).await?;
         give_back(&mut tx, organisation, entry).await?;
-        let number = change::log(&mut tx, organisation, at, &[entry.ground.event.0.0]).await?;
+        let number = change::log(&mut tx, organisation, at, &[entry.decided_on.event.0.0]).await?;
         tx.commit().await?;
         Ok((VoidOutcome::Recorded { recorded_at: at }, number))
     }
@@ -66,9 +66,9 @@ async fn write_void(db: &mut SqliteConnection, organisation: OrganisationId, at:
     .bind(organisation)
     .bind(entry.id)
     .bind(entry.sale)
-    .bind(entry.ground.event.0)
-    .bind(entry.ground.session.0)
-    .bind(entry.ground.device.0)
+    .bind(entry.decided_on.event.0)
+    .bind(entry.decided_on.session.0)
+    .bind(entry.decided_on.device.0)
     .bind(&entry.reason)
     .bind(at)
     .bind(&entry.fingerprint)
@@ -79,7 +79,7 @@ async fn write_void(db: &mut SqliteConnection, organisation: OrganisationId, at:
 
 /// The tickets become void at the event's next version, and their stock comes back; one that was void already gave it back then.
 async fn give_back(db: &mut SqliteConnection, organisation: OrganisationId, entry: &VoidEntry) -> Result<(), sqlx::Error> {
-    let event = entry.ground.event.0;
+    let event = entry.decided_on.event.0;
     let next: i64 =
         query_scalar("update events set version = version + 1 where id = $1 returning version").bind(event).fetch_one(&mut *db).await?;
     let gone: Vec<(TicketTypeId, i64)> = query_as(

@@ -70,7 +70,7 @@ fn any_sale() -> impl Strategy<Value = Sale> {
     let prices = prop::collection::vec(prop_oneof![0..20_000_i64, 0..=100_000_000_i64], 1..8);
     (any_currency(), prices).prop_flat_map(|((currency, digits), prices)| {
         let numbers = 1..=u128::try_from(prices.len()).unwrap();
-        let lines = prop::collection::vec((numbers, 1..=limits::LINE_QUANTITY), 1..=limits::SALE_LINES);
+        let lines = prop::collection::vec((numbers, 1..=limits::LINE_QUANTITY_MAX), 1..=limits::SALE_LINES_MAX);
         lines.prop_map(move |lines| Sale { currency, digits, prices: prices.clone(), lines })
     })
 }

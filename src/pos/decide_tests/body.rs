@@ -26,9 +26,9 @@ fn a_line_has_1_to_100_tickets() {
 #[test]
 fn of_too_many_lines_only_as_many_as_may_be_are_looked_at() {
     let request = Request::parse(body(&vec![(1, 0); 1_000], exact_cash()));
-    assert_eq!(request.faults.into_vec().len(), 1 + limits::SALE_LINES);
+    assert_eq!(request.faults.into_vec().len(), 1 + limits::SALE_LINES_MAX);
     let distinct: Vec<_> = (1..=1_000).map(|number| (number, 1)).collect();
-    assert_eq!(Request::parse(body(&distinct, exact_cash())).lines.len(), limits::SALE_LINES);
+    assert_eq!(Request::parse(body(&distinct, exact_cash())).lines.len(), limits::SALE_LINES_MAX);
 }
 
 #[test]

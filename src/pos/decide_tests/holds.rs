@@ -43,7 +43,7 @@ fn sell_held(event: &EventFacts, body: SaleBody, hold: Option<&RecordedHold>) ->
 }
 
 fn euros(minor: i64) -> Money {
-    Tender::parse("EUR").unwrap().from_minor(minor)
+    Currency::parse("EUR").unwrap().from_minor(minor)
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{
     clock::{Moment, Stamp},
     ids::HoldId,
     ledger::{LedgerError, rows::RecordedHold},
-    money::{Money, Tender},
+    money::{Currency, Money},
 };
 
 /// A hold.
@@ -33,6 +33,6 @@ pub fn tell(id: HoldId, expires_at: Moment, total: Money) -> Answer {
 /// Tells a recorded hold again.
 pub fn replay(recorded: &RecordedHold) -> Result<Answer, LedgerError> {
     let hold = &recorded.hold;
-    let tender = Tender::parse(&hold.currency).map_err(|_| LedgerError::Broken)?;
-    Ok(Answer { replayed: true, ..tell(hold.id, hold.expires_at, tender.from_minor(hold.total_minor)) })
+    let currency = Currency::parse(&hold.currency).map_err(|_| LedgerError::Broken)?;
+    Ok(Answer { replayed: true, ..tell(hold.id, hold.expires_at, currency.from_minor(hold.total_minor)) })
 }

@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use super::request::HoldRequest;
 use crate::{
+    attempt::Sources,
     authorise::Permit,
     clock::Moment,
     ids::Named,
@@ -14,7 +15,6 @@ use crate::{
     },
     money::Money,
     pos::decide::Basket,
-    walk::Sources,
 };
 
 /// What became of a hold.
@@ -52,15 +52,15 @@ pub async fn commit(
 ) -> Result<Committed, LedgerError> {
     let total = basket.total;
     let entry = HoldEntry {
-        ground: permit.ground(),
+        decided_on: permit.decided_on(),
         id: request.id,
-        currency: basket.tender.code().to_owned(),
+        currency: basket.currency.code().to_owned(),
         total_minor: total.minor(),
         expires_at,
         fingerprint: request.fingerprint(),
         lines: basket.lines,
     };
-    Ok(match sources.book.commit_hold(permit.organisation(), entry, deadline).await? {
+    Ok(match sources.ledger.commit_hold(permit.organisation(), entry, deadline).await? {
         HoldOutcome::Recorded => Committed::Recorded { expires_at, total },
         HoldOutcome::SoldOut { ticket_type, left } => Committed::SoldOut { ticket_type: event.named(ticket_type), left },
         HoldOutcome::TooMany => Committed::TooMany,

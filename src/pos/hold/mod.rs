@@ -14,15 +14,15 @@ use super::{
     seen,
 };
 use crate::{
+    attempt::{Freshness, Sources, Stage, Timings},
     authenticate::{Caller, token::SessionClaims},
-    authorise::{self, Act, Clerk, Permit, Refused},
+    authorise::{self, Act, Permit, Refused, StaffSession},
     ids::HoldId,
     ledger::{
         LedgerError,
         rows::{EventFacts, RecordedHold},
     },
     limits,
-    walk::{Room, Rooms, Sight, Sources},
 };
 
 /// Holding stock is selling without the payment: whoever may sell may hold, whether or not they take cash.
@@ -34,20 +34,20 @@ pub async fn hold(
     claims: SessionClaims,
     request: &HoldRequest,
     keeps: Duration,
-    rooms: &mut Rooms,
+    timings: &mut Timings,
 ) -> Result<Answer, PosError> {
-    let clock = sources.gate.clock;
-    let deadline = clock.deadline(limits::WALK);
+    let clock = sources.authenticator.clock;
+    let deadline = clock.deadline(limits::ATTEMPT_TIMEOUT);
     let sought = Sought { hold: Some(request.id), sale: None };
-    let mut sight = Sight::Nearest;
-    for _ in 0..limits::WALKS {
-        let facts = rooms.time(Room::Facts, facts::look(sources, claims, request.event, sought, sight, deadline)).await?;
-        match consider(sources, claims, request, &facts, rooms) {
+    let mut freshness = Freshness::Nearest;
+    for _ in 0..limits::ATTEMPTS_MAX {
+        let facts = timings.time(Stage::Facts, facts::look(sources, claims, request.event, sought, freshness, deadline)).await?;
+        match consider(sources, claims, request, &facts, timings) {
             Ok(Step::Replay(recorded)) => return Ok(answer::replay(recorded)?),
             Ok(Step::Hold(basket, permit, event)) => {
                 let expires_at = clock.now() + keeps;
                 let committed = commit::commit(sources, permit, request, *basket, event, expires_at, deadline);
-                match rooms.time(Room::Commit, committed).await {
+                match timings.time(Stage::Commit, committed).await {
                     Ok(Committed::Recorded { expires_at, total }) => return Ok(answer::tell(request.id, expires_at, total)),
                     Ok(Committed::SoldOut { ticket_type, left }) => return Err(PosError::SoldOut { ticket_type, left }),
                     Ok(Committed::TooMany) => return Err(PosError::TooManyHolds),
@@ -56,10 +56,10 @@ pub async fn hold(
                     Err(error) => return Err(error.into()),
                 }
             }
-            Err(refusal) if facts.sight == Sight::Fresh => return Err(refusal),
+            Err(refusal) if facts.freshness == Freshness::Fresh => return Err(refusal),
             Err(_) => {}
         }
-        sight = Sight::Fresh;
+        freshness = Freshness::Fresh;
     }
     Err(LedgerError::Busy.into())
 }
@@ -77,16 +77,16 @@ fn consider<'f>(
     claims: SessionClaims,
     request: &HoldRequest,
     facts: &'f Facts,
-    rooms: &mut Rooms,
+    timings: &mut Timings,
 ) -> Result<Step<'f>, PosError> {
-    let caller = rooms.measure(Room::Authenticate, || sources.gate.admit(facts.authority.clone(), claims))?;
+    let caller = timings.measure(Stage::Authenticate, || sources.authenticator.admit(facts.authority.clone(), claims))?;
     if let Some(recorded) = &facts.hold {
         let same = is_of(recorded, &caller) && recorded.hold.fingerprint == request.fingerprint();
         return if same { Ok(Step::Replay(recorded)) } else { Err(PosError::IdReused) };
     }
-    let permit = rooms.measure(Room::Authorise, || authorise::permit(&caller, ACT, facts.event.as_deref(), facts.pinned.as_ref()))?;
+    let permit = timings.measure(Stage::Authorise, || authorise::permit(&caller, ACT, facts.event.as_deref(), facts.pinned.as_ref()))?;
     let event = facts.event.as_deref().ok_or(Refused::NotFound)?;
-    let basket = rooms.measure(Room::Decide, || decide::decide_hold(request, event))?;
+    let basket = timings.measure(Stage::Decide, || decide::decide_hold(request, event))?;
     Ok(Step::Hold(Box::new(basket), permit, event))
 }
 
@@ -95,13 +95,13 @@ fn is_of(recorded: &RecordedHold, caller: &Caller) -> bool {
 }
 
 /// Gives a hold's stock back before its time. One that was released already is released; one that a sale used is gone.
-pub async fn release(sources: &Sources, clerk: Clerk<'_>, id: HoldId) -> Result<(), PosError> {
-    let book = &sources.book;
-    for _ in 0..limits::WALKS {
-        let caller = clerk.caller().await?;
+pub async fn release(sources: &Sources, staff: StaffSession<'_>, id: HoldId) -> Result<(), PosError> {
+    let ledger = &sources.ledger;
+    for _ in 0..limits::ATTEMPTS_MAX {
+        let caller = staff.caller().await?;
         let organisation = caller.organisation();
-        let found = book.hold(organisation, id).await?.ok_or(Refused::NotFound)?;
-        let (event, pinned) = seen(book, &caller, found.hold.event_id).await?;
+        let found = ledger.hold(organisation, id).await?.ok_or(Refused::NotFound)?;
+        let (event, pinned) = seen(ledger, &caller, found.hold.event_id).await?;
         let permit = authorise::permit(&caller, ACT, event.as_ref(), pinned.as_ref())?;
         if !is_of(&found, &caller) {
             return Err(PosError::OtherDevice);
@@ -109,9 +109,9 @@ pub async fn release(sources: &Sources, clerk: Clerk<'_>, id: HoldId) -> Result<
         match (found.hold.used_by, found.hold.released_at) {
             (Some(_), _) => return Err(PosError::HoldGone),
             (None, Some(_)) => return Ok(()),
-            (None, None) => match book.release_hold(organisation, sources.gate.clock.now(), &permit.ground(), id).await {
+            (None, None) => match ledger.release_hold(organisation, sources.authenticator.clock.now(), &permit.decided_on(), id).await {
                 Ok(true) => return Ok(()),
-                // Used or released meanwhile, or what it rests on has moved: the next look tells.
+                // LastUses or released meanwhile, or what it rests on has moved: the next look tells.
                 Ok(false) | Err(LedgerError::Moved) => {}
                 Err(error) => return Err(error.into()),
             },

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    attempt::fingerprint,
     faults::Faults,
     ids::{EventId, HoldId},
     pos::request::{Line, LineBody, in_order, sum},
-    walk::fingerprint,
 };
 
 /// A hold as it was sent.

@@ -1,6 +1,6 @@
 //! A void: a sale taken back by an entry of its own. Its stock comes back and its tickets are void.
 //!
-//! It is rare and changes tickets that other gateways keep warm, so it looks at nothing but the book and has the organisation's lock
+//! It is rare and changes tickets that other gateways keep warm, so it looks at nothing but the ledger and has the organisation's lock
 //! alone, as any change of an event.
 
 pub mod request;
@@ -12,28 +12,28 @@ use super::{
     seen,
 };
 use crate::{
+    attempt::Sources,
     authenticate::Caller,
-    authorise::{self, Act, Clerk, Permit, Refused},
+    authorise::{self, Act, Permit, Refused, StaffSession},
     ids::SaleId,
     ledger::{
-        Book, LedgerError,
+        Ledger, LedgerError,
         entry::{VoidEntry, VoidOutcome},
+        kinds::PaymentMethod,
         rows::{RecordedSale, Void},
-        words::PaymentMethod,
     },
     limits,
-    walk::Sources,
 };
 
 /// Voids a sale, for whoever may sell it now.
-pub async fn void(sources: &Sources, clerk: Clerk<'_>, request: &VoidRequest) -> Result<Answer, PosError> {
-    let book = &sources.book;
-    for _ in 0..limits::WALKS {
-        let caller = clerk.caller().await?;
-        if let Some(recorded) = book.void(caller.organisation(), request.id).await? {
-            return replay(book, &recorded, request, &caller).await;
+pub async fn void(sources: &Sources, staff: StaffSession<'_>, request: &VoidRequest) -> Result<Answer, PosError> {
+    let ledger = &sources.ledger;
+    for _ in 0..limits::ATTEMPTS_MAX {
+        let caller = staff.caller().await?;
+        if let Some(recorded) = ledger.void(caller.organisation(), request.id).await? {
+            return replay(ledger, &recorded, request, &caller).await;
         }
-        let (sale, permit) = consider(book, &caller, request.sale).await?;
+        let (sale, permit) = consider(ledger, &caller, request.sale).await?;
         request.faults.clone().none_or(()).map_err(PosError::Invalid)?;
         if let Some(at) = sale.voided_at {
             return Err(PosError::AlreadyVoided(at));
@@ -52,10 +52,10 @@ pub async fn void(sources: &Sources, clerk: Clerk<'_>, request: &VoidRequest) ->
 }
 
 /// The sale, and the right to take it back: who may sell it may void it.
-async fn consider(book: &Book, caller: &Caller, id: SaleId) -> Result<(RecordedSale, Permit), PosError> {
-    let found = book.sale(caller.organisation(), id).await?;
+async fn consider(ledger: &Ledger, caller: &Caller, id: SaleId) -> Result<(RecordedSale, Permit), PosError> {
+    let found = ledger.sale(caller.organisation(), id).await?;
     let (event, pinned) = match &found {
-        Some(recorded) => seen(book, caller, recorded.sale.event_id).await?,
+        Some(recorded) => seen(ledger, caller, recorded.sale.event_id).await?,
         None => (None, None),
     };
     let cash = found.as_ref().is_some_and(|recorded| recorded.sale.method == PaymentMethod::Cash);
@@ -64,22 +64,22 @@ async fn consider(book: &Book, caller: &Caller, id: SaleId) -> Result<(RecordedS
 }
 
 /// The first answer again, as it was then.
-async fn replay(book: &Book, recorded: &Void, request: &VoidRequest, caller: &Caller) -> Result<Answer, PosError> {
+async fn replay(ledger: &Ledger, recorded: &Void, request: &VoidRequest, caller: &Caller) -> Result<Answer, PosError> {
     let same_device = caller.authority().session.device_id == Some(recorded.device_id);
     if !same_device || recorded.fingerprint != request.fingerprint() {
         return Err(PosError::IdReused);
     }
-    let sale = book.sale(caller.organisation(), recorded.sale_id).await?.ok_or(LedgerError::Broken)?;
+    let sale = ledger.sale(caller.organisation(), recorded.sale_id).await?.ok_or(LedgerError::Broken)?;
     Ok(Answer { replayed: true, ..answer::tell(&sale, false)? })
 }
 
 async fn commit(sources: &Sources, permit: Permit, request: &VoidRequest) -> Result<VoidOutcome, LedgerError> {
     let entry = VoidEntry {
-        ground: permit.ground(),
+        decided_on: permit.decided_on(),
         id: request.id,
         sale: request.sale,
         reason: request.reason.clone(),
         fingerprint: request.fingerprint(),
     };
-    sources.book.commit_void(permit.organisation(), sources.gate.clock.now(), &entry).await
+    sources.ledger.commit_void(permit.organisation(), sources.authenticator.clock.now(), &entry).await
 }

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    attempt::fingerprint,
     faults::Faults,
     ids::{SaleId, VoidId},
     limits,
-    shapes::Reason,
-    walk::fingerprint,
+    openapi_schemas::Reason,
 };
 
 /// A void as it was sent.

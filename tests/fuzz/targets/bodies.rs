@@ -1,4 +1,4 @@
-//! Bodies, from bytes to what they mean, and what is decided on them without the book.
+//! Bodies, from bytes to what they mean, and what is decided on them without the ledger.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -9,32 +9,32 @@ use stagedoor::{
     clock::{Clock, Moment},
     config::Database,
     ids::{DeviceId, EnrolmentId, SessionId},
-    ledger::Book,
+    ledger::Ledger,
 };
 use tokio::runtime::{Builder, Runtime};
 
-struct House {
+struct Fixture {
     runtime: Runtime,
     tokens: Tokens,
     /// A session's and a device's.
     genuine: [String; 2],
 }
 
-fn house() -> &'static House {
-    static HOUSE: OnceLock<House> = OnceLock::new();
+fn fixture() -> &'static Fixture {
+    static HOUSE: OnceLock<Fixture> = OnceLock::new();
     HOUSE.get_or_init(|| {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let data = tempfile::tempdir().expect("a folder").keep();
         let (tokens, genuine) = runtime.block_on(async {
-            let book = Book::open(&Database::Sqlite(data.join("book.db")), 2).await.expect("a book");
-            let tokens = Tokens::new(Keys::open(book, Clock).await.expect("keys"), Clock);
+            let ledger = Ledger::open(&Database::Sqlite(data.join("book.db")), 2).await.expect("a ledger");
+            let tokens = Tokens::new(Keys::open(ledger, Clock).await.expect("keys"), Clock);
             let until: Moment = "2099-11-22T19:30:00Z".parse().expect("a time");
             let signer = tokens.signer().await.expect("a signer");
             let of_session = signer.for_session(SessionId(Default::default()), until).expect("a token");
             let of_device = signer.for_device(DeviceId(Default::default()), EnrolmentId(Default::default()), until).expect("a token");
             (tokens, [of_session, of_device])
         });
-        House { runtime, tokens, genuine }
+        Fixture { runtime, tokens, genuine }
     })
 }
 
@@ -52,7 +52,7 @@ fn forge(genuine: &[String; 2], bytes: &[u8]) -> String {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let House { runtime, tokens, genuine } = house();
+    let Fixture { runtime, tokens, genuine } = fixture();
     let forged = forge(genuine, bytes);
     runtime.block_on(async {
         assert_eq!(tokens.session(&forged).await.is_ok(), forged == genuine[0], "{forged}");

@@ -1,23 +1,23 @@
-//! Whoever runs the house.
+//! Whoever runs the deployment.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
 use super::{Device, Member, Phone, Till};
-use crate::support::{Answer, Event, Line, TicketType, ids_of, ref_id};
+use crate::support::{Answer, Client, Event, TicketType, ids_of, ref_id};
 
 /// An Organisation Admin, signed in backstage: hires people, hands out devices, puts on shows.
 #[derive(Clone)]
 pub struct Admin {
-    pub line: Line,
+    pub client: Client,
     pub who: Member,
 }
 
 impl Admin {
     /// The same administrator at another gateway.
-    pub fn at(&self, gateway: &Line) -> Self {
-        Self { line: self.line.at(gateway), who: self.who.clone() }
+    pub fn at(&self, gateway: &Client) -> Self {
+        Self { client: self.client.at(gateway), who: self.who.clone() }
     }
 
     /// A new member with a role and no events.
@@ -28,7 +28,7 @@ impl Admin {
     /// A new member with a role, for these events.
     pub async fn hire_for(&self, role: &str, events: &[&Event]) -> Member {
         let body = self.new_member(role, events);
-        let member = self.line.post("/v1/team", &body).await.ok(201);
+        let member = self.client.post("/v1/team", &body).await.ok(201);
         let text = |name: &str| body[name].as_str().unwrap().to_owned();
         let id = ref_id(&member["user"]);
         Member { id, username: text("username"), password: text("password"), slug: self.who.slug.clone() }
@@ -53,38 +53,38 @@ impl Admin {
     }
 
     pub async fn try_change(&self, member: &Member, change: Value) -> Answer {
-        self.line.patch(&format!("/v1/team/{}", member.id), &change).await
+        self.client.patch(&format!("/v1/team/{}", member.id), &change).await
     }
 
     /// Sets the member's list of events; exactly one is a pin.
     pub async fn pin(&self, member: &Member, events: &[&Event]) {
         let events: Vec<_> = events.iter().map(|event| &event.id).collect();
-        let member = self.line.put(&format!("/v1/team/{}/events", member.id), &json!({"events": events})).await.ok(200);
+        let member = self.client.put(&format!("/v1/team/{}/events", member.id), &json!({"events": events})).await.ok(200);
         assert_eq!(ids_of(&member["events"]).len(), events.len(), "{member}");
     }
 
     pub async fn remove(&self, member: &Member) {
-        self.line.delete(&format!("/v1/team/{}", member.id)).await.ok(204);
+        self.client.delete(&format!("/v1/team/{}", member.id)).await.ok(204);
     }
 
     /// A new device, enrolled. `kind` is `scanner` or `pos`.
     pub async fn device(&self, kind: &str) -> Device {
         let name = format!("{kind} {}", next());
-        let made = self.line.post("/v1/devices", &json!({"name": name, "kind": kind})).await.ok(201);
+        let made = self.client.post("/v1/devices", &json!({"name": name, "kind": kind})).await.ok(201);
         self.enrol(made["enrolment_code"].as_str().unwrap()).await
     }
 
     /// What the device does with its enrolment code.
     pub async fn enrol(&self, code: &str) -> Device {
-        let anonymous = self.line.anonymous();
+        let anonymous = self.client.anonymous();
         let enrolled = anonymous.post("/v1/devices/enrol", &json!({"enrolment_code": code})).await.ok(201);
-        let line = anonymous.with_token(enrolled["device_token"].as_str().unwrap());
+        let client = anonymous.with_token(enrolled["device_token"].as_str().unwrap());
         let device = &enrolled["device"];
-        Device { id: ref_id(device), name: device["name"].as_str().unwrap().to_owned(), line }
+        Device { id: ref_id(device), name: device["name"].as_str().unwrap().to_owned(), client }
     }
 
     pub async fn revoke(&self, device: &Device) {
-        self.line.delete(&format!("/v1/devices/{}", device.id)).await.ok(204);
+        self.client.delete(&format!("/v1/devices/{}", device.id)).await.ok(204);
     }
 
     /// Gives the member a new scanner and has them sign in on it.
@@ -104,11 +104,11 @@ impl Admin {
 
     /// A live event in euros, but for what is said otherwise.
     pub async fn event_with(&self, name: &str, otherwise: Value) -> Event {
-        Event::of(&self.line.post("/v1/events", &new_event(name, otherwise)).await.ok(201))
+        Event::of(&self.client.post("/v1/events", &new_event(name, otherwise)).await.ok(201))
     }
 
     pub async fn set_status(&self, event: &Event, status: &str) {
-        let event = self.line.patch(&format!("/v1/events/{}", event.id), &json!({"status": status})).await.ok(200);
+        let event = self.client.patch(&format!("/v1/events/{}", event.id), &json!({"status": status})).await.ok(200);
         assert_eq!(event["status"], status);
     }
 
@@ -119,7 +119,7 @@ impl Admin {
 
     pub async fn ticket_type_with(&self, event: &Event, body: Value) -> TicketType {
         let path = format!("/v1/events/{}/ticket-types", event.id);
-        TicketType::of(&self.line.post(&path, &body).await.ok(201))
+        TicketType::of(&self.client.post(&path, &body).await.ok(201))
     }
 
     /// Valid tickets with these codes.
@@ -132,12 +132,12 @@ impl Admin {
     /// Uploads tickets and answers what became of them.
     pub async fn upload(&self, event: &Event, tickets: Value) -> Value {
         let path = format!("/v1/events/{}/tickets", event.id);
-        self.line.post(&path, &json!({"tickets": tickets})).await.ok(200)
+        self.client.post(&path, &json!({"tickets": tickets})).await.ok(200)
     }
 
     /// One of the event's ticket types as it stands now, price and stock included.
     pub async fn stock(&self, event: &Event, kind: &TicketType) -> Value {
-        let event = self.line.get(&format!("/v1/events/{}", event.id)).await.ok(200);
+        let event = self.client.get(&format!("/v1/events/{}", event.id)).await.ok(200);
         let types = event["ticket_types"].as_array().unwrap();
         types.iter().find(|found| found["id"] == kind.id).unwrap_or_else(|| panic!("no {} in {event}", kind.id)).clone()
     }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Desk, Phone, Till};
-use crate::support::{Answer, Line};
+use super::{Phone, SignedIn, Till};
+use crate::support::{Answer, Client};
 
 /// A person in an organisation, who can sign in.
 #[derive(Clone, Debug)]
@@ -16,9 +16,9 @@ pub struct Member {
 }
 
 impl Member {
-    /// Tries to sign in over a line: a device's, or an anonymous one for backstage.
-    pub async fn try_sign_in(&self, line: &Line) -> Answer {
-        line.post("/v1/sessions", &self.credentials()).await
+    /// Tries to sign in over a client: a device's, or an anonymous one for backstage.
+    pub async fn try_sign_in(&self, client: &Client) -> Answer {
+        client.post("/v1/sessions", &self.credentials()).await
     }
 
     pub fn credentials(&self) -> Value {
@@ -26,14 +26,14 @@ impl Member {
     }
 
     /// Signs in backstage at a gateway.
-    pub async fn desk(&self, gateway: &Line) -> Desk {
-        Desk::of(gateway, &self.try_sign_in(gateway).await.ok(201))
+    pub async fn signed_in(&self, gateway: &Client) -> SignedIn {
+        SignedIn::of(gateway, &self.try_sign_in(gateway).await.ok(201))
     }
 
     /// Signs in on a scanner.
     pub async fn phone(&self, device: &Device) -> Phone {
-        let desk = Desk::of(&device.line, &self.try_sign_in(&device.line).await.ok(201));
-        Phone { desk, device: device.clone() }
+        let signed_in = SignedIn::of(&device.client, &self.try_sign_in(&device.client).await.ok(201));
+        Phone { signed_in, device: device.clone() }
     }
 
     /// Signs in on a POS device.
@@ -42,17 +42,17 @@ impl Member {
     }
 }
 
-/// A device that is enrolled; its line carries its token.
+/// A device that is enrolled; its client carries its token.
 #[derive(Clone)]
 pub struct Device {
     pub id: String,
     pub name: String,
-    pub line: Line,
+    pub client: Client,
 }
 
 impl Device {
     /// The same device at another gateway.
-    pub fn at(&self, gateway: &Line) -> Self {
-        Self { line: self.line.at(gateway), ..self.clone() }
+    pub fn at(&self, gateway: &Client) -> Self {
+        Self { client: self.client.at(gateway), ..self.clone() }
     }
 }

@@ -4,36 +4,36 @@ use std::ops::Deref;
 
 use serde_json::{Value, json};
 
-use super::{Desk, Device};
-use crate::support::{Answer, Event, Line, new_id};
+use super::{Device, SignedIn};
+use crate::support::{Answer, Client, Event, new_id};
 
 /// Somebody with a scanner in their hand.
 #[derive(Clone)]
 pub struct Phone {
-    pub(super) desk: Desk,
+    pub(super) signed_in: SignedIn,
     pub device: Device,
 }
 
 impl Deref for Phone {
-    type Target = Desk;
+    type Target = SignedIn;
 
-    fn deref(&self) -> &Desk {
-        &self.desk
+    fn deref(&self) -> &SignedIn {
+        &self.signed_in
     }
 }
 
 impl Phone {
     /// The same phone at another gateway.
-    pub fn at(&self, gateway: &Line) -> Self {
+    pub fn at(&self, gateway: &Client) -> Self {
         let mut phone = self.clone();
-        phone.desk.line = self.desk.line.at(gateway);
+        phone.signed_in.client = self.signed_in.client.at(gateway);
         phone.device = self.device.at(gateway);
         phone
     }
 
     /// Sends a scan as it stands.
     pub async fn send(&self, scan: &Value) -> Answer {
-        self.line.post("/v1/scans", scan).await
+        self.client.post("/v1/scans", scan).await
     }
 
     /// Scans a code, however that is answered.
@@ -43,7 +43,7 @@ impl Phone {
 
     /// Asks to take back the scan with this id.
     pub async fn take_back(&self, id: &Value) -> Answer {
-        self.line.delete(&format!("/v1/scans/{}", id.as_str().unwrap())).await
+        self.client.delete(&format!("/v1/scans/{}", id.as_str().unwrap())).await
     }
 
     /// Scans a code on its way out; that must be let through.

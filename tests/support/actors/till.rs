@@ -5,7 +5,7 @@ use std::ops::Deref;
 use serde_json::{Value, json};
 
 use super::Phone;
-use crate::support::{Answer, Event, Line, card, new_id, ref_id};
+use crate::support::{Answer, Client, Event, card, new_id, ref_id};
 
 /// Somebody at a POS terminal. They scan as well: the same person sells, then admits.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ impl Deref for Till {
 
 impl Till {
     /// The same till at another gateway.
-    pub fn at(&self, gateway: &Line) -> Self {
+    pub fn at(&self, gateway: &Client) -> Self {
         Self { phone: self.phone.at(gateway) }
     }
 
@@ -49,7 +49,7 @@ impl Till {
 
     /// Releases a hold, however that is answered.
     pub async fn release(&self, hold: &Value) -> Answer {
-        self.line.delete(&format!("/v1/holds/{}", ref_id(hold))).await
+        self.client.delete(&format!("/v1/holds/{}", ref_id(hold))).await
     }
 
     /// Sells what a hold has kept, however that is answered.

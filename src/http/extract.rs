@@ -1,0 +1,126 @@
+//! What handlers take from a request besides its body.
+
+use std::convert::Infallible;
+
+use axum::{
+    extract::{FromRequestParts, Path, Query},
+    http::{header, request::Parts},
+};
+use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use super::problem::Problem;
+use crate::{
+    faults::{Faults, Whole},
+    ledger::Page,
+    limits,
+    openapi_schemas::Cursor,
+};
+
+/// The bearer token of a request, if it has an Authorization header.
+pub struct Bearer(pub Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Bearer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let Some(header) = parts.headers.get(header::AUTHORIZATION) else { return Ok(Self(None)) };
+        let bearer =
+            header.to_str().ok().and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        // What is there and is no bearer token is an invalid one: it must not pass for a sign-in without a device.
+        Ok(Self(Some(bearer.map_or_else(String::new, |(_, token)| token.trim().to_owned()))))
+    }
+}
+
+/// The id in a path. One that is no UUID is nobody's, and is answered like any other that does not exist.
+pub struct Id(pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        Ok(Self(path.ok().and_then(|Path(id)| id.parse().ok()).unwrap_or_default()))
+    }
+}
+
+/// The two ids in a path, likewise.
+pub struct TwoIds(pub Uuid, pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for TwoIds {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let ids = path.ok().and_then(|Path((first, second))| Some((first.parse().ok()?, second.parse().ok()?)));
+        let (first, second) = ids.unwrap_or_default();
+        Ok(Self(first, second))
+    }
+}
+
+/// The query of a request. What is wrong with it is told once the caller is known.
+pub struct QueryOf<T>(Result<T, Problem>);
+
+impl<T> QueryOf<T> {
+    /// The query.
+    pub fn read(self) -> Result<T, Problem> {
+        self.0
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryOf<T> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        Ok(Self(query.map(|Query(query)| query).map_err(|rejection| Problem::invalid(Faults::one("", rejection.body_text())))))
+    }
+}
+
+/// Which page of a list.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Items at the most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    pub limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    #[param(inline, value_type = Option<Cursor>)]
+    pub cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// The page that this asks for.
+    pub fn page(&self) -> Result<Page, Problem> {
+        let limit = self.limit.unwrap_or(limits::PAGE_DEFAULT_ROWS);
+        let mut faults = Faults::default();
+        faults.count("/limit", Whole(limit), 1, limits::PAGE_ROWS_MAX);
+        let after = match &self.cursor {
+            None => Some(Uuid::nil()),
+            Some(cursor) => BASE64URL_NOPAD.decode(cursor.as_bytes()).ok().and_then(|bytes| Uuid::from_slice(&bytes).ok()),
+        };
+        if after.is_none() {
+            faults.add("/cursor", "is not a cursor of this list");
+        }
+        faults.none_or(Page { limit, after: after.unwrap_or_default() }).map_err(Problem::invalid)
+    }
+}
+
+/// A page of a list.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct List<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins, if there is one.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> List<T> {
+    /// A page; `id` tells where the next one begins.
+    pub fn of(items: Vec<T>, page: Page, id: impl Fn(&T) -> Uuid) -> Self {
+        let full = items.len() >= usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let next_cursor = items.last().filter(|_| full).map(|last| BASE64URL_NOPAD.encode(id(last).as_bytes()));
+        Self { items, next_cursor }
+    }
+}

@@ -1,0 +1,64 @@
+//! `/v1/authorise`
+
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    http::{
+        body::JsonBody,
+        extract::Bearer,
+        problem::{Code, Problem, ProblemView},
+        state::AppState,
+    },
+    ids::EventId,
+    preflight::{self, Action},
+};
+
+/// A question.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = may_i)]
+pub struct MayBody {
+    /// What.
+    action: Action,
+    /// At which event.
+    event: uuid::Uuid,
+}
+
+/// Yes, or no and why.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = may_i_answer)]
+pub struct MayAnswer {
+    /// Yes or no.
+    allowed: bool,
+    /// The code that the real call would answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<Code>,
+    /// One sentence that may be shown to the person at the door.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// The members that the code adds.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    members: Map<String, Value>,
+}
+
+/// May I?
+///
+/// The decision alone, for terminals that grey out a button. It may be up to one second behind a change made on another gateway; the
+/// real calls never are.
+#[utoipa::path(
+    post, path = "/v1/authorise", tag = "door", request_body = MayBody,
+    responses((status = 200, description = "Done.", body = MayAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+)]
+pub async fn may(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<MayBody>) -> Result<Json<MayAnswer>, Problem> {
+    let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
+    Ok(Json(match preflight::may(&state.sources, staff.claims(), body.action, EventId(body.event)).await? {
+        Ok(()) => MayAnswer { allowed: true, code: None, detail: None, members: Map::new() },
+        Err(refused) => {
+            let Problem { code, detail, members, .. } = refused.into();
+            MayAnswer { allowed: false, code: Some(code), detail: Some(detail), members }
+        }
+    }))
+}
