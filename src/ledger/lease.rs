@@ -95,7 +95,7 @@ impl<M: Manager> Drop for Lease<M> {
 }
 
 /// Waits for the ledger, but not for ever.
-pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, LedgerError> {
+pub(in crate::ledger) async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, LedgerError> {
     match timeout(limit, work).await {
         Ok(done) => done.map_err(LedgerError::from),
         Err(_) => Err(LedgerError::Unavailable),

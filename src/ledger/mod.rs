@@ -15,15 +15,19 @@ mod error;
 mod follower;
 pub mod group_commit;
 pub mod guestlist;
+mod hold;
 pub mod kinds;
 mod lease;
 mod look;
 mod postgres;
-mod refused_scans;
+mod refused_scan;
 pub mod rows;
+mod sale;
+mod scan;
 mod sold;
 mod sqlite;
 mod upload;
+mod void;
 
 use std::sync::Arc;
 
@@ -56,7 +60,7 @@ use self::{
     },
     kinds::Role,
     postgres::Postgres,
-    refused_scans::Refusals,
+    refused_scan::log::Refusals,
     rows::{
         Altered, Attendance, Authority, Device, EventFacts, ListedRefusal, ListedSale, Membership, Organisation, QuarterSum, RecordedHold,
         RecordedSale, RefusalFilter, RefusedScan, SaleFilter, SaleSum, SigningKey, Ticket, TypeSum, User, Void,

@@ -6,12 +6,6 @@
 
 mod change;
 mod guestlist;
-mod holds;
-mod look;
-mod refused;
-mod sales;
-mod scans;
-mod voids;
 
 use std::sync::atomic::AtomicU32;
 
@@ -35,13 +29,13 @@ const CHANGES: &str = "stagedoor_changes";
 /// The ledger in Postgres.
 pub struct Postgres {
     options: PgConnectOptions,
-    clock: Clock,
+    pub(super) clock: Clock,
     calls: Connections<Connector>,
-    commits: Connections<Connector>,
-    looks: Connections<Connector>,
-    logs: Connections<Connector>,
+    pub(super) commits: Connections<Connector>,
+    pub(super) looks: Connections<Connector>,
+    pub(super) logs: Connections<Connector>,
     /// As many batches of scans as are still to be written with care.
-    wary: AtomicU32,
+    pub(super) wary: AtomicU32,
 }
 
 /// How a connection is opened, and told to be sound before it is lent again.

@@ -4,7 +4,6 @@
 
 mod attendance;
 mod recorded;
-mod refused;
 
 use std::sync::Arc;
 
@@ -20,8 +19,8 @@ pub use self::recorded::{
     Hold, ListedSale, Movement, QuarterSum, RecordedHold, RecordedSale, RecordedScan, Reversal, Sale, SaleFilter, SaleLine, SaleSum,
     SoldTicket, TypeSum, Void,
 };
-pub use self::refused::{ListedRefusal, RefusalFilter, RefusedScan};
 use super::kinds::{DeviceKind, EndReason, EventStatus, MemberStatus, Permission, Role, SessionKind, TicketStatus};
+pub use super::refused_scan::rows::{ListedRefusal, RefusalFilter, RefusedScan};
 use crate::{
     clock::Moment,
     ids::{DeviceId, EnrolmentId, EventId, MembershipId, Named, OrganisationId, SessionId, TicketId, TicketTypeId, UserId},

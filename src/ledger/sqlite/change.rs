@@ -158,7 +158,7 @@ impl Sqlite {
 
 /// All of this still stands, or the change has lost. One statement, whatever it rests on: each would be a change of threads, while nobody
 /// else can write.
-pub(super) async fn guard(db: &mut SqliteConnection, guards: &[Guard]) -> Result<(), LedgerError> {
+pub(in crate::ledger) async fn guard(db: &mut SqliteConnection, guards: &[Guard]) -> Result<(), LedgerError> {
     let stands: bool = query_scalar(
         "select not exists (
              select 1
@@ -257,7 +257,12 @@ async fn images(db: &mut SqliteConnection, organisation: OrganisationId, images:
 }
 
 /// Writes down which things have changed, as the last step of a change.
-pub(super) async fn log(db: &mut SqliteConnection, organisation: OrganisationId, at: Moment, altered: &[Uuid]) -> Result<i64, sqlx::Error> {
+pub(in crate::ledger) async fn log(
+    db: &mut SqliteConnection,
+    organisation: OrganisationId,
+    at: Moment,
+    altered: &[Uuid],
+) -> Result<i64, sqlx::Error> {
     if altered.is_empty() {
         return Ok(0);
     }

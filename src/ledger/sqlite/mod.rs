@@ -3,15 +3,9 @@
 //! One process owns the file (a lock file beside it says so) and one connection writes to it, so a transaction on that connection is
 //! the lock that the Postgres ledger takes by name. Readers have connections of their own and see the last commit.
 
-mod change;
+pub(super) mod change;
 mod checkpoint;
 mod guestlist;
-mod holds;
-mod look;
-mod refused;
-mod sales;
-mod scans;
-mod voids;
 mod writer;
 
 use std::{
@@ -44,11 +38,11 @@ macro_rules! begin {
         sqlx::Connection::begin_with(&mut *$writer, "begin immediate").await
     };
 }
-use begin;
+pub(super) use begin;
 
 /// The ledger in SQLite.
 pub struct Sqlite {
-    writer: Arc<Writer>,
+    pub(super) writer: Arc<Writer>,
     readers: Connections<Open>,
     /// Keeps the log beside the file short.
     _folding: AbortOnDropHandle<()>,
@@ -137,7 +131,7 @@ fn own(path: &Path) -> anyhow::Result<File> {
 }
 
 /// A time as every time is written in this ledger.
-fn in_the_ledger(at: Moment) -> String {
+pub(super) fn in_the_ledger(at: Moment) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
@@ -162,7 +156,7 @@ async fn stands(db: &mut SqliteConnection, decided_on: &DecidedOn) -> Result<boo
 }
 
 /// An entry of the door path, as this ledger writes it.
-trait Entry: Sync {
+pub(super) trait Entry: Sync {
     /// What becomes of it.
     type Outcome: Send;
     /// What becomes of it when its ground has moved.
@@ -182,7 +176,12 @@ trait Entry: Sync {
 
 impl Sqlite {
     /// Writes a batch of one organisation in one transaction; one outcome per entry, in their order. Each ground is looked at once.
-    async fn commit<E: Entry>(&self, organisation: OrganisationId, at: Moment, batch: &[E]) -> Result<Vec<E::Outcome>, LedgerError> {
+    pub(super) async fn commit<E: Entry>(
+        &self,
+        organisation: OrganisationId,
+        at: Moment,
+        batch: &[E],
+    ) -> Result<Vec<E::Outcome>, LedgerError> {
         let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
         let mut standing: HashMap<DecidedOn, bool> = HashMap::new();

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The one connection that writes, lent to one after the other.
-pub(super) struct Writer {
+pub(in crate::ledger) struct Writer {
     options: SqliteConnectOptions,
     connection: Mutex<SqliteConnection>,
 }

@@ -2,7 +2,7 @@
 
 use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
-use super::{Sqlite, begin, change};
+use crate::ledger::sqlite::{Sqlite, begin, change};
 use crate::{
     clock::Moment,
     ids::{OrganisationId, SaleId, TicketId, TicketTypeId},

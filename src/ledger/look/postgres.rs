@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use sqlx::{PgConnection, query_as};
 use uuid::Uuid;
 
-use super::{Connector, Postgres};
+use crate::ledger::postgres::{Connector, Postgres};
 use crate::{
     clock::Moment,
     ids::{EventId, OrganisationId, ScanId},

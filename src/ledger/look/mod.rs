@@ -3,6 +3,9 @@
 //! Who asks and at which event is read once for all who share it, and shared; of tickets and scans each ledger reads all that a batch
 //! names in one statement of its own (see `postgres/look.rs` and `sqlite/look.rs`).
 
+mod postgres;
+mod sqlite;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -11,7 +14,7 @@ use std::{
 use sqlx::{AssertSqlSafe, Connection, FromRow, query_as};
 use uuid::Uuid;
 
-use super::{
+use crate::ledger::{
     Connected,
     both::on_both,
     entry::{Look, Seen},

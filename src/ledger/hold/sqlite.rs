@@ -2,7 +2,7 @@
 
 use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
-use super::{Entry, Sqlite, begin, change};
+use crate::ledger::sqlite::{Entry, Sqlite, begin, change};
 use crate::{
     clock::Moment,
     ids::{HoldId, OrganisationId, SaleId, TicketTypeId},
@@ -43,7 +43,7 @@ impl Sqlite {
 }
 
 /// Ends a hold that is neither used nor released: by this sale, or without one. Answers whether it was there to be ended.
-pub(super) async fn end_hold(
+pub(in crate::ledger) async fn end_hold(
     db: &mut SqliteConnection,
     organisation: OrganisationId,
     hold: HoldId,
@@ -70,7 +70,7 @@ pub(super) async fn end_hold(
 }
 
 /// The first type whose quota does not hold these lines, and what is left of it. What live holds keep is not left, but for one hold's.
-pub(super) async fn short(
+pub(in crate::ledger) async fn short(
     db: &mut SqliteConnection,
     lines: &[SaleLine],
     at: Moment,

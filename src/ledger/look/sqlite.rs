@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::{SqliteConnection, query_as, query_scalar, types::Json};
 use uuid::Uuid;
 
-use super::{Open, Sqlite};
+use crate::ledger::sqlite::{Open, Sqlite};
 use crate::{
     ids::{EventId, OrganisationId, ScanId},
     ledger::{

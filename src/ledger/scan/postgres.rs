@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::{postgres::PgArguments, query::QueryAs, query_as, types::Json};
 use uuid::Uuid;
 
-use super::Postgres;
+use crate::ledger::postgres::Postgres;
 use crate::{
     clock::Moment,
     ids::OrganisationId,
@@ -22,7 +22,7 @@ use crate::{
 
 /// The distinct grounds of a batch, and the place of each, counted from one as Postgres does.
 #[derive(Default)]
-pub(super) struct DecidedOnSet {
+pub(in crate::ledger) struct DecidedOnSet {
     places: HashMap<DecidedOn, i32>,
     all: Vec<DecidedOn>,
 }

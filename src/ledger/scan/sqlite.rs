@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use sqlx::{query_as, types::Json};
 
-use super::{Sqlite, in_the_ledger};
+use crate::ledger::sqlite::{Sqlite, in_the_ledger};
 use crate::{
     clock::Moment,
     ids::{OrganisationId, ScanId},

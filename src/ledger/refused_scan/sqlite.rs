@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::{query, types::Json};
 
-use super::{Sqlite, in_the_ledger};
+use crate::ledger::sqlite::{Sqlite, in_the_ledger};
 use crate::ledger::{error::LedgerError, rows::RefusedScan};
 
 fn as_json(refused: &RefusedScan) -> Value {

@@ -2,9 +2,9 @@
 
 use sqlx::{SqliteConnection, query, query_scalar};
 
-use super::{
-    Entry, Sqlite,
-    holds::{end_hold, short},
+use crate::ledger::{
+    hold::sqlite::{end_hold, short},
+    sqlite::{Entry, Sqlite},
 };
 use crate::{
     clock::Moment,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::{query_as, types::Json};
 
-use super::{Postgres, scans::DecidedOnSet};
+use crate::ledger::{postgres::Postgres, scan::postgres::DecidedOnSet};
 use crate::{
     clock::Moment,
     ids::{OrganisationId, TicketTypeId},

@@ -13,11 +13,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Store, rows::RefusedScan};
+use crate::ledger::{Store, rows::RefusedScan};
 use crate::limits;
 
 /// The way into the log.
-pub(super) struct Refusals {
+pub(in crate::ledger) struct Refusals {
     queue: mpsc::Sender<RefusedScan>,
     lost: Counter,
     stop: CancellationToken,

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::{query_as, types::Json};
 
-use super::Postgres;
+use crate::ledger::postgres::Postgres;
 use crate::{
     clock::Moment,
     ids::{OrganisationId, TicketId},

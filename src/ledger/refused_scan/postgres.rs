@@ -2,7 +2,7 @@
 
 use sqlx::query;
 
-use super::Postgres;
+use crate::ledger::postgres::Postgres;
 use crate::{
     ledger::{error::LedgerError, lease::within, rows::RefusedScan},
     limits,

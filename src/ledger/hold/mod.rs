@@ -1,0 +1,4 @@
+//! Holds: stock and prices that are kept for one sale.
+
+mod postgres;
+pub(super) mod sqlite;

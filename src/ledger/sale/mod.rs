@@ -1,0 +1,4 @@
+//! Sales.
+
+mod postgres;
+mod sqlite;

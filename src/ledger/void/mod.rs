@@ -1,0 +1,4 @@
+//! Voids: sales that are taken back.
+
+mod postgres;
+mod sqlite;
