@@ -1,19 +1,29 @@
-//! What the walk of a scan and the walk of a sale share: their sources, how closely they look, how they know a request again, and the timings of the
-//! corridor with the time that a request stayed in each.
+//! One attempt: look, consider, commit; and again from a fresh look when what it was decided on has moved.
+//!
+//! Every call that writes on the door path is a [`Walk`] along the same corridor: facts are looked up, the caller is authenticated, a permit is
+//! given, a decision is made, and the permit is used up by the commit. What differs between the walks is in their [`Policy`].
 
 use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+use uuid::Uuid;
 
-use crate::{authenticate::Authenticator, clock::Clock, event::warm::Warm, ledger::Ledger, session::hot::Hot};
+use crate::{
+    authenticate::{Authenticator, Caller, NotAuthenticated, token::SessionClaims},
+    authorise::Refused,
+    clock::{Clock, Moment},
+    event::warm::Warm,
+    ledger::{Ledger, LedgerError, entry::Outcome, rows::Authority},
+    limits,
+    session::hot::Hot,
+};
 
 /// Where a walk finds what it decides on, and where it writes.
 #[derive(Clone)]
 pub struct Sources {
-    /// Where tokens become callers.
     pub authenticator: Authenticator,
-    /// The ledger.
     pub ledger: Ledger,
     /// Hot copies of sessions.
     pub hot: Arc<Hot>,
@@ -21,73 +31,244 @@ pub struct Sources {
     pub warm: Arc<Warm>,
 }
 
-/// How closely to look.
+/// How new the facts are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// At the nearest copies, if there are any that may be trusted.
+    /// From the nearest copies, if there are any that may be trusted.
     Nearest,
-    /// At the nearest copies again: the ledger has confirmed what they say.
+    /// From the nearest copies again: the ledger has confirmed what they say.
     Confirmed,
-    /// At the ledger.
+    /// From the ledger.
     Fresh,
 }
 
-/// A short digest of what a request means.
-pub fn fingerprint(meaning: &impl Serialize) -> String {
-    let bytes = serde_json::to_vec(meaning).unwrap_or_default();
-    let digest = Sha256::digest(&bytes);
-    data_encoding::HEXLOWER.encode(digest.get(..16).unwrap_or_default())
+/// What a look has found.
+#[derive(Debug)]
+pub struct Found<F> {
+    pub freshness: Freshness,
+    /// The caller's session, member and device.
+    pub authority: Option<Arc<Authority>>,
+    pub facts: F,
+}
+
+/// What is decided on one set of facts.
+#[derive(Debug)]
+pub enum Decision<P, R, A> {
+    /// This is to be written.
+    Commit(P),
+    /// Red: nothing is to be written. Final once the facts are confirmed or fresh.
+    Refuse(R),
+    /// The answer is known, and nothing is to be written.
+    Answer(A),
+}
+
+/// In what the walks differ.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    pub first_look: Freshness,
+    pub lost_commit: LostCommit,
+    pub gives_up: GivesUp,
+}
+
+/// What follows a commit whose outcome is unknown, because the ledger could not be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LostCommit {
+    /// Another look, which finds the entry by its id if it was written. The deadline of the attempt bounds that look.
+    LooksAgain,
+    /// The error: the call has used its time, and the client sends the same id again.
+    Fails,
+}
+
+/// When an attempt that loses every race ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivesUp {
+    /// After [`limits::ATTEMPTS_MAX`] looks: each look ends at the deadline by itself.
+    AfterLooks,
+    /// At the deadline as well: its looks do not know of it.
+    AtDeadline,
+}
+
+/// One kind of call along the corridor.
+pub trait Walk: Sync {
+    type Facts: Send + Sync;
+    type Permit: Send;
+    /// What a decision wants written.
+    type Plan: Send;
+    /// Why a decision is red.
+    type Refusal: Send;
+    type Answer: Send;
+    type Error: From<NotAuthenticated> + From<Refused> + From<LedgerError> + Send;
+
+    fn policy(&self) -> Policy;
+
+    /// Looks the facts up.
+    fn look(
+        &self,
+        sources: &Sources,
+        claims: SessionClaims,
+        freshness: Freshness,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Found<Self::Facts>, LedgerError>> + Send;
+
+    /// The first answer again, if the ledger has this request already.
+    fn replay(&self, caller: &Caller, facts: &Self::Facts) -> Result<Option<Self::Answer>, Self::Error>;
+
+    /// The right to write, if the caller has it.
+    fn authorise(&self, caller: &Caller, facts: &Self::Facts, now: Moment) -> Result<Self::Permit, Refused>;
+
+    /// The decision: a pure function of the facts.
+    fn decide(
+        &self,
+        permit: &Self::Permit,
+        facts: &Self::Facts,
+        now: Moment,
+    ) -> Result<Decision<Self::Plan, Self::Refusal, Self::Answer>, Self::Error>;
+
+    /// Whether the ledger confirms a red decision that was made on copies.
+    fn confirm(
+        &self,
+        _sources: &Sources,
+        _found: &Found<Self::Facts>,
+        _deadline: Instant,
+    ) -> impl Future<Output = Result<bool, LedgerError>> + Send {
+        async { Ok(false) }
+    }
+
+    /// The answer to a red decision that is final.
+    fn refuse(&self, sources: &Sources, caller: &Caller, facts: &Self::Facts, refusal: Self::Refusal) -> Self::Answer;
+
+    /// Writes the plan; the permit is used up.
+    fn commit(
+        &self,
+        sources: &Sources,
+        permit: Self::Permit,
+        facts: &Self::Facts,
+        plan: Self::Plan,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Outcome<Self::Answer, Self::Error>, LedgerError>> + Send;
+}
+
+/// A result, and the time that each stage took.
+#[derive(Debug)]
+pub struct Timed<T> {
+    pub result: T,
+    pub timings: Timings,
+}
+
+/// Walks until there is an answer.
+pub async fn attempt<W: Walk>(walk: &W, sources: &Sources, claims: SessionClaims) -> Timed<Result<W::Answer, W::Error>> {
+    let mut timings = Timings::new(sources.authenticator.clock);
+    let result = attempts(walk, sources, claims, &mut timings).await;
+    Timed { result, timings }
+}
+
+async fn attempts<W: Walk>(walk: &W, sources: &Sources, claims: SessionClaims, timings: &mut Timings) -> Result<W::Answer, W::Error> {
+    let clock = sources.authenticator.clock;
+    let policy = walk.policy();
+    let deadline = clock.deadline(limits::ATTEMPT_TIMEOUT);
+    let mut freshness = policy.first_look;
+    for _ in 0..limits::ATTEMPTS_MAX {
+        let found = timings.time(Stage::Facts, walk.look(sources, claims, freshness, deadline)).await?;
+        match consider(walk, sources, claims, &found, timings) {
+            Ok(Considered::Answer(answer)) => return Ok(answer),
+            Ok(Considered::Commit(plan, permit)) => {
+                match timings.time(Stage::Commit, walk.commit(sources, permit, &found.facts, plan, deadline)).await {
+                    Ok(Outcome::Recorded(answer)) => return Ok(answer),
+                    Ok(Outcome::Refused(error)) => return Err(error),
+                    // Something was changed, or the id is known: the next look finds out.
+                    Ok(Outcome::Moved) | Err(LedgerError::Moved) => {}
+                    Err(LedgerError::Unavailable) if policy.lost_commit == LostCommit::LooksAgain => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(Considered::Refuse(refusal, caller)) if found.freshness != Freshness::Nearest => {
+                return Ok(walk.refuse(sources, &caller, &found.facts, refusal));
+            }
+            Ok(Considered::Refuse(..)) if timings.time(Stage::Facts, walk.confirm(sources, &found, deadline)).await? => {
+                freshness = Freshness::Confirmed;
+                continue;
+            }
+            Err(refused) if found.freshness == Freshness::Fresh => return Err(refused),
+            Ok(Considered::Refuse(..)) | Err(_) => {}
+        }
+        if policy.gives_up == GivesUp::AtDeadline && clock.is_past(deadline) {
+            break;
+        }
+        freshness = Freshness::Fresh;
+    }
+    Err(LedgerError::Busy.into())
+}
+
+enum Considered<W: Walk> {
+    Answer(W::Answer),
+    Commit(W::Plan, W::Permit),
+    Refuse(W::Refusal, Caller),
+}
+
+/// Authenticates, authorises, decides. It waits for nothing.
+fn consider<W: Walk>(
+    walk: &W,
+    sources: &Sources,
+    claims: SessionClaims,
+    found: &Found<W::Facts>,
+    timings: &mut Timings,
+) -> Result<Considered<W>, W::Error> {
+    let caller = timings.measure(Stage::Authenticate, || sources.authenticator.admit(found.authority.clone(), claims))?;
+    if let Some(answer) = walk.replay(&caller, &found.facts)? {
+        return Ok(Considered::Answer(answer));
+    }
+    let now = sources.authenticator.clock.now();
+    let permit = timings.measure(Stage::Authorise, || walk.authorise(&caller, &found.facts, now))?;
+    Ok(match timings.measure(Stage::Decide, || walk.decide(&permit, &found.facts, now))? {
+        Decision::Commit(plan) => Considered::Commit(plan, permit),
+        Decision::Refuse(refusal) => Considered::Refuse(refusal, caller),
+        Decision::Answer(answer) => Considered::Answer(answer),
+    })
 }
 
 /// A stage of the corridor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Looking at copies or at the ledger.
+enum Stage {
     Facts,
-    /// Who is asking.
     Authenticate,
-    /// May they.
     Authorise,
-    /// Yes or no.
     Decide,
-    /// Into the ledger.
     Commit,
 }
 
 /// The time that one request spent in each stage.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Timings {
     clock: Clock,
-    /// Looking.
     pub facts: Duration,
-    /// Who is asking.
     pub authenticate: Duration,
-    /// May they.
     pub authorise: Duration,
-    /// Yes or no.
     pub decide: Duration,
-    /// Into the ledger.
     pub commit: Duration,
 }
 
 impl Timings {
-    /// Waits for work that is done in this stage.
-    pub async fn time<T>(&mut self, stage: Stage, work: impl Future<Output = T>) -> T {
+    /// No time in any stage yet.
+    pub fn new(clock: Clock) -> Self {
+        let none = Duration::ZERO;
+        Self { clock, facts: none, authenticate: none, authorise: none, decide: none, commit: none }
+    }
+
+    async fn time<T>(&mut self, stage: Stage, work: impl Future<Output = T>) -> T {
         let begun = self.clock.mark();
         let done = work.await;
         self.add(stage, self.clock.since(begun));
         done
     }
 
-    /// Does work in this stage.
-    pub fn measure<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
+    fn measure<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
         let begun = self.clock.mark();
         let done = work();
         self.add(stage, self.clock.since(begun));
         done
     }
 
-    /// Each stage with its time.
+    /// Each stage by its name, with its time.
     pub fn each(&self) -> [(&'static str, Duration); 5] {
         [
             ("facts", self.facts),
@@ -107,5 +288,18 @@ impl Timings {
             Stage::Commit => &mut self.commit,
         };
         *total += time;
+    }
+}
+
+/// A short digest of what a request means: the same request sent again has the same.
+pub fn fingerprint(meaning: &impl Serialize) -> String {
+    // The meaning of a request is a plain struct, which JSON can always write.
+    match serde_json::to_vec(meaning) {
+        Ok(bytes) => data_encoding::HEXLOWER.encode(Sha256::digest(&bytes).get(..16).unwrap_or_default()),
+        Err(error) => {
+            tracing::error!(%error, "the meaning of a request cannot be written as JSON");
+            // Equal to no other digest, so the request is never taken for a repetition of another one.
+            Uuid::new_v4().to_string()
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The names of things: one newtype per kind of id, so that a ticket can never be passed where a session is meant.
 //!
 //! Ids made here are UUIDs of version 7 (see [`crate::clock::Clock::id`]): they grow with time, which keeps the indexes of the ledger compact.
+#![warn(missing_docs)]
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

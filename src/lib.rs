@@ -41,6 +41,7 @@ mod openapi_schemas;
 pub mod pos;
 pub mod preflight;
 mod private_file;
+pub mod reports;
 pub mod session;
 pub mod stream;
 mod string_enum;

@@ -1,6 +1,7 @@
 //! Every limit of the gateway in one table. Past a limit the answer is a quick refusal, never a slow yes.
 //!
 //! The unit is in the type or last in the name. What an operator may want to change is a setting instead (see [`crate::config`]).
+#![warn(missing_docs)]
 
 use std::time::Duration;
 

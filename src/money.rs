@@ -1,4 +1,5 @@
 //! Money: an exact decimal in a currency. Never a float, never rounded in silence.
+#![warn(missing_docs)]
 
 use std::fmt;
 

@@ -2,14 +2,18 @@
 //!
 //! It rests on the nearest copies, so it may be up to a second behind another gateway; the real calls never are.
 
+use std::convert::Infallible;
+
+use tokio::time::Instant;
+
 use crate::{
-    attempt::{Freshness, Sources},
-    authenticate::{NotAuthenticated, token::SessionClaims},
+    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Walk, attempt},
+    authenticate::{Caller, NotAuthenticated, token::SessionClaims},
     authorise::{self, Act, Refused},
+    clock::Moment,
     ids::EventId,
-    ledger::LedgerError,
-    limits,
-    pos::facts::{self, Sought},
+    ledger::{LedgerError, entry::Outcome},
+    pos::facts::{Facts, Sought, look},
     string_enum::string_enum,
 };
 
@@ -37,28 +41,79 @@ impl From<Action> for Act {
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum MayError {
-    /// The caller is not who they say.
+pub enum PreflightError {
+    /// The session, the member or the device is not valid.
     #[error(transparent)]
     NotAuthenticated(#[from] NotAuthenticated),
-    /// The ledger.
+    /// The answer is no.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
-/// Yes, or why not. A no is confirmed by a fresh look.
-pub async fn may(sources: &Sources, claims: SessionClaims, action: Action, event: EventId) -> Result<Result<(), Refused>, MayError> {
-    let deadline = sources.authenticator.clock.deadline(limits::ATTEMPT_TIMEOUT);
-    let mut freshness = Freshness::Nearest;
-    loop {
-        let facts = facts::look(sources, claims, event, Sought::default(), freshness, deadline).await?;
-        let caller = sources.authenticator.admit(facts.authority, claims);
-        let allowed =
-            caller.map(|caller| authorise::permit(&caller, action.into(), facts.event.as_deref(), facts.pinned.as_ref()).map(drop));
-        match allowed {
-            Ok(Ok(())) => return Ok(Ok(())),
-            refused if facts.freshness == Freshness::Fresh => return Ok(refused?),
-            _ => freshness = Freshness::Fresh,
-        }
+/// A question: may the caller do this at this event?
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    pub action: Action,
+    pub event: EventId,
+}
+
+/// Yes, or why not.
+pub async fn may(sources: &Sources, claims: SessionClaims, question: Question) -> Result<Result<(), Refused>, PreflightError> {
+    match attempt(&question, sources, claims).await.result {
+        Ok(()) => Ok(Ok(())),
+        Err(PreflightError::Refused(refused)) => Ok(Err(refused)),
+        Err(error) => Err(error),
+    }
+}
+
+impl Walk for Question {
+    type Facts = Facts;
+    type Permit = ();
+    type Plan = Infallible;
+    type Refusal = Infallible;
+    type Answer = ();
+    type Error = PreflightError;
+
+    fn policy(&self) -> Policy {
+        Policy { first_look: Freshness::Nearest, lost_commit: LostCommit::Fails, gives_up: GivesUp::AfterLooks }
+    }
+
+    async fn look(
+        &self,
+        sources: &Sources,
+        claims: SessionClaims,
+        freshness: Freshness,
+        deadline: Instant,
+    ) -> Result<Found<Facts>, LedgerError> {
+        look(sources, claims, self.event, Sought::default(), freshness, deadline).await
+    }
+
+    fn replay(&self, _: &Caller, _: &Facts) -> Result<Option<()>, PreflightError> {
+        Ok(None)
+    }
+
+    fn authorise(&self, caller: &Caller, facts: &Facts, _: Moment) -> Result<(), Refused> {
+        authorise::may(caller, self.action.into(), facts.event.as_deref(), facts.pinned.as_ref())
+    }
+
+    fn decide(&self, (): &(), _: &Facts, _: Moment) -> Result<Decision<Infallible, Infallible, ()>, PreflightError> {
+        Ok(Decision::Answer(()))
+    }
+
+    fn refuse(&self, _: &Sources, _: &Caller, _: &Facts, never: Infallible) {
+        match never {}
+    }
+
+    async fn commit(
+        &self,
+        _: &Sources,
+        (): (),
+        _: &Facts,
+        never: Infallible,
+        _: Instant,
+    ) -> Result<Outcome<(), PreflightError>, LedgerError> {
+        match never {}
     }
 }

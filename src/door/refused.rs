@@ -2,9 +2,13 @@
 
 use serde::Serialize;
 
-use super::{DoorError, decide::Reason, facts::Facts, request::Request};
+use super::{
+    DoorError,
+    scan::{decide::Reason, facts::Facts, request::Request},
+};
 use crate::{
     attempt::Sources,
+    authenticate::Caller,
     authorise::{self, Refused, StaffSession},
     clock::Stamp,
     ids::{EventId, Named, RefusedScanId, ScanId, TicketId},
@@ -92,10 +96,10 @@ fn view(refused: ListedRefusal) -> Result<RefusedScanView, LedgerError> {
     })
 }
 
-/// Writes a refusal down, if there is time for it; never waits. A dry run was no attempt to come in.
-pub(super) fn note(sources: &Sources, request: &Request, facts: &Facts, reason: Reason) {
-    let Some(authority) = facts.authority.as_deref().filter(|_| !request.dry_run) else { return };
-    let Some(device) = &authority.device else { return };
+/// Records a refusal if there is room in the queue; it never waits. A dry run was no attempt to come in.
+pub(super) fn note(sources: &Sources, caller: &Caller, request: &Request, facts: &Facts, reason: Reason) {
+    let authority = caller.authority();
+    let Some(device) = authority.device.as_ref().filter(|_| !request.dry_run) else { return };
     let clock = sources.authenticator.clock;
     sources.ledger.note_refused(RefusedScan {
         id: clock.id(),
@@ -106,7 +110,7 @@ pub(super) fn note(sources: &Sources, request: &Request, facts: &Facts, reason: 
         ticket_id: facts.ticket.as_ref().map(|ticket| ticket.id),
         direction: request.direction,
         reason: reason.as_str(),
-        gate: request.gate_at(device).map(str::to_owned),
+        gate: request.gate_at(Some(device)).map(str::to_owned),
         session_id: authority.session.id,
         device_id: device.id,
         scanned_at: request.scanned_at,

@@ -7,13 +7,14 @@ use sha2::{Digest, Sha256};
 
 use super::{EventError, TicketStatus, Window, catalogue::manageable, printable, trim_code};
 use crate::{
-    authorise::StaffSession,
+    authorise::{self, ImportPermit, StaffSession},
     clock::Clock,
     faults::{Faults, Whole},
-    ids::{EventId, TicketTypeId},
+    ids::{EventId, OrganisationId, TicketTypeId},
     ledger::{
-        Carried, CarriedChunk, KnownTicket, Ledger, LedgerError, UploadChunk, UploadCount, UploadTicket,
+        Carried, CarryOver, KnownTicket, Ledger, LedgerError, UploadChunk, UploadCount, UploadTicket,
         change::Guard,
+        entry::Entry,
         kinds::Permission,
         rows::{EventFacts, TicketType},
     },
@@ -133,21 +134,43 @@ impl Backing<'_> {
             Self::StaffSession(staff) => Ok(staff.mandate(Permission::EventsManage).await?.guards()),
         }
     }
-}
 
-/// Stores a chunk on what its mandate rests on now, and again when that has moved.
-macro_rules! insist {
-    ($backing:expr, $chunk:ident, $store:expr) => {{
-        let mut tries = 1;
-        loop {
-            $chunk.guards = $backing.guards().await?;
-            match $store.await {
-                Err(LedgerError::Moved) if tries < limits::CHANGE_TRIES_MAX => tries += 1,
-                Err(LedgerError::Moved) => return Err(LedgerError::Busy.into()),
-                done => break done?,
+    /// The right to import into an event of this organisation now.
+    async fn permit(&self, organisation: OrganisationId) -> Result<ImportPermit, EventError> {
+        match self {
+            Self::Operator => Ok(authorise::import_by_operator(organisation)),
+            Self::StaffSession(staff) => Ok(authorise::to_import(&staff.caller().await?)?),
+        }
+    }
+
+    /// Stores tickets with their earlier admissions, again while the permit is given on something that changes.
+    async fn store_tickets(
+        &self,
+        ledger: &Ledger,
+        organisation: OrganisationId,
+        tickets: &[UploadTicket],
+        earlier: &CarryOver,
+    ) -> Result<UploadCount, EventError> {
+        for _ in 0..limits::CHANGE_TRIES_MAX {
+            let carried = Entry::new(self.permit(organisation).await?, earlier.clone());
+            match ledger.store_tickets(&UploadChunk { tickets, carried }).await {
+                Err(LedgerError::Moved) => {}
+                stored => return Ok(stored?),
             }
         }
-    }};
+        Err(LedgerError::Busy.into())
+    }
+
+    /// Carries earlier check-ins over, again while the permit is given on something that changes.
+    async fn carry_over(&self, ledger: &Ledger, organisation: OrganisationId, earlier: &CarryOver) -> Result<u64, EventError> {
+        for _ in 0..limits::CHANGE_TRIES_MAX {
+            match ledger.carry_over(&Entry::new(self.permit(organisation).await?, earlier.clone())).await {
+                Err(LedgerError::Moved) => {}
+                written => return Ok(written?),
+            }
+        }
+        Err(LedgerError::Busy.into())
+    }
 }
 
 impl<'f> Intake<'f> {
@@ -255,15 +278,15 @@ impl<'f> Intake<'f> {
         let visits = std::mem::take(&mut self.visits);
         // A ticket that has been used elsewhere comes with its entry, in one step: no phone finds it unused in between.
         let entries = visits.iter().map(|visit| Carried { is_over: false, ..visit.clone() }).collect();
-        let mut chunk = UploadChunk { organisation, event: event.id, guards: Vec::new(), tickets, entries, at };
-        let UploadCount { created, updated, carried, .. } = insist!(backing, chunk, ledger.store_tickets(&chunk));
+        let entries = CarryOver { event: event.id, visits: entries, at };
+        let UploadCount { created, updated, carried, .. } = backing.store_tickets(ledger, organisation, &tickets, &entries).await?;
         self.uploaded.created += created;
         self.uploaded.updated += updated;
         self.uploaded.unchanged += given - created - updated;
         self.carried_over += carried.unsigned_abs();
         if visits.iter().any(|visit| visit.is_over) {
-            let mut chunk = CarriedChunk { organisation, event: event.id, guards: Vec::new(), visits, at };
-            self.carried_over += insist!(backing, chunk, ledger.carry_over(&chunk));
+            let exits = CarryOver { event: event.id, visits, at };
+            self.carried_over += backing.carry_over(ledger, organisation, &exits).await?;
         }
         Ok(())
     }

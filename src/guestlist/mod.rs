@@ -10,6 +10,7 @@ pub mod check_in;
 mod fold;
 pub mod manage;
 pub mod search;
+pub mod take_back;
 
 use serde::Serialize;
 

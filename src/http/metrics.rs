@@ -119,7 +119,7 @@ impl Metrics {
         );
         registry.register("password_checks", "Passwords checked, right or wrong", password_checks.clone());
         // Looked up once, and not five times for each scan.
-        let timings = Timings::default().each().map(|(room, _)| of_rooms.get_or_create(&RoomLabel { room }).clone());
+        let timings = Timings::new(clock).each().map(|(room, _)| of_rooms.get_or_create(&RoomLabel { room }).clone());
         let shed = Shed::new(clock, &mut registry);
         (Self { registry, requests, seconds: durations, timings, verdicts, sales, up, degraded, in_work }, shed)
     }

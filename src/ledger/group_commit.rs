@@ -1,9 +1,10 @@
-//! Group commit: entries wait in a lane and are written together, in one statement, by a task that no request can cancel.
+//! Group commit: entries wait in a queue and are written together, in one statement, by a task that no request can cancel.
 //!
-//! One lane per key (an organisation, for the committers), so that an organisation whose lock is held by a change holds up nobody else.
-//! While a batch is being written the next one gathers: under load the batches grow, at rest an entry is written at once. GroupCommit are served
-//! where the ledger was opened: at a turnstile a batch that is done would wait until everybody who stands there has been heard. What became
-//! of a batch goes back to each turnstile in one piece, for to wake a thread is a call of the system, and to wake a task is none.
+//! There is one queue per key (an organisation, for what is written), so that a change that holds the lock of one organisation delays no
+//! other. While a batch is being written the next one gathers: under load the batches grow, and without load an entry is written at once.
+//! The queues are served on the runtime that opened the ledger: on a worker thread a finished batch would queue behind that thread's
+//! requests. The outcomes of a batch go back to each worker's runtime in one task, because waking a thread is a system call and waking a
+//! task is not.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,7 +14,7 @@ use std::{
 
 use dashmap::DashMap;
 use fail::fail_point;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use tokio::{
     runtime::{Handle, Id},
     sync::{mpsc, oneshot},
@@ -21,126 +22,185 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::error::LedgerError;
-use crate::limits;
+use super::{Store, error::LedgerError};
+use crate::{
+    clock::{Clock, Moment},
+    limits,
+};
 
 /// Something that is written in a batch.
-pub trait Job: Clone + Send + Sync + 'static {
+pub trait Batched: Clone + Send + Sync + 'static {
     /// What becomes of it.
-    type Done: Send + 'static;
-    /// What is in the batch already, as far as it matters.
-    type Seen: Default + Send;
+    type Outcome: Send + 'static;
+    /// What is known of the batch so far.
+    type InBatch: Default + Send;
 
-    /// Whether it can stand in the same batch as those before it; if so it is noted there.
-    fn joins(&self, seen: &mut Self::Seen) -> bool;
+    /// Whether it can be in the same batch as those before it; if so it is noted there.
+    fn joins(&self, batch: &mut Self::InBatch) -> bool;
 }
 
-type Done<J> = Result<<J as Job>::Done, LedgerError>;
+/// How the ledger writes a batch.
+pub trait GroupWritten: Batched {
+    /// Batches of different keys are written beside each other.
+    type Key: Copy + Eq + Hash + Send + Sync + 'static;
+    const BATCH_MAX: usize = limits::BATCH_MAX;
+    /// Whether a batch is written again after a lost race or a lost connection. That is safe where the ledger knows entries by their ids.
+    const IS_RETRIED: bool = true;
 
-/// The way back to who waits, and the runtime that they wait on.
-struct Reply<J: Job> {
-    to: oneshot::Sender<Done<J>>,
-    there: Handle,
+    fn key(&self) -> Self::Key;
+
+    /// Writes a batch; one outcome per entry, in their order.
+    fn write(
+        store: &Store,
+        key: Self::Key,
+        at: Moment,
+        batch: &[Self],
+    ) -> impl Future<Output = Result<Vec<Self::Outcome>, LedgerError>> + Send;
+}
+
+type Outcome<J> = Result<<J as Batched>::Outcome, LedgerError>;
+
+/// The way back to the request that waits, and its runtime.
+struct Reply<J: Batched> {
+    to: oneshot::Sender<Outcome<J>>,
+    runtime: Handle,
 }
 
 type Waiting<J> = (J, Reply<J>);
-type Write<K, J> = dyn Fn(K, Arc<Vec<J>>) -> BoxFuture<'static, Result<Vec<<J as Job>::Done>, LedgerError>> + Send + Sync;
+type Write<K, J> = dyn Fn(K, Arc<Vec<J>>) -> BoxFuture<'static, Result<Vec<<J as Batched>::Outcome>, LedgerError>> + Send + Sync;
 
-/// The lanes of one kind of entry.
-pub struct GroupCommit<K, J: Job> {
-    open: Arc<DashMap<K, mpsc::Sender<Waiting<J>>>>,
+/// The queues of one kind of entry.
+pub struct GroupCommit<K, J: Batched> {
+    queues: Arc<DashMap<K, mpsc::Sender<Waiting<J>>>>,
     write: Arc<Write<K, J>>,
-    batch: usize,
+    batch_max: usize,
     home: Handle,
 }
 
-impl<K, J: Job> Clone for GroupCommit<K, J> {
+impl<K, J: Batched> Clone for GroupCommit<K, J> {
     fn clone(&self) -> Self {
-        Self { open: Arc::clone(&self.open), write: Arc::clone(&self.write), batch: self.batch, home: self.home.clone() }
+        Self { queues: Arc::clone(&self.queues), write: Arc::clone(&self.write), batch_max: self.batch_max, home: self.home.clone() }
+    }
+}
+
+impl<J: GroupWritten> GroupCommit<J::Key, J> {
+    /// Queues whose batches are written to this store.
+    pub(super) fn open(store: &Store, clock: Clock) -> Self {
+        let store = store.clone();
+        Self::new(J::BATCH_MAX, move |key, batch: Arc<Vec<J>>| {
+            let store = store.clone();
+            async move { write_until_answered(&store, clock, key, &batch).await }.boxed()
+        })
+    }
+
+    /// Hands a job over and waits for its outcome until the deadline. After the deadline the outcome is unknown.
+    pub async fn commit(&self, job: J, deadline: Instant) -> Result<J::Outcome, LedgerError> {
+        self.submit(job.key(), job, deadline).await
+    }
+}
+
+/// Writes a batch again when the ledger lost a race or a connection, while the requests still wait for it.
+async fn write_until_answered<J: GroupWritten>(
+    store: &Store,
+    clock: Clock,
+    key: J::Key,
+    batch: &[J],
+) -> Result<Vec<J::Outcome>, LedgerError> {
+    let until = clock.deadline(limits::ATTEMPT_TIMEOUT);
+    let mut tries = 1;
+    loop {
+        match J::write(store, key, clock.now(), batch).await {
+            Err(LedgerError::Unavailable | LedgerError::Moved)
+                if J::IS_RETRIED && tries < limits::BATCH_TRIES_MAX && !clock.is_past(until) =>
+            {
+                tries += 1;
+            }
+            done => return done,
+        }
     }
 }
 
 impl<K, J> GroupCommit<K, J>
 where
     K: Copy + Eq + Hash + Send + Sync + 'static,
-    J: Job,
+    J: Batched,
 {
-    /// GroupCommit whose batches of at most `batch` entries are written by `write`, which answers one result per entry, in their order. They are
+    /// Queues whose batches of at most `batch_max` jobs are written by `write`, which returns one outcome per job, in their order. They are
     /// served on the runtime that this is called on.
     pub fn new(
-        batch: usize,
-        write: impl Fn(K, Arc<Vec<J>>) -> BoxFuture<'static, Result<Vec<J::Done>, LedgerError>> + Send + Sync + 'static,
+        batch_max: usize,
+        write: impl Fn(K, Arc<Vec<J>>) -> BoxFuture<'static, Result<Vec<J::Outcome>, LedgerError>> + Send + Sync + 'static,
     ) -> Self {
-        Self { open: Arc::default(), write: Arc::new(write), batch, home: Handle::current() }
+        Self { queues: Arc::default(), write: Arc::new(write), batch_max, home: Handle::current() }
     }
 
-    /// Hands an entry over and waits for what becomes of it, until the deadline. After the deadline that is unknown.
-    pub async fn submit(&self, key: K, job: J, deadline: Instant) -> Result<J::Done, LedgerError> {
-        let (to, answer) = oneshot::channel();
-        let mut waiting = (job, Reply { to, there: Handle::current() });
+    /// Hands a job over and waits for its outcome until the deadline. After the deadline the outcome is unknown.
+    pub async fn submit(&self, key: K, job: J, deadline: Instant) -> Result<J::Outcome, LedgerError> {
+        let (to, outcome) = oneshot::channel();
+        let mut waiting = (job, Reply { to, runtime: Handle::current() });
         loop {
-            let lane = self.lane(key);
-            match lane.try_send(waiting) {
+            let queue = self.queue(key);
+            match queue.try_send(waiting) {
                 Ok(()) => break,
                 Err(mpsc::error::TrySendError::Full(_)) => return Err(LedgerError::Busy),
-                // The lane had been idle and closed just now: open another.
+                // The queue was idle and has just been closed: open another.
                 Err(mpsc::error::TrySendError::Closed(back)) => waiting = back,
             }
-            self.open.remove_if(&key, |_, lane| lane.is_closed());
+            self.queues.remove_if(&key, |_, queue| queue.is_closed());
         }
-        match timeout_at(deadline, answer).await {
-            Ok(Ok(done)) => done,
+        match timeout_at(deadline, outcome).await {
+            Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) | Err(_) => Err(LedgerError::Unavailable),
         }
     }
 
-    fn lane(&self, key: K) -> mpsc::Sender<Waiting<J>> {
-        self.open
+    fn queue(&self, key: K) -> mpsc::Sender<Waiting<J>> {
+        self.queues
             .entry(key)
             .or_insert_with(|| {
-                let (lane, entries) = mpsc::channel(limits::COMMIT_QUEUE_MAX);
-                self.home.spawn(serve(self.clone(), key, entries));
-                lane
+                let (queue, jobs) = mpsc::channel(limits::COMMIT_QUEUE_MAX);
+                self.home.spawn(serve(self.clone(), key, jobs));
+                queue
             })
             .clone()
     }
 }
 
-/// Serves one lane until it has been idle for a while.
-async fn serve<K, J>(lanes: GroupCommit<K, J>, key: K, mut entries: mpsc::Receiver<Waiting<J>>)
+/// Serves one queue until it has been idle for [`limits::IDLE_TIMEOUT`].
+async fn serve<K, J>(commit: GroupCommit<K, J>, key: K, mut jobs: mpsc::Receiver<Waiting<J>>)
 where
     K: Copy + Eq + Hash + Send + Sync + 'static,
-    J: Job,
+    J: Batched,
 {
     let mut held_back = VecDeque::new();
     loop {
         if held_back.is_empty() {
-            match timeout(limits::IDLE_TIMEOUT, entries.recv()).await {
-                Ok(Some(entry)) => held_back.push_back(entry),
+            match timeout(limits::IDLE_TIMEOUT, jobs.recv()).await {
+                Ok(Some(job)) => held_back.push_back(job),
                 Ok(None) => return,
                 Err(_) => {
-                    // No entry can be lost: what was sent before the close is still received.
-                    entries.close();
-                    lanes.open.remove_if(&key, |_, lane| lane.is_closed());
+                    // No job can be lost: what was sent before the close is still received.
+                    jobs.close();
+                    commit.queues.remove_if(&key, |_, queue| queue.is_closed());
                     continue;
                 }
             }
         }
-        // Whoever stands at the door already comes along: one turn of the thread costs an entry nothing, and a batch of one costs the next.
+        // Jobs that are about to be sent join this batch: one turn of the thread costs an entry nothing, and a batch of one delays the next.
         yield_now().await;
-        let (jobs, replies) = gather(&mut held_back, &mut entries, lanes.batch);
-        if jobs.is_empty() {
+        let (batch, replies) = gather(&mut held_back, &mut jobs, commit.batch_max);
+        if batch.is_empty() {
             continue;
         }
-        let jobs = Arc::new(jobs);
+        let batch = Arc::new(batch);
         fail_point!("before-commit", |_| std::process::abort());
-        let done = (lanes.write)(key, Arc::clone(&jobs)).await;
+        let done = (commit.write)(key, Arc::clone(&batch)).await;
         fail_point!("after-commit", |_| std::process::abort());
         match done {
-            // One of them cannot be written, and it is not the others' fault: each by itself.
-            Err(LedgerError::Broken) if jobs.len() > 1 => {
-                for (job, reply) in jobs.iter().zip(replies) {
-                    answer::<J>(vec![reply], (lanes.write)(key, Arc::new(vec![job.clone()])).await);
+            // One of them cannot be written, which must not fail the others: write each by itself.
+            Err(LedgerError::Broken) if batch.len() > 1 => {
+                for (job, reply) in batch.iter().zip(replies) {
+                    answer::<J>(vec![reply], (commit.write)(key, Arc::new(vec![job.clone()])).await);
                 }
             }
             done => answer::<J>(replies, done),
@@ -148,19 +208,23 @@ where
     }
 }
 
-/// The next batch: those held back first, then those that wait. Who has given up waiting is left out: nothing is written for them.
-fn gather<J: Job>(held_back: &mut VecDeque<Waiting<J>>, entries: &mut mpsc::Receiver<Waiting<J>>, batch: usize) -> (Vec<J>, Vec<Reply<J>>) {
-    let mut seen = J::Seen::default();
-    let mut jobs = Vec::new();
+/// The next batch: jobs that were held back first, then those that wait. A job whose request has given up is left out: nothing is written.
+fn gather<J: Batched>(
+    held_back: &mut VecDeque<Waiting<J>>,
+    jobs: &mut mpsc::Receiver<Waiting<J>>,
+    batch_max: usize,
+) -> (Vec<J>, Vec<Reply<J>>) {
+    let mut in_batch = J::InBatch::default();
+    let mut batch = Vec::new();
     let mut replies = Vec::new();
     let mut again = VecDeque::new();
-    while jobs.len() < batch && again.len() < batch {
-        let Some((job, reply)) = held_back.pop_front().or_else(|| entries.try_recv().ok()) else { break };
+    while batch.len() < batch_max && again.len() < batch_max {
+        let Some((job, reply)) = held_back.pop_front().or_else(|| jobs.try_recv().ok()) else { break };
         if reply.to.is_closed() {
             continue;
         }
-        if job.joins(&mut seen) {
-            jobs.push(job);
+        if job.joins(&mut in_batch) {
+            batch.push(job);
             replies.push(reply);
         } else {
             again.push_back((job, reply));
@@ -168,23 +232,23 @@ fn gather<J: Job>(held_back: &mut VecDeque<Waiting<J>>, entries: &mut mpsc::Rece
     }
     again.append(held_back);
     *held_back = again;
-    (jobs, replies)
+    (batch, replies)
 }
 
-fn answer<J: Job>(replies: Vec<Reply<J>>, done: Result<Vec<J::Done>, LedgerError>) {
-    let each: Vec<Done<J>> = match done {
+fn answer<J: Batched>(replies: Vec<Reply<J>>, done: Result<Vec<J::Outcome>, LedgerError>) {
+    let each: Vec<Outcome<J>> = match done {
         Ok(done) => done.into_iter().map(Ok).collect(),
         Err(error) => replies.iter().map(|_| Err(error.clone())).collect(),
     };
-    let mut home: HashMap<Id, (Handle, Vec<_>)> = HashMap::new();
-    for (Reply { to, there }, done) in replies.into_iter().zip(each) {
-        home.entry(there.id()).or_insert_with(|| (there, Vec::new())).1.push((to, done));
+    let mut by_runtime: HashMap<Id, (Handle, Vec<_>)> = HashMap::new();
+    for (Reply { to, runtime }, outcome) in replies.into_iter().zip(each) {
+        by_runtime.entry(runtime.id()).or_insert_with(|| (runtime, Vec::new())).1.push((to, outcome));
     }
-    for (there, answers) in home.into_values() {
-        there.spawn(async move {
-            for (to, done) in answers {
-                // Who has given up waiting finds the answer by its id.
-                let _ = to.send(done);
+    for (runtime, outcomes) in by_runtime.into_values() {
+        runtime.spawn(async move {
+            for (to, outcome) in outcomes {
+                // A request that has given up finds its outcome later, by the id of its entry.
+                let _ = to.send(outcome);
             }
         });
     }

@@ -10,29 +10,29 @@
 mod both;
 pub mod change;
 mod change_log;
+pub mod check_in;
 pub mod entry;
 mod error;
 mod follower;
 pub mod group_commit;
 pub mod guestlist;
-mod hold;
+pub mod hold;
 pub mod kinds;
 mod lease;
-mod look;
+pub mod look;
 mod postgres;
 mod refused_scan;
 pub mod rows;
-mod sale;
-mod scan;
+pub mod sale;
+pub mod scan;
 mod sold;
 mod sqlite;
 mod upload;
-mod void;
+pub mod void;
 
 use std::sync::Arc;
 
 use dashmap::DashMap;
-use futures::FutureExt;
 use prometheus_client::metrics::counter::Counter;
 use tokio::{
     sync::{Mutex, watch},
@@ -46,29 +46,30 @@ pub use self::{
     change_log::{ChangeLog, SIGNING_KEYS},
     error::{LedgerError, Name},
     sqlite::InUse,
-    upload::{Carried, CarriedChunk, KnownTicket, UploadChunk, UploadCount, UploadTicket},
+    upload::{Carried, CarryOver, CarryOverEntry, KnownTicket, UploadChunk, UploadCount, UploadTicket},
 };
 use self::{
     change::{Change, Ending, Rotation, Storable},
-    entry::{
-        Count, DecidedOn, HoldEntry, HoldOutcome, Look, RefusalCheck, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen, VoidEntry,
-        VoidOutcome,
-    },
+    check_in::{CheckInEntry, CheckedIn},
+    entry::Outcome,
     group_commit::GroupCommit,
-    guestlist::{
-        CheckInEntry, CheckInLook, CheckInSeen, CheckedIn, GuestChange, GuestSearch, ListedGuest, ListedGuestList, RecordedCheckIn,
-    },
+    guestlist::{CheckInLook, CheckInSeen, GuestChange, GuestSearch, ListedGuest, ListedGuestList, RecordedCheckIn},
+    hold::{HoldEntry, HoldRefused, ReleaseEntry},
     kinds::Role,
+    look::{AttendanceCount, Look, RefusalCheck, Seen},
     postgres::Postgres,
     refused_scan::log::Refusals,
     rows::{
         Altered, Attendance, Authority, Device, EventFacts, ListedRefusal, ListedSale, Membership, Organisation, QuarterSum, RecordedHold,
         RecordedSale, RefusalFilter, RefusedScan, SaleFilter, SaleSum, SigningKey, Ticket, TypeSum, User, Void,
     },
+    sale::{SaleEntry, SaleRecorded, SoldOut},
+    scan::{ScanEntry, ScanRecorded},
     sqlite::Sqlite,
+    void::{VoidEntry, VoidOutcome},
 };
 use crate::{
-    clock::{Clock, Moment},
+    clock::Clock,
     config::Database,
     ids::{
         DeviceId, EventId, GuestId, GuestListId, HoldId, MembershipId, Named, OrganisationId, SaleId, ScanId, SessionId, UserId, VoidId,
@@ -93,7 +94,7 @@ impl Connected for Sqlite {
     const SNAPSHOT: &'static str = "begin";
 }
 
-enum Store {
+pub enum Store {
     Postgres(Arc<Postgres>),
     Sqlite(Arc<Sqlite>),
 }
@@ -135,7 +136,7 @@ pub struct Ledger {
     check_ins: GroupCommit<OrganisationId, CheckInEntry>,
     looks: GroupCommit<(), Look>,
     refusal_checks: GroupCommit<(), RefusalCheck>,
-    counts: GroupCommit<(OrganisationId, EventId), Count>,
+    counts: GroupCommit<(OrganisationId, EventId), AttendanceCount>,
     clock: Clock,
     refusals: Arc<Refusals>,
     turns: Arc<DashMap<OrganisationId, Arc<Mutex<()>>>>,
@@ -175,13 +176,13 @@ impl Ledger {
             Store::Sqlite(_) => None,
         };
         Ok(Self {
-            scans: scan_lanes(&store, clock),
-            sales: sale_lanes(&store, clock),
-            holds: hold_lanes(&store, clock),
-            check_ins: check_in_lanes(&store, clock),
-            looks: look_lanes(&store, clock),
-            refusal_checks: doubt_lanes(&store, clock),
-            counts: count_lanes(&store),
+            scans: GroupCommit::open(&store, clock),
+            sales: GroupCommit::open(&store, clock),
+            holds: GroupCommit::open(&store, clock),
+            check_ins: GroupCommit::open(&store, clock),
+            looks: GroupCommit::open(&store, clock),
+            refusal_checks: GroupCommit::open(&store, clock),
+            counts: GroupCommit::open(&store, clock),
             clock,
             refusals: Refusals::open(store.clone()),
             turns: Arc::default(),
@@ -207,71 +208,63 @@ impl Ledger {
         &self.log
     }
 
-    /// Writes a movement; answers when it is on disk, or was not written.
-    pub async fn commit_scan(&self, organisation: OrganisationId, entry: ScanEntry, deadline: Instant) -> Result<ScanOutcome, LedgerError> {
-        self.scans.submit(organisation, entry, deadline).await
+    /// Writes a movement. Returns when it is on disk, or was not written.
+    pub async fn commit_scan(&self, entry: ScanEntry, deadline: Instant) -> Result<Outcome<ScanRecorded>, LedgerError> {
+        self.scans.commit(entry, deadline).await
     }
 
-    /// Writes a sale; answers when it is on disk, or was not written.
-    pub async fn commit_sale(&self, organisation: OrganisationId, entry: SaleEntry, deadline: Instant) -> Result<SaleOutcome, LedgerError> {
-        let sold = self.sales.submit(organisation, entry, deadline).await;
+    /// Writes a sale. Returns when it is on disk, or was not written.
+    pub async fn commit_sale(&self, entry: SaleEntry, deadline: Instant) -> Result<Outcome<SaleRecorded, SoldOut>, LedgerError> {
+        let sold = self.sales.commit(entry, deadline).await;
         self.stock.send_replace(());
         sold
     }
 
-    /// Keeps stock; answers when that is on disk, or was not written.
-    pub async fn commit_hold(&self, organisation: OrganisationId, entry: HoldEntry, deadline: Instant) -> Result<HoldOutcome, LedgerError> {
-        let held = self.holds.submit(organisation, entry, deadline).await;
+    /// Keeps stock. Returns when that is on disk, or was not written.
+    pub async fn commit_hold(&self, entry: HoldEntry, deadline: Instant) -> Result<Outcome<(), HoldRefused>, LedgerError> {
+        let held = self.holds.commit(entry, deadline).await;
         self.stock.send_replace(());
         held
     }
 
-    /// Writes a check-in, or one taken back; answers when it is on disk. None: it was not written; look again.
-    pub async fn commit_check_in(
-        &self,
-        organisation: OrganisationId,
-        entry: CheckInEntry,
-        deadline: Instant,
-    ) -> Result<Option<CheckedIn>, LedgerError> {
-        self.check_ins.submit(organisation, entry, deadline).await
+    /// Writes a check-in, or one taken back. Returns when it is on disk, or was not written.
+    pub async fn commit_check_in(&self, entry: CheckInEntry, deadline: Instant) -> Result<Outcome<CheckedIn>, LedgerError> {
+        self.check_ins.commit(entry, deadline).await
     }
 
-    /// Gives a hold's stock back. Answers whether it was there to be given.
-    pub async fn release_hold(
-        &self,
-        organisation: OrganisationId,
-        at: Moment,
-        decided_on: &DecidedOn,
-        hold: HoldId,
-    ) -> Result<bool, LedgerError> {
-        let released = on!(&self.store, ledger => ledger.release_hold(organisation, at, decided_on, hold).await);
+    /// Gives a hold's stock back, if the hold is neither used nor released.
+    pub async fn release_hold(&self, entry: &ReleaseEntry) -> Result<Outcome<()>, LedgerError> {
+        let now = self.clock.now();
+        let released = on!(&self.store, ledger => ledger.release_hold(now, entry).await);
         self.stock.send_replace(());
         released
     }
 
     /// Voids a sale, and notes here at once that the event's tickets have changed.
-    pub async fn commit_void(&self, organisation: OrganisationId, at: Moment, entry: &VoidEntry) -> Result<VoidOutcome, LedgerError> {
-        let (outcome, number) = on!(&self.store, ledger => ledger.commit_void(organisation, at, entry).await)?;
+    pub async fn commit_void(&self, entry: &VoidEntry) -> Result<VoidOutcome, LedgerError> {
+        let now = self.clock.now();
+        let (outcome, number) = on!(&self.store, ledger => ledger.commit_void(now, entry).await)?;
         if number > 0 {
-            self.log.note(number, &[entry.decided_on.event.0.0]);
+            self.log.note(number, &[entry.decided_on().event.0.0]);
         }
         Ok(outcome)
     }
 
     /// Takes a fresh look.
     pub async fn look(&self, look: Look, deadline: Instant) -> Result<Box<Seen>, LedgerError> {
-        self.looks.submit((), look, deadline).await
+        self.looks.commit(look, deadline).await
     }
 
-    /// Asks the ledger to confirm a refusal: the position of the log of changes at which it does.
-    pub async fn confirm(&self, refusal_check: RefusalCheck, deadline: Instant) -> Result<Option<i64>, LedgerError> {
-        self.refusal_checks.submit((), refusal_check, deadline).await
+    /// Asks the ledger to confirm a refusal: the position of the change log at which it does.
+    pub async fn confirm(&self, check: RefusalCheck, deadline: Instant) -> Result<Option<i64>, LedgerError> {
+        self.refusal_checks.commit(check, deadline).await
     }
 
-    /// Who came to an event of this organisation, and who is inside, as of after this was asked. Whoever asks while it is being counted
-    /// shares the next count: an event is counted by a gateway once at a time, however many ask.
+    /// How many came to an event of this organisation, and how many are inside, counted after this call began. A gateway counts an event
+    /// once at a time: calls that come during a count share the next one.
     pub async fn attendance(&self, organisation: OrganisationId, event: EventId) -> Result<Attendance, LedgerError> {
-        self.counts.submit((organisation, event), Count, self.clock.deadline(limits::LEDGER_BULK_TIMEOUT)).await
+        let deadline = self.clock.deadline(limits::LEDGER_BULK_TIMEOUT);
+        self.counts.commit(AttendanceCount { organisation, event }, deadline).await
     }
 
     /// Makes a change: `attempt` reads what it rests on and says what is to be written, and is asked again when that has moved.
@@ -322,11 +315,11 @@ impl Ledger {
     }
 
     /// Stores a chunk of an upload.
-    pub async fn store_tickets(&self, chunk: &UploadChunk) -> Result<UploadCount, LedgerError> {
+    pub async fn store_tickets(&self, chunk: &UploadChunk<'_>) -> Result<UploadCount, LedgerError> {
         let count = on!(&self.store, ledger => ledger.store_tickets(chunk).await)?;
         self.stock.send_replace(());
         if count.seq > 0 {
-            self.log.note(count.seq, &[chunk.event.0]);
+            self.log.note(count.seq, &[chunk.carried.event.0]);
         }
         Ok(count)
     }
@@ -445,7 +438,7 @@ pass_on! {
     /// The tickets of an event that have one of these codes.
     tickets_by_code(event: EventId, codes: &[&str]) -> Vec<KnownTicket>;
     /// Carries earlier check-ins over. Answers how many movements were written.
-    carry_over(chunk: &CarriedChunk) -> u64;
+    carry_over(entry: &CarryOverEntry) -> u64;
     /// Refused scans of an event of this organisation, newest first.
     refused_scans(organisation: OrganisationId, event: EventId, filter: &RefusalFilter, page: Page) -> Vec<ListedRefusal>;
     /// A sale of this organisation.
@@ -480,78 +473,4 @@ pass_on! {
     sums_by_quarter(event: EventId) -> Vec<QuarterSum>;
     /// A void of this organisation.
     void(organisation: OrganisationId, id: VoidId) -> Option<Void>;
-}
-
-/// Tries a batch again when the ledger lost a race or a connection, while those who wait for it still do. That is safe: what was written is
-/// known by its id.
-macro_rules! insist {
-    ($clock:expr, $call:expr) => {{
-        let until = $clock.deadline(limits::ATTEMPT_TIMEOUT);
-        let mut tries = 1;
-        loop {
-            match $call.await {
-                Err(LedgerError::Unavailable | LedgerError::Moved) if tries < limits::BATCH_TRIES_MAX && !$clock.is_past(until) => {
-                    tries += 1
-                }
-                done => break done,
-            }
-        }
-    }};
-}
-
-fn scan_lanes(store: &Store, clock: Clock) -> GroupCommit<OrganisationId, ScanEntry> {
-    let store = store.clone();
-    GroupCommit::new(limits::BATCH_MAX, move |organisation, batch: Arc<Vec<ScanEntry>>| {
-        let store = store.clone();
-        async move { insist!(clock, async { on!(&store, ledger => ledger.commit_scans(organisation, clock.now(), &batch).await) }) }.boxed()
-    })
-}
-
-fn sale_lanes(store: &Store, clock: Clock) -> GroupCommit<OrganisationId, SaleEntry> {
-    let store = store.clone();
-    GroupCommit::new(limits::SALES_BATCH_MAX, move |organisation, batch: Arc<Vec<SaleEntry>>| {
-        let store = store.clone();
-        async move { insist!(clock, async { on!(&store, ledger => ledger.commit_sales(organisation, clock.now(), &batch).await) }) }.boxed()
-    })
-}
-
-fn hold_lanes(store: &Store, clock: Clock) -> GroupCommit<OrganisationId, HoldEntry> {
-    let store = store.clone();
-    GroupCommit::new(limits::SALES_BATCH_MAX, move |organisation, batch: Arc<Vec<HoldEntry>>| {
-        let store = store.clone();
-        async move { insist!(clock, async { on!(&store, ledger => ledger.commit_holds(organisation, clock.now(), &batch).await) }) }.boxed()
-    })
-}
-
-fn check_in_lanes(store: &Store, clock: Clock) -> GroupCommit<OrganisationId, CheckInEntry> {
-    let store = store.clone();
-    GroupCommit::new(limits::CHECK_INS_BATCH_MAX, move |organisation, batch: Arc<Vec<CheckInEntry>>| {
-        let store = store.clone();
-        async move { insist!(clock, async { on!(&store, ledger => ledger.commit_check_ins(organisation, clock.now(), &batch).await) }) }
-            .boxed()
-    })
-}
-
-fn look_lanes(store: &Store, clock: Clock) -> GroupCommit<(), Look> {
-    let store = store.clone();
-    GroupCommit::new(limits::BATCH_MAX, move |(), batch: Arc<Vec<Look>>| {
-        let store = store.clone();
-        async move { insist!(clock, async { on!(&store, ledger => ledger.look(&batch).await) }) }.boxed()
-    })
-}
-
-fn doubt_lanes(store: &Store, clock: Clock) -> GroupCommit<(), RefusalCheck> {
-    let store = store.clone();
-    GroupCommit::new(limits::BATCH_MAX, move |(), batch: Arc<Vec<RefusalCheck>>| {
-        let store = store.clone();
-        async move { insist!(clock, async { on!(&store, ledger => ledger.confirm(&batch).await) }) }.boxed()
-    })
-}
-
-fn count_lanes(store: &Store) -> GroupCommit<(OrganisationId, EventId), Count> {
-    let store = store.clone();
-    GroupCommit::new(limits::BATCH_MAX, move |(organisation, event), batch: Arc<Vec<Count>>| {
-        let store = store.clone();
-        async move { Ok(vec![on!(&store, ledger => ledger.attendance(organisation, event).await)?; batch.len()]) }.boxed()
-    })
 }

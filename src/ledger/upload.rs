@@ -2,10 +2,15 @@
 
 use serde::Serialize;
 
-use super::{change::Guard, kinds::TicketStatus, rows::Ticket};
+use super::{
+    change::Guard,
+    entry::{Entry, Values},
+    kinds::TicketStatus,
+    rows::Ticket,
+};
 use crate::{
     clock::Moment,
-    ids::{EventId, OrganisationId, ScanId, TicketId, TicketTypeId},
+    ids::{EventId, ScanId, TicketId, TicketTypeId},
 };
 
 /// A ticket as an upload tells it.
@@ -85,36 +90,28 @@ impl Carried {
     }
 }
 
-/// Earlier check-ins of tickets of one event that are written together.
-#[derive(Debug)]
-pub struct CarriedChunk {
-    /// Whose.
-    pub organisation: OrganisationId,
-    /// Of which event.
+/// Earlier check-ins of tickets of one event that an import carries over together.
+#[derive(Clone, Debug)]
+pub struct CarryOver {
     pub event: EventId,
-    /// What it rests on.
-    pub guards: Vec<Guard>,
-    /// The check-ins.
     pub visits: Vec<Carried>,
-    /// When.
     pub at: Moment,
 }
 
-/// Tickets of one event that are stored together. No code stands twice.
+impl Values for CarryOver {
+    /// The versions of the caller's session, membership and device; none for an operator of the database itself.
+    type Basis = Vec<Guard>;
+}
+
+/// A carry-over that was authorised.
+pub type CarryOverEntry = Entry<CarryOver>;
+
+/// Tickets of one event that are stored together. No code occurs twice.
 #[derive(Debug)]
-pub struct UploadChunk {
-    /// Whose.
-    pub organisation: OrganisationId,
-    /// Of which event.
-    pub event: EventId,
-    /// What it rests on.
-    pub guards: Vec<Guard>,
-    /// The tickets.
-    pub tickets: Vec<UploadTicket>,
-    /// Entries of another system that new tickets come with: none of them stands in the ledger for a moment without.
-    pub entries: Vec<Carried>,
-    /// When.
-    pub at: Moment,
+pub struct UploadChunk<'t> {
+    pub tickets: &'t [UploadTicket],
+    /// The event and the right to change it, with the admissions at another system that new tickets come with: both are written in one step.
+    pub carried: CarryOverEntry,
 }
 
 /// What became of a chunk; the rest stood so already.

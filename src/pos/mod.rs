@@ -1,42 +1,26 @@
-//! A sale, from request to answer: request, facts, decide, commit, answer. The same walk as a scan's (see [`crate::door`]).
+//! The till: tickets are sold ([`sale`]), stock is held for a sale ([`hold`]) and released ([`release`]), sales are voided ([`void`]).
 
-pub mod answer;
-mod commit;
-pub mod decide;
 pub mod facts;
 pub mod hold;
-pub mod records;
-pub mod request;
-pub mod summary;
+pub mod release;
+pub mod sale;
 pub mod void;
 
-use self::{
-    answer::Answer,
-    commit::Committed,
-    decide::{Here, Objection, Quote},
-    facts::Facts,
-    request::Request,
-};
+use self::sale::decide::Objection;
 use crate::{
-    attempt::{Freshness, Sources, Stage, Timings},
-    authenticate::{Caller, NotAuthenticated, token::SessionClaims},
-    authorise::{self, Act, Denied, Permit, Refused},
+    authenticate::NotAuthenticated,
+    authorise::{Denied, Refused},
     clock::Moment,
     faults::Faults,
-    ids::{EventId, Named, SaleId, TicketId},
-    ledger::{
-        Ledger, LedgerError,
-        kinds::Permission,
-        rows::{EventFacts, RecordedSale},
-    },
-    limits,
+    ids::{Named, TicketId},
+    ledger::{LedgerError, rows::EventFacts, sale::SoldOut},
     money::Money,
 };
 
-/// Why there is no sale.
+/// Why a call at the till is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PosError {
-    /// The caller is not who they say.
+    /// The session, the member or the device is not valid.
     #[error(transparent)]
     NotAuthenticated(#[from] NotAuthenticated),
     /// The caller may not.
@@ -79,6 +63,13 @@ pub enum PosError {
     Ledger(#[from] LedgerError),
 }
 
+impl PosError {
+    /// Sold out, with the type's name.
+    fn sold_out(event: &EventFacts, SoldOut { ticket_type, left }: SoldOut) -> Self {
+        Self::SoldOut { ticket_type: event.named(ticket_type), left }
+    }
+}
+
 impl From<Objection> for PosError {
     fn from(objection: Objection) -> Self {
         match objection {
@@ -97,81 +88,4 @@ impl From<Denied> for PosError {
             Denied::Ledger(error) => Self::Ledger(error),
         }
     }
-}
-
-/// A sale.
-pub async fn sell(sources: &Sources, claims: SessionClaims, request: &Request, timings: &mut Timings) -> Result<Answer, PosError> {
-    let deadline = sources.authenticator.clock.deadline(limits::ATTEMPT_TIMEOUT);
-    let mut freshness = Freshness::Nearest;
-    for _ in 0..limits::ATTEMPTS_MAX {
-        let facts = timings.time(Stage::Facts, facts::gather(sources, claims, request, freshness, deadline)).await?;
-        match consider(sources, claims, request, &facts, timings) {
-            Ok(Step::Replay(recorded)) => return Ok(answer::tell(recorded, true)?),
-            Ok(Step::Sell(quote, permit, event)) => {
-                match timings.time(Stage::Commit, commit::commit(sources, permit, request, *quote, event, deadline)).await {
-                    Ok(Committed::Recorded(receipt)) => return Ok(answer::tell(receipt.recorded(), false)?),
-                    Ok(Committed::SoldOut { ticket_type, left }) => return Err(PosError::SoldOut { ticket_type, left }),
-                    // Moved, known, or unknown because the answer was lost: the next look tells.
-                    Ok(Committed::Moved) | Err(LedgerError::Unavailable) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            Err(refusal) if facts.freshness == Freshness::Fresh => return Err(refusal),
-            Err(_) => {}
-        }
-        freshness = Freshness::Fresh;
-    }
-    Err(LedgerError::Busy.into())
-}
-
-/// Where the walk stands after the judgement.
-enum Step<'f> {
-    /// The sale is in the ledger already.
-    Replay(&'f RecordedSale),
-    /// What it costs, the right to write it, and what it was decided on.
-    Sell(Box<Quote>, Permit, &'f EventFacts),
-}
-
-/// Authenticate, authorise, decide: no waiting, on one set of facts.
-fn consider<'f>(
-    sources: &Sources,
-    claims: SessionClaims,
-    request: &Request,
-    facts: &'f Facts,
-    timings: &mut Timings,
-) -> Result<Step<'f>, PosError> {
-    let caller = timings.measure(Stage::Authenticate, || sources.authenticator.admit(facts.authority.clone(), claims))?;
-    if let Some(recorded) = &facts.recorded {
-        return replay(recorded, request, &caller);
-    }
-    let act = Act::Sell { cash: request.is_cash(), admit: request.admit };
-    let permit = timings.measure(Stage::Authorise, || authorise::permit(&caller, act, facts.event.as_deref(), facts.pinned.as_ref()))?;
-    let event = facts.event.as_deref().ok_or(Refused::NotFound)?;
-    let here = Here { device: permit.device().id, now: sources.authenticator.clock.now(), hold: facts.hold.as_ref() };
-    let quote = timings.measure(Stage::Decide, || decide::decide(request, event, here))?;
-    Ok(Step::Sell(Box::new(quote), permit, event))
-}
-
-fn replay<'f>(recorded: &'f RecordedSale, request: &Request, caller: &Caller) -> Result<Step<'f>, PosError> {
-    let same_device = caller.authority().session.device_id == Some(recorded.sale.device_id);
-    if same_device && recorded.sale.fingerprint == request.fingerprint() { Ok(Step::Replay(recorded)) } else { Err(PosError::IdReused) }
-}
-
-/// A sale of the past: for the device that sold it, or with `sales:view`.
-pub async fn find(ledger: &Ledger, caller: Caller, id: SaleId) -> Result<Answer, PosError> {
-    let recorded = ledger.sale(caller.organisation(), id).await?.ok_or(Refused::NotFound)?;
-    if caller.authority().session.device_id != Some(recorded.sale.device_id) {
-        drop(authorise::mandate(caller, Permission::SalesView)?);
-    }
-    Ok(answer::tell(&recorded, false)?)
-}
-
-/// An event of the caller's organisation, and the one event in the caller's list: what a permit is asked with, read from the ledger.
-async fn seen(ledger: &Ledger, caller: &Caller, event: EventId) -> Result<(Option<EventFacts>, Option<Named>), LedgerError> {
-    let facts = ledger.event(event).await?.filter(|facts| facts.event.organisation_id == caller.organisation());
-    let pinned = match caller.authority().membership.events.as_slice() {
-        [only] => ledger.event_named(*only).await?,
-        _ => None,
-    };
-    Ok((facts, pinned))
 }

@@ -11,10 +11,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use enumset::EnumSet;
 use stagedoor::{
     authenticate::{Caller, judge},
-    authorise::{Act, permit},
+    authorise::{Act, may},
     clock::{Clock, Moment},
     config::Config,
-    door::decide::{self as door, Question, Reason, Verdict},
+    door::scan::decide::{self as door, Question, Reason, Verdict},
     faults::Whole,
     gateway,
     ids::{DeviceId, EnrolmentId, SessionId},
@@ -22,7 +22,7 @@ use stagedoor::{
         kinds::{DeviceKind, Direction, EventStatus, MemberStatus, PaymentMethod, Role, SessionKind, TicketStatus},
         rows::{Authority, Device, Event, EventFacts, Membership, Movement, OrganisationNames, Session, Ticket, TicketType},
     },
-    pos::{
+    pos::sale::{
         decide::{self as pos, Here},
         request::{LineBody, PaymentBody, Request, SaleBody},
     },
@@ -39,9 +39,9 @@ fn token(c: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let settings = [("STAGEDOOR_DATA_DIR".to_owned(), folder.path().display().to_string())];
-    let house = runtime.block_on(gateway::open(&Config::load(settings).unwrap())).unwrap();
+    let state = runtime.block_on(gateway::open(&Config::load(settings).unwrap())).unwrap();
     let until = Clock.now() + TimeDelta::hours(12);
-    let signer = runtime.block_on(house.tokens.signer()).unwrap();
+    let signer = runtime.block_on(state.tokens.signer()).unwrap();
     let sessions: Vec<String> = (0..TOKENS).map(|_| signer.for_session(Clock.id::<SessionId>(), until).unwrap()).collect();
     // A device's token is shown once in an evening and not remembered: it is verified each time.
     let device = signer.for_device(Clock.id::<DeviceId>(), Clock.id::<EnrolmentId>(), until).unwrap();
@@ -50,9 +50,9 @@ fn token(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     let mut turns = sessions.iter().cycle();
     group.bench_function("remembered", |b| {
-        b.to_async(&runtime).iter(|| house.tokens.session(turns.next().unwrap()));
+        b.to_async(&runtime).iter(|| state.tokens.session(turns.next().unwrap()));
     });
-    group.bench_function("verified", |b| b.to_async(&runtime).iter(|| house.tokens.device(&device)));
+    group.bench_function("verified", |b| b.to_async(&runtime).iter(|| state.tokens.device(&device)));
     group.finish();
 }
 
@@ -70,7 +70,7 @@ fn authorise(c: &mut Criterion) {
         let authority = Arc::new(authority(kind, role));
         let walk = || {
             let caller: Caller = judge(Some(Arc::clone(black_box(&authority))), Some(now()), now()).unwrap();
-            permit(&caller, black_box(act), Some(&facts), None)
+            may(&caller, black_box(act), Some(&facts), None)
         };
         assert_eq!(walk().is_ok(), name != "refuse", "{name}");
         group.bench_function(name, |b| b.iter(walk));
@@ -106,7 +106,7 @@ fn scan(c: &mut Criterion) {
 /// A sale of one line for cash, and one of every type by card.
 fn sale(c: &mut Criterion) {
     let facts = event();
-    let here = Here { device: uuid(5).into(), now: now(), hold: None };
+    let here = Here { device: Some(uuid(5).into()), now: now(), hold: None };
     let cash = PaymentBody { method: PaymentMethod::Cash, tendered: Some("50.00".to_owned()), reference: None };
     let card = PaymentBody { method: PaymentMethod::Card, tendered: None, reference: Some("T-4711".to_owned()) };
     let mut group = c.benchmark_group("decide a sale");

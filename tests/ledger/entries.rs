@@ -1,21 +1,160 @@
-//! What is handed to the ledger at the door, decided on as the stage stands: uploads, movements, sales and looks.
+//! What is handed to the ledger at the door: uploads, movements, sales and looks.
+//!
+//! A draft is what a test wants written and the versions that it shall rest on. It becomes an entry as everywhere: with a permit of `authorise`.
 
 use chrono::TimeDelta;
+use stagedoor::authorise;
 use stagedoor::clock::Clock;
-use stagedoor::ledger::entry::{DecidedOn, HoldEntry, Look, NewTicket, SaleEntry, ScanEntry, VoidEntry};
+use stagedoor::clock::Moment;
+use stagedoor::ids::{CheckInId, GuestId, HoldId, SaleId, ScanId, TicketId, VoidId};
+use stagedoor::ledger::check_in::{CheckIn, CheckInEntry};
+use stagedoor::ledger::entry::{DecidedOn, Entry, Outcome};
+use stagedoor::ledger::hold::{HoldEntry, HoldRefused, HoldRelease, NewHold, ReleaseEntry};
 use stagedoor::ledger::kinds::{Direction, PaymentMethod, TicketStatus};
+use stagedoor::ledger::look::Look;
 use stagedoor::ledger::rows::{SaleLine, TicketType};
-use stagedoor::ledger::{UploadChunk, UploadTicket};
+use stagedoor::ledger::sale::{NewSale, NewTicket, SaleEntry, SaleRecorded, SoldOut};
+use stagedoor::ledger::scan::{Scan, ScanEntry, ScanRecorded};
+use stagedoor::ledger::void::{NewVoid, VoidEntry};
+use stagedoor::ledger::{Carried, CarryOver, UploadChunk, UploadTicket};
 
 use super::{Ledgers, Stage};
 use crate::support::new_id;
+
+pub type ScanOutcome = Outcome<ScanRecorded>;
+pub type SaleOutcome = Outcome<SaleRecorded, SoldOut>;
+pub type HoldOutcome = Outcome<(), HoldRefused>;
+
+#[derive(Clone, Debug)]
+pub struct ScanDraft {
+    pub decided_on: DecidedOn,
+    pub id: ScanId,
+    pub ticket: TicketId,
+    pub direction: Direction,
+    pub uses: i32,
+    pub allowed: i32,
+    pub gate: Option<String>,
+    pub scanned_at: Option<Moment>,
+    pub fingerprint: String,
+    pub undoes: Option<ScanId>,
+}
+
+impl ScanDraft {
+    pub fn entry(&self, stage: &Stage) -> ScanEntry {
+        let stage = stage.as_of(self.decided_on);
+        let permit = authorise::to_scan(&stage.caller(), Some(&stage.facts()), None).unwrap();
+        let Self { id, ticket, direction, uses, allowed, gate, scanned_at, fingerprint, undoes, .. } = self.clone();
+        Entry::new(permit, Scan { id, ticket, direction, uses, allowed, gate, scanned_at, fingerprint, undoes })
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct SaleDraft {
+    pub decided_on: DecidedOn,
+    pub id: SaleId,
+    pub currency: String,
+    pub total_minor: i64,
+    pub method: PaymentMethod,
+    pub tendered_minor: Option<i64>,
+    pub change_minor: Option<i64>,
+    pub reference: Option<String>,
+    pub fingerprint: String,
+    pub lines: Vec<SaleLine>,
+    pub tickets: Vec<NewTicket>,
+    pub gate: Option<String>,
+    pub hold: Option<HoldId>,
+}
+
+impl SaleDraft {
+    pub fn entry(&self, stage: &Stage) -> SaleEntry {
+        let stage = stage.as_of(self.decided_on);
+        let permit = authorise::to_sell(&stage.caller(), true, true, Some(&stage.facts()), None).unwrap();
+        let Self {
+            id,
+            currency,
+            total_minor,
+            method,
+            tendered_minor,
+            change_minor,
+            reference,
+            fingerprint,
+            lines,
+            tickets,
+            gate,
+            hold,
+            ..
+        } = self.clone();
+        Entry::new(
+            permit,
+            NewSale { id, currency, total_minor, method, tendered_minor, change_minor, reference, fingerprint, lines, tickets, gate, hold },
+        )
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct HoldDraft {
+    pub decided_on: DecidedOn,
+    pub id: HoldId,
+    pub currency: String,
+    pub total_minor: i64,
+    pub expires_at: Moment,
+    pub fingerprint: String,
+    pub lines: Vec<SaleLine>,
+}
+
+impl HoldDraft {
+    pub fn entry(&self, stage: &Stage) -> HoldEntry {
+        let stage = stage.as_of(self.decided_on);
+        let permit = authorise::to_hold(&stage.caller(), Some(&stage.facts()), None).unwrap();
+        let Self { id, currency, total_minor, expires_at, fingerprint, lines, .. } = self.clone();
+        Entry::new(permit, NewHold { id, currency, total_minor, expires_at, fingerprint, lines })
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct VoidDraft {
+    pub decided_on: DecidedOn,
+    pub id: VoidId,
+    pub sale: SaleId,
+    pub reason: String,
+    pub fingerprint: String,
+}
+
+impl VoidDraft {
+    pub fn entry(&self, stage: &Stage) -> VoidEntry {
+        let stage = stage.as_of(self.decided_on);
+        let permit = authorise::to_void(&stage.caller(), true, Some(&stage.facts()), None).unwrap();
+        let Self { id, sale, reason, fingerprint, .. } = self.clone();
+        Entry::new(permit, NewVoid { id, sale, reason, fingerprint })
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct CheckInDraft {
+    pub decided_on: DecidedOn,
+    pub id: CheckInId,
+    pub guest: (GuestId, i64),
+    pub people: Option<i32>,
+    pub undoes: Option<CheckInId>,
+    pub gate: Option<String>,
+    pub fingerprint: String,
+}
+
+impl CheckInDraft {
+    pub fn entry(&self, stage: &Stage) -> CheckInEntry {
+        let stage = stage.as_of(self.decided_on);
+        let permit = authorise::guestlist::to_check_in(&stage.caller(), Some(&stage.event), None).unwrap();
+        let Self { id, guest, people, undoes, gate, fingerprint, .. } = self.clone();
+        Entry::new(permit, CheckIn { id, guest, people, undoes, gate, fingerprint })
+    }
+}
 
 impl Stage {
     pub fn decided_on(&self) -> DecidedOn {
         DecidedOn {
             session: (self.session.id, self.session.version),
             membership: (self.membership.id, self.membership.version),
-            device: (self.device.id, self.device.version),
+            device: Some((self.device.id, self.device.version)),
             event: (self.event.id, self.event.version),
         }
     }
@@ -27,7 +166,7 @@ impl Stage {
             [
                 DecidedOn { session: (decided_on.session.0, decided_on.session.1 + by), ..decided_on },
                 DecidedOn { membership: (decided_on.membership.0, decided_on.membership.1 + by), ..decided_on },
-                DecidedOn { device: (decided_on.device.0, decided_on.device.1 + by), ..decided_on },
+                DecidedOn { device: decided_on.device.map(|(id, version)| (id, version + by)), ..decided_on },
                 DecidedOn { event: (decided_on.event.0, decided_on.event.1 + by), ..decided_on },
             ]
         };
@@ -37,7 +176,7 @@ impl Stage {
     /// Uploads one valid ticket for a seat.
     pub async fn ticket(&self, ledgers: &Ledgers, code: &str, entries_allowed: i32) -> UploadTicket {
         let ticket = self.upload(code, entries_allowed);
-        ledgers.a.store_tickets(&self.chunk(vec![ticket.clone()])).await.unwrap();
+        ledgers.a.store_tickets(&self.chunk(std::slice::from_ref(&ticket))).await.unwrap();
         ticket
     }
 
@@ -56,13 +195,25 @@ impl Stage {
         }
     }
 
-    pub fn chunk(&self, tickets: Vec<UploadTicket>) -> UploadChunk {
-        UploadChunk { organisation: self.organisation.id, event: self.event.id, guards: vec![], tickets, entries: vec![], at: Clock.now() }
+    pub fn chunk<'t>(&self, tickets: &'t [UploadTicket]) -> UploadChunk<'t> {
+        self.chunk_with(tickets, vec![])
+    }
+
+    /// Tickets with their earlier admissions.
+    pub fn chunk_with<'t>(&self, tickets: &'t [UploadTicket], visits: Vec<Carried>) -> UploadChunk<'t> {
+        let permit = authorise::to_import(&self.caller()).unwrap();
+        UploadChunk { tickets, carried: Entry::new(permit, CarryOver { event: self.event.id, visits, at: Clock.now() }) }
+    }
+
+    /// The release of a hold, decided on at these versions.
+    pub fn release(&self, decided_on: DecidedOn, hold: HoldId) -> ReleaseEntry {
+        let stage = self.as_of(decided_on);
+        Entry::new(authorise::to_release(&stage.caller(), Some(&stage.facts()), None).unwrap(), HoldRelease(hold))
     }
 
     /// One entry with this ticket, decided on as the ledger stands.
-    pub fn entry(&self, ticket: &UploadTicket) -> ScanEntry {
-        ScanEntry {
+    pub fn entry(&self, ticket: &UploadTicket) -> ScanDraft {
+        ScanDraft {
             decided_on: self.decided_on(),
             id: Clock.id(),
             ticket: ticket.id,
@@ -77,18 +228,18 @@ impl Stage {
     }
 
     /// One exit; `uses` is -1 where it gives the entry back.
-    pub fn exit(&self, ticket: &UploadTicket, uses: i32) -> ScanEntry {
-        ScanEntry { direction: Direction::Out, uses, ..self.entry(ticket) }
+    pub fn exit(&self, ticket: &UploadTicket, uses: i32) -> ScanDraft {
+        ScanDraft { direction: Direction::Out, uses, ..self.entry(ticket) }
     }
 
     /// Takes back a movement that used so many entries.
-    pub fn back(&self, movement: &ScanEntry) -> ScanEntry {
+    pub fn back(&self, movement: &ScanDraft) -> ScanDraft {
         let direction = movement.direction.reversed();
-        ScanEntry { id: Clock.id(), direction, uses: -movement.uses, undoes: Some(movement.id), ..movement.clone() }
+        ScanDraft { id: Clock.id(), direction, uses: -movement.uses, undoes: Some(movement.id), ..movement.clone() }
     }
 
     /// A sale paid in cash; its first ticket is let in at once.
-    pub fn sale(&self, basket: &[(&TicketType, i32)]) -> SaleEntry {
+    pub fn sale(&self, basket: &[(&TicketType, i32)]) -> SaleDraft {
         let line = |&(kind, quantity): &(&TicketType, i32)| SaleLine {
             ticket_type_id: kind.id,
             name: kind.name.clone(),
@@ -106,7 +257,7 @@ impl Stage {
             admission: (place == 0).then(|| Clock.id()),
         };
         let total_minor = lines.iter().map(|line| line.amount_minor).sum();
-        SaleEntry {
+        SaleDraft {
             decided_on: self.decided_on(),
             id: Clock.id(),
             currency: "EUR".into(),
@@ -124,15 +275,15 @@ impl Stage {
     }
 
     /// A hold of the same lines as such a sale's, that lives for this long.
-    pub fn hold(&self, basket: &[(&TicketType, i32)], lives: TimeDelta) -> HoldEntry {
-        let SaleEntry { decided_on, currency, total_minor, lines, .. } = self.sale(basket);
+    pub fn hold(&self, basket: &[(&TicketType, i32)], lives: TimeDelta) -> HoldDraft {
+        let SaleDraft { decided_on, currency, total_minor, lines, .. } = self.sale(basket);
         let expires_at = Clock.now() + lives;
-        HoldEntry { decided_on, id: Clock.id(), currency, total_minor, expires_at, fingerprint: "hold".into(), lines }
+        HoldDraft { decided_on, id: Clock.id(), currency, total_minor, expires_at, fingerprint: "hold".into(), lines }
     }
 
     /// A void of a sale.
-    pub fn void(&self, sale: &SaleEntry) -> VoidEntry {
-        VoidEntry { decided_on: self.decided_on(), id: Clock.id(), sale: sale.id, reason: "Wrong date".into(), fingerprint: "void".into() }
+    pub fn void(&self, sale: &SaleDraft) -> VoidDraft {
+        VoidDraft { decided_on: self.decided_on(), id: Clock.id(), sale: sale.id, reason: "Wrong date".into(), fingerprint: "void".into() }
     }
 
     /// A look of this member at this event.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use stagedoor::ledger::entry::{SaleOutcome, ScanOutcome};
+use stagedoor::ledger::entry::Outcome;
 use stagedoor::ledger::{Ledger, UploadTicket};
 use tokio::task::{JoinSet, yield_now};
 
@@ -83,9 +83,9 @@ impl Committer {
     async fn once(&self) -> bool {
         if self.sells {
             let sale = self.stage.sale(&[(&self.stage.seat, 1)]);
-            return matches!(sell(&self.ledger, &self.stage, &sale).await, SaleOutcome::Recorded { .. });
+            return matches!(sell(&self.ledger, &self.stage, &sale).await, Outcome::Recorded(_));
         }
-        matches!(scan(&self.ledger, &self.stage, &self.stage.entry(&self.ticket)).await, ScanOutcome::Recorded { .. })
+        matches!(scan(&self.ledger, &self.stage, &self.stage.entry(&self.ticket)).await, Outcome::Recorded(_))
     }
 }
 

@@ -7,11 +7,14 @@ use stagedoor::clock::Clock;
 use stagedoor::guestlist::{fold, words};
 use stagedoor::ids::CheckInId;
 use stagedoor::ledger::change::Guard;
-use stagedoor::ledger::guestlist::{Arrival, CheckInEntry, CheckedIn, Guest, GuestChange, GuestList, GuestSearch};
+use stagedoor::ledger::check_in::CheckedIn;
+use stagedoor::ledger::entry::Outcome;
+use stagedoor::ledger::guestlist::{Arrival, Guest, GuestChange, GuestList, GuestSearch};
 use stagedoor::ledger::{Ledger, LedgerError, Page};
 use stagedoor::limits;
 use uuid::Uuid;
 
+use super::entries::CheckInDraft;
 use super::{Ledgers, Part, Stage, on_both_ledgers};
 use crate::support::PATIENCE;
 
@@ -73,37 +76,31 @@ impl Door {
         ledger.store_guests(&self.change(|change| change.guests.push(guest))).await
     }
 
-    fn entry(&self, guest: &Guest, people: Option<i32>) -> CheckInEntry {
-        let Stage { session, membership, device, event, .. } = &self.stage;
-        CheckInEntry {
-            guards: vec![
-                Guard::Session { id: session.id, version: session.version },
-                Guard::Membership { id: membership.id, version: membership.version },
-                Guard::Device { id: device.id, version: device.version },
-                Guard::Event { id: event.id, version: event.version },
-            ],
+    fn entry(&self, guest: &Guest, people: Option<i32>) -> CheckInDraft {
+        CheckInDraft {
+            decided_on: self.stage.decided_on(),
             id: Clock.id(),
-            event: event.id,
             guest: (guest.id, guest.version),
             people,
             undoes: None,
-            session: session.id,
-            membership: membership.id,
-            device: Some(device.id),
             gate: Some("North".into()),
             fingerprint: "a party".into(),
         }
     }
 
-    fn undo(&self, guest: &Guest, people: i32, undoes: CheckInId) -> CheckInEntry {
-        CheckInEntry { undoes: Some(undoes), ..self.entry(guest, Some(-people)) }
+    fn undo(&self, guest: &Guest, people: i32, undoes: CheckInId) -> CheckInDraft {
+        CheckInDraft { undoes: Some(undoes), ..self.entry(guest, Some(-people)) }
     }
 
-    async fn commit(&self, ledger: &Ledger, entry: &CheckInEntry) -> Option<CheckedIn> {
-        ledger.commit_check_in(self.stage.organisation.id, entry.clone(), Clock.deadline(PATIENCE)).await.unwrap()
+    async fn commit(&self, ledger: &Ledger, entry: &CheckInDraft) -> Option<CheckedIn> {
+        match ledger.commit_check_in(entry.entry(&self.stage), Clock.deadline(PATIENCE)).await.unwrap() {
+            Outcome::Recorded(written) => Some(written),
+            Outcome::Moved => None,
+            Outcome::Refused(never) => match never {},
+        }
     }
 
-    async fn numbers(&self, ledger: &Ledger, entry: &CheckInEntry) -> Option<(i32, i32, i32)> {
+    async fn numbers(&self, ledger: &Ledger, entry: &CheckInDraft) -> Option<(i32, i32, i32)> {
         self.commit(ledger, entry).await.map(|written| (written.seq, written.people, written.arrived))
     }
 }
@@ -133,7 +130,7 @@ async fn a_party_of_ten_before_sixteen_phones(ledgers: Ledgers) {
     let door = Door::open(&ledgers).await;
     for people in [1, 3] {
         let guest = door.guest(&ledgers, "Ten", 10).await;
-        let entries: Vec<CheckInEntry> = (0..16).map(|_| door.entry(&guest, Some(people))).collect();
+        let entries: Vec<CheckInDraft> = (0..16).map(|_| door.entry(&guest, Some(people))).collect();
         let door = &door;
         let commits = entries.iter().enumerate().map(|(n, entry)| door.commit(ledgers.turn(n), entry));
         let mut written: Vec<i32> = join_all(commits).await.into_iter().flatten().map(|written| written.seq).collect();
@@ -148,14 +145,14 @@ async fn one_id_and_one_undo_win_once(ledgers: Ledgers) {
     let door = Door::open(&ledgers).await;
     let (guest, other) = (door.guest(&ledgers, "Zoë", 9).await, door.guest(&ledgers, "Max", 9).await);
     let first = door.entry(&guest, Some(2));
-    let same_id = CheckInEntry { id: first.id, ..door.entry(&other, Some(2)) };
+    let same_id = CheckInDraft { id: first.id, ..door.entry(&other, Some(2)) };
     let attempts = (0..8).map(|n| (n, if n % 4 < 2 { &first } else { &same_id }));
     let outcomes = join_all(attempts.map(|(n, entry)| door.commit(ledgers.turn(n), entry))).await;
     assert_eq!(outcomes.into_iter().flatten().count(), 1);
 
     let entry = door.entry(&guest, Some(1));
     assert!(door.commit(&ledgers.a, &entry).await.is_some());
-    let undoes: Vec<CheckInEntry> = (0..8).map(|_| door.undo(&guest, 1, entry.id)).collect();
+    let undoes: Vec<CheckInDraft> = (0..8).map(|_| door.undo(&guest, 1, entry.id)).collect();
     let written = join_all(undoes.iter().enumerate().map(|(n, undo)| door.commit(ledgers.turn(n), undo))).await;
     assert_eq!(written.into_iter().flatten().count(), 1);
     let rows = ledgers.number("select count(*) from guest_check_ins where guest_id = $1", guest.id).await;
@@ -171,7 +168,7 @@ async fn many_parties_come_at_once_and_each_hears_its_own(ledgers: Ledgers) {
         guests.push(door.guest(&ledgers, "Party", size).await);
     }
     // At both gateways and in both orders; at one of them, those that wait are written together.
-    let entries: Vec<CheckInEntry> = guests.iter().chain(guests.iter().rev()).map(|guest| door.entry(guest, None)).collect();
+    let entries: Vec<CheckInDraft> = guests.iter().chain(guests.iter().rev()).map(|guest| door.entry(guest, None)).collect();
     let door = &door;
     let commits = entries.iter().enumerate().map(|(n, entry)| door.numbers(ledgers.turn(n / 20), entry));
     let written = join_all(commits).await;
@@ -189,7 +186,7 @@ async fn a_locked_house_keeps_no_other_waiting() {
     let (locked, other) = (Door::open(&ledgers).await, Door::open(&ledgers).await);
     let (theirs, ours) = (locked.guest(&ledgers, "Zoë", 8).await, other.guest(&ledgers, "Max", 2).await);
     let held = ledgers.hold(&format!("select pg_advisory_xact_lock(organisation_lock('{}'))", locked.stage.organisation.id)).await;
-    let entries: Vec<CheckInEntry> = (0..2 * limits::COMMIT_CONNECTIONS_MAX).map(|_| locked.entry(&theirs, Some(1))).collect();
+    let entries: Vec<CheckInDraft> = (0..2 * limits::COMMIT_CONNECTIONS_MAX).map(|_| locked.entry(&theirs, Some(1))).collect();
     let waiting = join_all(entries.iter().map(|entry| locked.numbers(&ledgers.a, entry)));
     let entry = other.entry(&ours, None);
     let passing = Box::pin(other.numbers(&ledgers.a, &entry));

@@ -2,11 +2,14 @@
 
 use chrono::TimeDelta;
 use futures::future::{join, join_all};
-use stagedoor::clock::Clock;
 use stagedoor::ids::TicketTypeId;
 use stagedoor::ledger::LedgerError;
-use stagedoor::ledger::entry::{HoldEntry, HoldOutcome, SaleEntry, SaleOutcome};
+use stagedoor::ledger::entry::Outcome;
+use stagedoor::ledger::hold::HoldRefused;
+use stagedoor::ledger::look::Look;
+use stagedoor::ledger::sale::SoldOut;
 
+use super::entries::{HoldDraft, HoldOutcome, SaleDraft, SaleOutcome};
 use super::ledgers::{hold, look, sell};
 use super::{Ledgers, Part, Stage, on_both_ledgers};
 use crate::support::until;
@@ -14,23 +17,23 @@ use crate::support::until;
 const LONG: TimeDelta = TimeDelta::seconds(60);
 
 fn kept(outcome: &HoldOutcome) -> bool {
-    matches!(outcome, HoldOutcome::Recorded)
+    matches!(outcome, Outcome::Recorded(()))
 }
 
 fn sold(outcome: &SaleOutcome) -> bool {
-    matches!(outcome, SaleOutcome::Recorded { .. })
+    matches!(outcome, Outcome::Recorded(_))
 }
 
 fn lacks(outcome: &HoldOutcome) -> Option<(TicketTypeId, i32)> {
     match outcome {
-        HoldOutcome::SoldOut { ticket_type, left } => Some((*ticket_type, *left)),
-        HoldOutcome::Recorded | HoldOutcome::TooMany | HoldOutcome::NotWritten => None,
+        Outcome::Refused(HoldRefused::SoldOut(SoldOut { ticket_type, left })) => Some((*ticket_type, *left)),
+        Outcome::Recorded(()) | Outcome::Refused(HoldRefused::TooMany) | Outcome::Moved => None,
     }
 }
 
 /// The sale of what a hold keeps.
-fn using(hold: &HoldEntry, sale: SaleEntry) -> SaleEntry {
-    SaleEntry { hold: Some(hold.id), ..sale }
+fn using(hold: &HoldDraft, sale: SaleDraft) -> SaleDraft {
+    SaleDraft { hold: Some(hold.id), ..sale }
 }
 
 async fn held(ledgers: &Ledgers, stage: &Stage) -> i32 {
@@ -42,7 +45,7 @@ async fn a_hold_is_kept_with_its_prices(ledgers: Ledgers) {
     let stage = Stage::open(&ledgers).await;
     let entry = stage.hold(&[(&stage.seat, 1), (&stage.lounge, 2)], LONG);
     assert!(kept(&hold(&ledgers.a, &stage, &entry).await));
-    let seen = look(&ledgers.b, stagedoor::ledger::entry::Look { hold: Some(entry.id), ..stage.look() }).await.hold.unwrap();
+    let seen = look(&ledgers.b, Look { hold: Some(entry.id), ..stage.look() }).await.hold.unwrap();
     let found = &seen.hold;
     assert_eq!((found.id, found.event_id, found.device_id), (entry.id, stage.event.id, stage.device.id));
     assert_eq!((found.currency.as_str(), found.total_minor, &found.fingerprint), ("EUR", 3_750, &entry.fingerprint));
@@ -52,7 +55,7 @@ async fn a_hold_is_kept_with_its_prices(ledgers: Ledgers) {
     assert_eq!(held(&ledgers, &stage).await, 2);
     let neighbour = Stage::open(&ledgers).await;
     assert!(ledgers.a.hold(neighbour.organisation.id, entry.id).await.unwrap().is_none());
-    assert!(kept(&hold(&ledgers.a, &neighbour, &HoldEntry { id: entry.id, ..neighbour.hold(&[(&neighbour.seat, 1)], LONG) }).await));
+    assert!(kept(&hold(&ledgers.a, &neighbour, &HoldDraft { id: entry.id, ..neighbour.hold(&[(&neighbour.seat, 1)], LONG) }).await));
 }
 
 on_both_ledgers!(held_stock_is_not_left);
@@ -63,7 +66,7 @@ async fn held_stock_is_not_left(ledgers: Ledgers) {
     let refused = hold(&ledgers.b, &stage, &stage.hold(&[(&stage.seat, 1), (&stage.lounge, 4)], LONG)).await;
     assert_eq!(lacks(&refused), Some((stage.lounge.id, 3)));
     let refused = sell(&ledgers.b, &stage, &stage.sale(&[(&stage.lounge, 4)])).await;
-    assert!(matches!(refused, SaleOutcome::SoldOut { left: 3, .. }), "{refused:?}");
+    assert!(matches!(refused, Outcome::Refused(SoldOut { left: 3, .. })), "{refused:?}");
     assert!(sold(&sell(&ledgers.b, &stage, &stage.sale(&[(&stage.lounge, 3)])).await));
     assert_eq!((ledgers.rows("holds").await, ledgers.rows("hold_lines").await), (1, 1), "of a refused hold something was written");
     assert!(sold(&sell(&ledgers.b, &stage, &using(&seven, stage.sale(&[(&stage.lounge, 7)]))).await));
@@ -85,7 +88,7 @@ async fn what_has_expired_keeps_nothing(ledgers: Ledgers) {
     // Nothing had to run for it. A sale that names an expired hold is a sale like any other, once.
     assert!(sold(&sell(&ledgers.a, &stage, &stage.sale(&[(&stage.lounge, 1)])).await));
     let refused = sell(&ledgers.b, &stage, &using(&brief, stage.sale(&all()))).await;
-    assert!(matches!(refused, SaleOutcome::SoldOut { left: 9, .. }), "{refused:?}");
+    assert!(matches!(refused, Outcome::Refused(SoldOut { left: 9, .. })), "{refused:?}");
     assert!(sold(&sell(&ledgers.b, &stage, &using(&brief, stage.sale(&[(&stage.lounge, 9)]))).await));
     assert!(!sold(&sell(&ledgers.b, &stage, &using(&brief, stage.sale(&[(&stage.seat, 1)]))).await));
 }
@@ -118,12 +121,11 @@ async fn one_hold_is_for_one_sale(ledgers: Ledgers) {
     for round in 1..=5 {
         let entry = stage.hold(&[(&stage.seat, 1)], LONG);
         assert!(kept(&hold(&ledgers.a, &stage, &entry).await));
-        let sales: Vec<SaleEntry> = (0..8).map(|_| using(&entry, stage.sale(&[(&stage.seat, 1)]))).collect();
+        let sales: Vec<SaleDraft> = (0..8).map(|_| using(&entry, stage.sale(&[(&stage.seat, 1)]))).collect();
         let selling = join_all(sales.iter().enumerate().map(|(n, sale)| sell(ledgers.turn(n), &stage, sale)));
-        let decided_on = stage.decided_on();
-        let (outcomes, released) =
-            join(selling, ledgers.turn(round).release_hold(stage.organisation.id, Clock.now(), &decided_on, entry.id)).await;
-        let ended = outcomes.iter().filter(|outcome| sold(outcome)).count() + usize::from(released.unwrap());
+        let release = stage.release(stage.decided_on(), entry.id);
+        let (outcomes, released) = join(selling, ledgers.turn(round).release_hold(&release)).await;
+        let ended = outcomes.iter().filter(|outcome| sold(outcome)).count() + usize::from(released.unwrap() == Outcome::Recorded(()));
         assert_eq!(ended, 1, "round {round}: {outcomes:?}");
     }
     let used = "select count(*) from holds where used_by is not null";
@@ -136,18 +138,21 @@ on_both_ledgers!(a_till_has_so_many_live_holds);
 async fn a_till_has_so_many_live_holds(ledgers: Ledgers) {
     let stage = Stage::open(&ledgers).await;
     assert!(kept(&hold(&ledgers.a, &stage, &stage.hold(&[(&stage.seat, 1)], TimeDelta::zero())).await));
-    let entries: Vec<HoldEntry> = (0..16).map(|_| stage.hold(&[(&stage.seat, 1)], LONG)).collect();
+    let entries: Vec<HoldDraft> = (0..16).map(|_| stage.hold(&[(&stage.seat, 1)], LONG)).collect();
     let outcomes = join_all(entries.iter().enumerate().map(|(n, entry)| hold(ledgers.turn(n), &stage, entry))).await;
     assert_eq!(outcomes.iter().filter(|outcome| kept(outcome)).count(), 10);
-    assert!(outcomes.iter().all(|outcome| matches!(outcome, HoldOutcome::Recorded | HoldOutcome::TooMany)), "{outcomes:?}");
+    assert!(
+        outcomes.iter().all(|outcome| matches!(outcome, Outcome::Recorded(()) | Outcome::Refused(HoldRefused::TooMany))),
+        "{outcomes:?}"
+    );
 }
 
 on_both_ledgers!(an_id_is_held_once);
 async fn an_id_is_held_once(ledgers: Ledgers) {
     let stage = Stage::open(&ledgers).await;
     let entry = stage.hold(&[(&stage.lounge, 1)], LONG);
-    let other = HoldEntry { id: entry.id, ..stage.hold(&[(&stage.seat, 2)], LONG) };
-    let same: Vec<&HoldEntry> = (0..8).flat_map(|_| [&entry, &other]).collect();
+    let other = HoldDraft { id: entry.id, ..stage.hold(&[(&stage.seat, 2)], LONG) };
+    let same: Vec<&HoldDraft> = (0..8).flat_map(|_| [&entry, &other]).collect();
     let outcomes = join_all(same.iter().enumerate().map(|(n, entry)| hold(ledgers.turn(n / 2), &stage, entry))).await;
     assert_eq!(outcomes.iter().filter(|outcome| kept(outcome)).count(), 1, "{outcomes:?}");
     assert_eq!((ledgers.rows("holds").await, ledgers.rows("hold_lines").await), (1, 1));
@@ -159,20 +164,19 @@ async fn a_moved_ground_holds_and_releases_nothing(ledgers: Ledgers) {
     let entry = stage.hold(&[(&stage.lounge, 1)], LONG);
     assert!(kept(&hold(&ledgers.a, &stage, &entry).await));
     for decided_on in stage.moved_grounds() {
-        let moved = HoldEntry { decided_on, ..stage.hold(&[(&stage.lounge, 1)], LONG) };
-        assert!(matches!(hold(&ledgers.a, &stage, &moved).await, HoldOutcome::NotWritten));
-        let released = ledgers.b.release_hold(stage.organisation.id, Clock.now(), &decided_on, entry.id).await;
+        let moved = HoldDraft { decided_on, ..stage.hold(&[(&stage.lounge, 1)], LONG) };
+        assert!(matches!(hold(&ledgers.a, &stage, &moved).await, Outcome::Moved));
+        let released = ledgers.b.release_hold(&stage.release(decided_on, entry.id)).await;
         assert!(matches!(released, Err(LedgerError::Moved)), "{released:?}");
     }
     for part in Part::ALL {
         let decided = stage.hold(&[(&stage.lounge, 1)], LONG);
         stage.move_on(&ledgers.b, part).await;
-        assert!(matches!(hold(&ledgers.a, &stage, &decided).await, HoldOutcome::NotWritten), "{part:?} has moved");
+        assert!(matches!(hold(&ledgers.a, &stage, &decided).await, Outcome::Moved), "{part:?} has moved");
     }
     assert_eq!((ledgers.rows("holds").await, held(&ledgers, &stage).await), (1, 1));
-    let decided_on = stage.decided_on();
-    for gave_back in [true, false] {
-        assert_eq!(ledgers.a.release_hold(stage.organisation.id, Clock.now(), &decided_on, entry.id).await.unwrap(), gave_back);
+    for outcome in [Outcome::Recorded(()), Outcome::Moved] {
+        assert_eq!(ledgers.a.release_hold(&stage.release(stage.decided_on(), entry.id)).await.unwrap(), outcome);
         assert_eq!(held(&ledgers, &stage).await, 0);
     }
 }

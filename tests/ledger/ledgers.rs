@@ -4,14 +4,14 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 use stagedoor::clock::Clock;
 use stagedoor::config::Config;
-use stagedoor::ids::OrganisationId;
 use stagedoor::ledger::Ledger;
 use stagedoor::ledger::change::Change;
-use stagedoor::ledger::entry::{HoldEntry, HoldOutcome, Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen};
+use stagedoor::ledger::look::{Look, Seen};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::Stage;
+use super::entries::{HoldDraft, HoldOutcome, SaleDraft, SaleOutcome, ScanDraft, ScanOutcome};
 use crate::support::{self, PATIENCE, new_id};
 
 /// One ledger, as two gateways hold it.
@@ -82,27 +82,23 @@ impl Ledgers {
 }
 
 /// Writes a movement and waits for it.
-pub async fn scan(ledger: &Ledger, stage: &Stage, entry: &ScanEntry) -> ScanOutcome {
-    ledger.commit_scan(organisation(stage), entry.clone(), Clock.deadline(PATIENCE)).await.unwrap()
+pub async fn scan(ledger: &Ledger, stage: &Stage, entry: &ScanDraft) -> ScanOutcome {
+    ledger.commit_scan(entry.entry(stage), Clock.deadline(PATIENCE)).await.unwrap()
 }
 
 /// Writes a sale and waits for it.
-pub async fn sell(ledger: &Ledger, stage: &Stage, entry: &SaleEntry) -> SaleOutcome {
-    ledger.commit_sale(organisation(stage), entry.clone(), Clock.deadline(PATIENCE)).await.unwrap()
+pub async fn sell(ledger: &Ledger, stage: &Stage, entry: &SaleDraft) -> SaleOutcome {
+    ledger.commit_sale(entry.entry(stage), Clock.deadline(PATIENCE)).await.unwrap()
 }
 
 /// Keeps stock and waits for it.
-pub async fn hold(ledger: &Ledger, stage: &Stage, entry: &HoldEntry) -> HoldOutcome {
-    ledger.commit_hold(organisation(stage), entry.clone(), Clock.deadline(PATIENCE)).await.unwrap()
+pub async fn hold(ledger: &Ledger, stage: &Stage, entry: &HoldDraft) -> HoldOutcome {
+    ledger.commit_hold(entry.entry(stage), Clock.deadline(PATIENCE)).await.unwrap()
 }
 
 /// Looks afresh.
 pub async fn look(ledger: &Ledger, look: Look) -> Seen {
     *ledger.look(look, Clock.deadline(PATIENCE)).await.unwrap()
-}
-
-fn organisation(stage: &Stage) -> OrganisationId {
-    stage.organisation.id
 }
 
 /// As a gateway opens it that has this one setting.

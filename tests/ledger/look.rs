@@ -3,10 +3,11 @@
 use stagedoor::clock::Clock;
 use stagedoor::ids::Named;
 use stagedoor::ledger::change::Images;
-use stagedoor::ledger::entry::{Look, ScanEntry};
 use stagedoor::ledger::kinds::{Direction, EventStatus};
+use stagedoor::ledger::look::Look;
 use stagedoor::ledger::rows::{Event, TicketType};
 
+use super::entries::ScanDraft;
 use super::ledgers::{look, scan, sell};
 use super::stage::ticket_type;
 use super::{Ledgers, Part, Stage, on_both_ledgers};
@@ -40,7 +41,7 @@ on_both_ledgers!(a_look_tells_the_last_movement);
 async fn a_look_tells_the_last_movement(ledgers: Ledgers) {
     let stage = Stage::open(&ledgers).await;
     let ticket = stage.ticket(&ledgers, "A-1", 2).await;
-    let entries = [stage.entry(&ticket), stage.entry(&ticket), ScanEntry { gate: Some("South".into()), ..stage.exit(&ticket, -1) }];
+    let entries = [stage.entry(&ticket), stage.entry(&ticket), ScanDraft { gate: Some("South".into()), ..stage.exit(&ticket, -1) }];
     for entry in &entries {
         scan(&ledgers.a, &stage, entry).await;
     }

@@ -4,29 +4,31 @@ use futures::future::join_all;
 use stagedoor::clock::Clock;
 use stagedoor::ids::{Named, TicketTypeId};
 use stagedoor::ledger::change::Images;
-use stagedoor::ledger::entry::{SaleEntry, SaleOutcome};
+use stagedoor::ledger::entry::Outcome;
 use stagedoor::ledger::rows::TicketType;
+use stagedoor::ledger::sale::{SaleRecorded, SoldOut};
 
+use super::entries::{SaleDraft, SaleOutcome};
 use super::ledgers::{look, sell};
 use super::stage::ticket_type;
 use super::{Ledgers, Part, Stage, on_both_ledgers};
 
 fn receipt(outcome: &SaleOutcome) -> Option<i64> {
     match outcome {
-        SaleOutcome::Recorded { receipt_number, .. } => Some(*receipt_number),
-        SaleOutcome::SoldOut { .. } | SaleOutcome::NotWritten => None,
+        Outcome::Recorded(SaleRecorded { receipt_number, .. }) => Some(*receipt_number),
+        Outcome::Refused(_) | Outcome::Moved => None,
     }
 }
 
 fn sold_out(outcome: &SaleOutcome) -> Option<(TicketTypeId, i32)> {
     match outcome {
-        SaleOutcome::SoldOut { ticket_type, left } => Some((*ticket_type, *left)),
-        SaleOutcome::Recorded { .. } | SaleOutcome::NotWritten => None,
+        Outcome::Refused(SoldOut { ticket_type, left }) => Some((*ticket_type, *left)),
+        Outcome::Recorded(_) | Outcome::Moved => None,
     }
 }
 
 /// All of these at once, over both gateways.
-async fn all_at_once(ledgers: &Ledgers, stage: &Stage, sales: &[SaleEntry]) -> Vec<SaleOutcome> {
+async fn all_at_once(ledgers: &Ledgers, stage: &Stage, sales: &[SaleDraft]) -> Vec<SaleOutcome> {
     join_all(sales.iter().enumerate().map(|(n, sale)| sell(ledgers.turn(n), stage, sale))).await
 }
 
@@ -63,8 +65,8 @@ async fn receipts_have_no_gaps(ledgers: Ledgers) {
     let stage = Stage::open(&ledgers).await;
     let good = (0..12).map(|_| stage.sale(&[(&stage.seat, 1)]));
     let too_many = (0..12).map(|_| stage.sale(&[(&stage.seat, 1), (&stage.lounge, 11)]));
-    let moved = stage.moved_grounds().into_iter().cycle().map(|decided_on| SaleEntry { decided_on, ..stage.sale(&[(&stage.seat, 1)]) });
-    let sales: Vec<SaleEntry> = good.zip(too_many).zip(moved).flat_map(|((a, b), c)| [a.clone(), b, c, a]).collect();
+    let moved = stage.moved_grounds().into_iter().cycle().map(|decided_on| SaleDraft { decided_on, ..stage.sale(&[(&stage.seat, 1)]) });
+    let sales: Vec<SaleDraft> = good.zip(too_many).zip(moved).flat_map(|((a, b), c)| [a.clone(), b, c, a]).collect();
     let outcomes = all_at_once(&ledgers, &stage, &sales).await;
     let mut receipts: Vec<i64> = outcomes.iter().filter_map(receipt).collect();
     receipts.sort_unstable();
@@ -85,7 +87,7 @@ async fn the_quota_holds(ledgers: Ledgers) {
         let lines = [(&stage.seat, 1), (&stage.lounge, 1 + n % 3)];
         stage.sale(&if n % 2 == 0 { lines } else { [lines[1], lines[0]] })
     };
-    let sales: Vec<SaleEntry> = (0..30).map(basket).collect();
+    let sales: Vec<SaleDraft> = (0..30).map(basket).collect();
     let outcomes = all_at_once(&ledgers, &stage, &sales).await;
     let mut sold = 0;
     for (sale, outcome) in sales.iter().zip(&outcomes) {
@@ -138,8 +140,8 @@ async fn an_id_is_sold_once(ledgers: Ledgers) {
     let stage = Stage::open(&ledgers).await;
     let entry = stage.sale(&[(&stage.lounge, 1)]);
     // Repeated as it is, and with another basket that locks other stock.
-    let other = SaleEntry { id: entry.id, ..stage.sale(&[(&stage.seat, 2)]) };
-    let same: Vec<SaleEntry> = (0..8).flat_map(|_| [entry.clone(), entry.clone(), other.clone(), other.clone()]).collect();
+    let other = SaleDraft { id: entry.id, ..stage.sale(&[(&stage.seat, 2)]) };
+    let same: Vec<SaleDraft> = (0..8).flat_map(|_| [entry.clone(), entry.clone(), other.clone(), other.clone()]).collect();
     let outcomes = all_at_once(&ledgers, &stage, &same).await;
     assert_eq!(outcomes.iter().filter_map(receipt).collect::<Vec<i64>>(), [1]);
     let before = (census(&ledgers).await, taken(&ledgers, &[&stage.seat, &stage.lounge]).await);
@@ -147,20 +149,20 @@ async fn an_id_is_sold_once(ledgers: Ledgers) {
     for turn in 0..2 {
         for repeated in [&entry, &other] {
             let outcome = sell(ledgers.turn(turn), &stage, repeated).await;
-            assert!(matches!(outcome, SaleOutcome::NotWritten), "{outcome:?}");
+            assert!(matches!(outcome, Outcome::Moved), "{outcome:?}");
         }
     }
     assert_eq!((census(&ledgers).await, taken(&ledgers, &[&stage.seat, &stage.lounge]).await), before);
     let neighbour = Stage::open(&ledgers).await;
-    let theirs = SaleEntry { id: entry.id, ..neighbour.sale(&[(&neighbour.seat, 1)]) };
+    let theirs = SaleDraft { id: entry.id, ..neighbour.sale(&[(&neighbour.seat, 1)]) };
     assert_eq!(receipt(&sell(&ledgers.a, &neighbour, &theirs).await), Some(1));
 }
 
 on_both_ledgers!(a_moved_ground_sells_nothing);
 async fn a_moved_ground_sells_nothing(ledgers: Ledgers) {
     let mut stage = Stage::open(&ledgers).await;
-    let moved = stage.moved_grounds().into_iter().map(|decided_on| SaleEntry { decided_on, ..stage.sale(&[(&stage.seat, 1)]) });
-    let sales: Vec<SaleEntry> = moved.flat_map(|moved| [moved, stage.sale(&[(&stage.seat, 1)])]).collect();
+    let moved = stage.moved_grounds().into_iter().map(|decided_on| SaleDraft { decided_on, ..stage.sale(&[(&stage.seat, 1)]) });
+    let sales: Vec<SaleDraft> = moved.flat_map(|moved| [moved, stage.sale(&[(&stage.seat, 1)])]).collect();
     // At one gateway at once: while the first is being written, the others gather in one batch.
     let outcomes = join_all(sales.iter().map(|sale| sell(&ledgers.a, &stage, sale))).await;
     for (sale, outcome) in sales.iter().zip(&outcomes) {
@@ -172,8 +174,8 @@ async fn a_moved_ground_sells_nothing(ledgers: Ledgers) {
         let decided = stage.sale(&[(&stage.seat, 1)]);
         stage.move_on(&ledgers.b, part).await;
         let outcome = sell(&ledgers.a, &stage, &decided).await;
-        assert!(matches!(outcome, SaleOutcome::NotWritten), "{part:?} has moved: {outcome:?}");
-        let afresh = SaleEntry { decided_on: stage.decided_on(), ..decided };
+        assert!(matches!(outcome, Outcome::Moved), "{part:?} has moved: {outcome:?}");
+        let afresh = SaleDraft { decided_on: stage.decided_on(), ..decided };
         assert_eq!(receipt(&sell(&ledgers.a, &stage, &afresh).await), Some(number), "{part:?} stands");
     }
 }
@@ -184,11 +186,11 @@ async fn money_that_does_not_add_up_is_refused_by_itself(ledgers: Ledgers) {
     let right = || stage.sale(&[(&stage.seat, 2)]);
     let mut wrong_line = right();
     wrong_line.lines[0].amount_minor += 1;
-    let wrong = [wrong_line, SaleEntry { change_minor: Some(151), ..right() }];
-    let sales: Vec<SaleEntry> = wrong.into_iter().flat_map(|wrong| [right(), wrong, right()]).collect();
+    let wrong = [wrong_line, SaleDraft { change_minor: Some(151), ..right() }];
+    let sales: Vec<SaleDraft> = wrong.into_iter().flat_map(|wrong| [right(), wrong, right()]).collect();
     // In one batch with those that are right: the ledger refuses the batch, and it is not the others' fault.
     let patience = Clock.deadline(crate::support::PATIENCE);
-    let outcomes = join_all(sales.iter().map(|sale| ledgers.a.commit_sale(stage.organisation.id, sale.clone(), patience))).await;
+    let outcomes = join_all(sales.iter().map(|sale| ledgers.a.commit_sale(sale.entry(&stage), patience))).await;
     let mut receipts: Vec<i64> = outcomes.iter().flatten().filter_map(receipt).collect();
     receipts.sort_unstable();
     assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<bool>>(), [true, false, true, true, false, true]);

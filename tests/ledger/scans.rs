@@ -3,9 +3,11 @@
 use futures::future::join_all;
 use stagedoor::clock::Clock;
 use stagedoor::ids::ScanId;
-use stagedoor::ledger::entry::{ScanEntry, ScanOutcome};
+use stagedoor::ledger::entry::Outcome;
+use stagedoor::ledger::scan::ScanRecorded;
 use stagedoor::ledger::{Ledger, UploadTicket};
 
+use super::entries::{ScanDraft, ScanOutcome};
 use super::ledgers::{look, scan};
 use super::{Ledgers, Part, Stage, on_both_ledgers};
 
@@ -14,8 +16,9 @@ type Written = Option<(i32, i32, i32)>;
 
 fn written(outcome: &ScanOutcome) -> Written {
     match *outcome {
-        ScanOutcome::Recorded { seq, used, inside, .. } => Some((seq, used, inside)),
-        ScanOutcome::NotWritten => None,
+        Outcome::Recorded(ScanRecorded { seq, used, inside, .. }) => Some((seq, used, inside)),
+        Outcome::Moved => None,
+        Outcome::Refused(never) => match never {},
     }
 }
 
@@ -24,7 +27,7 @@ async fn movements_are_numbered_and_counted(ledgers: Ledgers) {
     let stage = Stage::open(&ledgers).await;
     let ticket = stage.ticket(&ledgers, "A-1", 2).await;
     let (enter, leave, give_back) = (stage.entry(&ticket), stage.exit(&ticket, 0), stage.exit(&ticket, -1));
-    let story: [(&ScanEntry, Written); 11] = [
+    let story: [(&ScanDraft, Written); 11] = [
         (&give_back, None),
         (&leave, None),
         (&enter, Some((1, 1, 1))),
@@ -38,7 +41,7 @@ async fn movements_are_numbered_and_counted(ledgers: Ledgers) {
         (&enter, None),
     ];
     for (turn, (movement, expected)) in story.into_iter().enumerate() {
-        let again = ScanEntry { id: Clock.id(), ..movement.clone() };
+        let again = ScanDraft { id: Clock.id(), ..movement.clone() };
         assert_eq!(written(&scan(ledgers.turn(turn), &stage, &again).await), expected, "movement {turn}");
     }
     assert_eq!(numbers(&ledgers, &ticket).await, (5, 5));
@@ -79,7 +82,7 @@ async fn an_id_is_written_once(ledgers: Ledgers) {
     // The same request at both gateways at once, among others for the same ticket.
     let same = (0..8).map(|n| (n, entry.clone()));
     let others = (0..8).map(|n| (n, stage.entry(&ticket)));
-    let all: Vec<(usize, ScanEntry)> = same.zip(others).flat_map(|(same, other)| [other, same]).collect();
+    let all: Vec<(usize, ScanDraft)> = same.zip(others).flat_map(|(same, other)| [other, same]).collect();
     let outcomes = join_all(all.iter().map(|(n, entry)| scan(ledgers.turn(*n), &stage, entry))).await;
     let green = |id: ScanId| all.iter().zip(&outcomes).filter(|((_, e), o)| e.id == id && written(o).is_some()).count();
     assert_eq!(green(entry.id), 1);
@@ -88,7 +91,7 @@ async fn an_id_is_written_once(ledgers: Ledgers) {
 
     for turn in 0..2 {
         for repeated in
-            [entry.clone(), ScanEntry { id: entry.id, ..stage.entry(&second) }, ScanEntry { id: entry.id, ..stage.exit(&ticket, 0) }]
+            [entry.clone(), ScanDraft { id: entry.id, ..stage.entry(&second) }, ScanDraft { id: entry.id, ..stage.exit(&ticket, 0) }]
         {
             assert_eq!(written(&scan(ledgers.turn(turn), &stage, &repeated).await), None);
         }
@@ -98,7 +101,7 @@ async fn an_id_is_written_once(ledgers: Ledgers) {
     // Ids are each organisation's own.
     let neighbour = Stage::open(&ledgers).await;
     let theirs = neighbour.ticket(&ledgers, "A-1", 1).await;
-    let entry = ScanEntry { id: entry.id, ..neighbour.entry(&theirs) };
+    let entry = ScanDraft { id: entry.id, ..neighbour.entry(&theirs) };
     assert_eq!(written(&scan(&ledgers.a, &neighbour, &entry).await), Some((1, 1, 1)));
 }
 
@@ -109,8 +112,8 @@ async fn a_moved_ground_holds_back_only_its_own(ledgers: Ledgers) {
         stage.move_on(&ledgers.b, part).await;
     }
     let ticket = stage.ticket(&ledgers, "A-1", 99).await;
-    let moved = stage.moved_grounds().into_iter().map(|decided_on| ScanEntry { decided_on, ..stage.entry(&ticket) });
-    let entries: Vec<ScanEntry> = moved.flat_map(|moved| [moved, stage.entry(&ticket)]).collect();
+    let moved = stage.moved_grounds().into_iter().map(|decided_on| ScanDraft { decided_on, ..stage.entry(&ticket) });
+    let entries: Vec<ScanDraft> = moved.flat_map(|moved| [moved, stage.entry(&ticket)]).collect();
     // At one gateway at once: while the first is being written, the others gather in one batch.
     let outcomes = join_all(entries.iter().map(|entry| scan(&ledgers.a, &stage, entry))).await;
     for (entry, outcome) in entries.iter().zip(&outcomes) {
@@ -128,7 +131,7 @@ async fn one_of_many_tickets_holds_back_only_itself(ledgers: Ledgers) {
     }
     // One is in the ledger already, under its own id; one under another; one was decided on what has moved.
     assert!(written(&scan(&ledgers.b, &stage, &entries[3]).await).is_some());
-    let elsewhere = ScanEntry { id: Clock.id(), ..entries[6].clone() };
+    let elsewhere = ScanDraft { id: Clock.id(), ..entries[6].clone() };
     assert!(written(&scan(&ledgers.b, &stage, &elsewhere).await).is_some());
     entries[9].decided_on = stage.moved_grounds()[0];
     // All at one gateway at once: each of these three stands in a batch among others.
@@ -149,7 +152,7 @@ async fn what_was_decided_before_a_change_is_not_written_after_it(ledgers: Ledge
         let decided = stage.entry(&ticket);
         stage.move_on(&ledgers.b, part).await;
         assert_eq!(written(&scan(&ledgers.a, &stage, &decided).await), None, "{part:?} has moved");
-        let afresh = ScanEntry { decided_on: stage.decided_on(), ..decided };
+        let afresh = ScanDraft { decided_on: stage.decided_on(), ..decided };
         assert!(written(&scan(&ledgers.a, &stage, &afresh).await).is_some(), "{part:?} stands");
     }
     assert_eq!(numbers(&ledgers, &ticket).await, (4, 4));

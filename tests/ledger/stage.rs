@@ -1,12 +1,18 @@
 //! What the stories are played with: an organisation, one member at one terminal, one event with two ticket types, all of version 1.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use serde_json::json;
+use stagedoor::authenticate::{Caller, judge};
 use stagedoor::clock::Clock;
 use stagedoor::ledger::Ledger;
 use stagedoor::ledger::change::{Change, Guard, Images};
+use stagedoor::ledger::entry::DecidedOn;
 use stagedoor::ledger::kinds::{DeviceKind, EndReason, EventStatus, MemberStatus, Permission, Role, SessionKind};
-use stagedoor::ledger::rows::{Device, Event, Membership, Organisation, Session, TicketType, User};
+use stagedoor::ledger::rows::{
+    Authority, Device, Event, EventFacts, Membership, Organisation, OrganisationNames, Session, TicketType, User,
+};
 
 use super::Ledgers;
 use crate::support::new_id;
@@ -67,8 +73,8 @@ impl Stage {
             username: "Mia".into(),
             username_key: "mia".into(),
             role: Role::BoxOffice,
-            grants: Permission::SalesView.into(),
-            revokes: Permission::PosCash.into(),
+            grants: Permission::SalesView | Permission::EventsManage,
+            revokes: Permission::FinanceView.into(),
             events: vec![],
             status: MemberStatus::Active,
             version: 1,
@@ -134,6 +140,34 @@ impl Stage {
             ticket_types: vec![self.seat.clone(), self.lounge.clone()],
             sessions: vec![self.session.clone()],
         }
+    }
+
+    /// The caller at this terminal.
+    pub fn caller(&self) -> Caller {
+        let names = OrganisationNames { slug: self.organisation.slug.clone(), name: self.organisation.name.clone() };
+        let authority = Authority {
+            session: self.session.clone(),
+            membership: self.membership.clone(),
+            device: Some(self.device.clone()),
+            user_name: self.user.name.clone(),
+            organisation: Arc::new(names),
+        };
+        judge(Some(Arc::new(authority)), None, Clock.now()).unwrap()
+    }
+
+    /// The event with its types.
+    pub fn facts(&self) -> EventFacts {
+        EventFacts { event: self.event.clone(), types: vec![self.seat.clone(), self.lounge.clone()] }
+    }
+
+    /// The same at these versions, whether they are the newest or not.
+    pub fn as_of(&self, decided_on: DecidedOn) -> Self {
+        let mut stage = self.clone();
+        stage.session.version = decided_on.session.1;
+        stage.membership.version = decided_on.membership.1;
+        stage.device.version = decided_on.device.unwrap().1;
+        stage.event.version = decided_on.event.1;
+        stage
     }
 
     /// A change of this organisation that rests on nothing else.

@@ -3,8 +3,10 @@
 use futures::future::join_all;
 use stagedoor::clock::Clock;
 use stagedoor::ledger::LedgerError;
-use stagedoor::ledger::entry::{ScanEntry, ScanOutcome};
+use stagedoor::ledger::entry::Outcome;
+use stagedoor::ledger::scan::ScanRecorded;
 
+use super::entries::{ScanDraft, ScanOutcome};
 use super::ledgers::{look, scan};
 use super::{Ledgers, Stage, on_both_ledgers};
 use crate::support::PATIENCE;
@@ -12,8 +14,9 @@ use crate::support::PATIENCE;
 /// Number, entries used and how many are inside, where it was written.
 fn written(outcome: &ScanOutcome) -> Option<(i32, i32, i32)> {
     match *outcome {
-        ScanOutcome::Recorded { seq, used, inside, .. } => Some((seq, used, inside)),
-        ScanOutcome::NotWritten => None,
+        Outcome::Recorded(ScanRecorded { seq, used, inside, .. }) => Some((seq, used, inside)),
+        Outcome::Moved => None,
+        Outcome::Refused(never) => match never {},
     }
 }
 
@@ -75,7 +78,7 @@ async fn one_of_many_takes_it_back(ledgers: Ledgers) {
         let entry = stage.entry(&ticket);
         assert!(written(&scan(&ledgers.a, &stage, &entry).await).is_some());
         // Eight people take it back while eight others come in on the same ticket.
-        let all: Vec<ScanEntry> = (0..8).flat_map(|_| [stage.back(&entry), stage.entry(&ticket)]).collect();
+        let all: Vec<ScanDraft> = (0..8).flat_map(|_| [stage.back(&entry), stage.entry(&ticket)]).collect();
         let outcomes = join_all(all.iter().enumerate().map(|(turn, entry)| scan(ledgers.turn(turn), &stage, entry))).await;
         let backs = all.iter().zip(&outcomes).filter(|(entry, outcome)| entry.undoes.is_some() && written(outcome).is_some()).count();
         assert!(backs <= 1, "taken back {backs} times");
@@ -101,18 +104,18 @@ async fn the_ledger_itself_sees_that_it_is_reversed(ledgers: Ledgers) {
         assert!(written(&scan(&ledgers.a, &stage, entry).await).is_some());
     }
     let back = stage.back(&entry);
-    let back_again = ScanEntry { undoes: Some(back.id), ..stage.back(&back) };
+    let back_again = ScanDraft { undoes: Some(back.id), ..stage.back(&back) };
     assert!(written(&scan(&ledgers.a, &stage, &back).await).is_some());
     let second = stage.entry(&ticket);
     assert!(written(&scan(&ledgers.a, &stage, &second).await).is_some());
     for wrong in [
-        ScanEntry { uses: 0, ..stage.back(&second) },
-        ScanEntry { direction: second.direction, uses: 1, ..stage.back(&second) },
-        ScanEntry { ticket: other.id, ..stage.back(&second) },
-        ScanEntry { undoes: Some(Clock.id()), ..stage.back(&second) },
+        ScanDraft { uses: 0, ..stage.back(&second) },
+        ScanDraft { direction: second.direction, uses: 1, ..stage.back(&second) },
+        ScanDraft { ticket: other.id, ..stage.back(&second) },
+        ScanDraft { undoes: Some(Clock.id()), ..stage.back(&second) },
         back_again,
     ] {
-        let refused = ledgers.a.commit_scan(stage.organisation.id, wrong.clone(), Clock.deadline(PATIENCE)).await;
+        let refused = ledgers.a.commit_scan(wrong.entry(&stage), Clock.deadline(PATIENCE)).await;
         assert!(matches!(refused, Err(LedgerError::Broken)), "{wrong:?}: {refused:?}");
     }
 }

@@ -3,16 +3,15 @@
 use futures::future::join_all;
 use stagedoor::clock::Clock;
 use stagedoor::ids::TicketTypeId;
-use stagedoor::ledger::change::Guard;
 use stagedoor::ledger::kinds::TicketStatus;
-use stagedoor::ledger::{Carried, LedgerError, UploadChunk, UploadTicket};
+use stagedoor::ledger::{Carried, LedgerError, UploadTicket};
 
 use super::ledgers::look;
 use super::{Ledgers, Part, Stage, on_both_ledgers};
 
 /// Created, updated, and whether the change has a number.
 async fn upload(ledgers: &Ledgers, stage: &Stage, tickets: &[UploadTicket]) -> (i64, i64, bool) {
-    let count = ledgers.b.store_tickets(&stage.chunk(tickets.to_vec())).await.unwrap();
+    let count = ledgers.b.store_tickets(&stage.chunk(tickets)).await.unwrap();
     (count.created, count.updated, count.seq > 0)
 }
 
@@ -76,18 +75,14 @@ on_both_ledgers!(an_upload_rests_on_its_guards);
 async fn an_upload_rests_on_its_guards(ledgers: Ledgers) {
     let mut stage = Stage::open(&ledgers).await;
     stage.ticket(&ledgers, "A-1", 1).await;
-    for part in [Part::Membership, Part::Session, Part::Event] {
-        let guards = vec![
-            Guard::Membership { id: stage.membership.id, version: stage.membership.version },
-            Guard::Session { id: stage.session.id, version: stage.session.version },
-            Guard::Event { id: stage.event.id, version: stage.event.version },
-        ];
+    for part in [Part::Membership, Part::Session, Part::Device] {
+        let tickets = [stage.upload("A-1", 7), stage.upload("A-2", 1)];
+        let chunk = stage.chunk(&tickets);
         stage.move_on(&ledgers.a, part).await;
-        let chunk = UploadChunk { guards, ..stage.chunk(vec![stage.upload("A-1", 7), stage.upload("A-2", 1)]) };
         let answer = ledgers.b.store_tickets(&chunk).await;
         assert!(matches!(answer, Err(LedgerError::Moved)), "{part:?} has moved: {answer:?}");
     }
-    assert_eq!((state(&ledgers, &stage).await, taken(&ledgers, &stage).await), ((2, 1, 3), (1, 0)));
+    assert_eq!((state(&ledgers, &stage).await, taken(&ledgers, &stage).await), ((1, 1, 3), (1, 0)));
     assert_eq!(look(&ledgers.b, stage.look_for("A-1")).await.ticket.unwrap().0.entries_allowed, 1);
 }
 
@@ -104,7 +99,8 @@ async fn a_ticket_used_elsewhere_comes_with_its_entry(ledgers: Ledgers) {
         left_at: None,
     };
     let entries = vec![used("A-1"), used("A-9")];
-    let chunk = UploadChunk { entries: entries.clone(), ..stage.chunk(vec![stage.upload("A-1", 1), stage.upload("A-2", 1)]) };
+    let tickets = [stage.upload("A-1", 1), stage.upload("A-2", 1)];
+    let chunk = stage.chunk_with(&tickets, entries.clone());
     // One call, one step: whoever finds the ticket finds it used.
     let count = ledgers.a.store_tickets(&chunk).await.unwrap();
     assert_eq!((count.created, count.carried), (2, 1), "there is no ticket A-9");
@@ -127,10 +123,12 @@ async fn uploads_at_once_count_each_ticket_once(ledgers: Ledgers) {
         if n.is_multiple_of(2) {
             file.reverse();
         }
-        stage.chunk(file)
+        file
     };
     let uploads = (0..6).map(|n| (ledgers.turn(n / 2).clone(), file(n)));
-    let counts = join_all(uploads.map(|(ledger, chunk)| async move { ledger.store_tickets(&chunk).await.unwrap() })).await;
+    let stage_of_all = &stage;
+    let counts =
+        join_all(uploads.map(|(ledger, file)| async move { ledger.store_tickets(&stage_of_all.chunk(&file)).await.unwrap() })).await;
     assert_eq!(counts.iter().map(|count| (count.created, count.updated)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1)), (20, 0));
     assert_eq!((state(&ledgers, &stage).await, taken(&ledgers, &stage).await), ((1, 20, 0), (20, 0)));
 }

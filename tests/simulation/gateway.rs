@@ -11,20 +11,23 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use stagedoor::authenticate::{self, Caller};
-use stagedoor::authorise::{self, Act};
+use stagedoor::authorise;
 use stagedoor::clock::{Clock, Moment};
-use stagedoor::door::decide::{Question, Verdict, decide};
-use stagedoor::door::request as door;
+use stagedoor::door::scan::decide::{Question, Verdict, decide};
+use stagedoor::door::scan::request as door;
 use stagedoor::ids::{DeviceId, MembershipId, OrganisationId, SessionId, TicketId};
 use stagedoor::ledger::change::{Change, Guard};
-use stagedoor::ledger::entry::{Look, NewTicket, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen};
+use stagedoor::ledger::entry::{Entry, Outcome as Written};
 use stagedoor::ledger::group_commit::GroupCommit;
 use stagedoor::ledger::kinds::{DeviceKind, EndReason, EventStatus, PaymentMethod, Role, SessionKind};
+use stagedoor::ledger::look::{Look, Seen};
 use stagedoor::ledger::rows::{EventFacts, Movement, Session, Ticket};
+use stagedoor::ledger::sale::{NewSale, NewTicket, SaleEntry, SaleRecorded, SoldOut};
+use stagedoor::ledger::scan::{Scan, ScanEntry, ScanRecorded};
 use stagedoor::ledger::{ChangeLog, LedgerError};
 use stagedoor::limits;
-use stagedoor::pos::decide::{Here, decide as decide_sale};
-use stagedoor::pos::request as pos;
+use stagedoor::pos::sale::decide::{Here, decide as decide_sale};
+use stagedoor::pos::sale::request as pos;
 use stagedoor::session::copy::Copy;
 use stagedoor::session::sign_in::{ended, is_in_the_way};
 use tokio::time::{Instant, sleep};
@@ -155,7 +158,7 @@ impl Gateway {
                 Err(_) => {}
                 Ok(Step::Replay(seq)) => return Some(self.green(request, seq)),
                 Ok(Step::Write(entry)) => match self.scans.submit(ORGANISATION, entry, deadline).await {
-                    Ok(ScanOutcome::Recorded { seq, used, inside, recorded_at }) => {
+                    Ok(Written::Recorded(ScanRecorded { seq, used, inside, recorded_at })) => {
                         if let Some((_, _, last)) = self.tickets.lock().unwrap().get_mut(&request.code) {
                             let (device_id, device_name, gate) = (None, None, None);
                             *last = Some(Movement {
@@ -171,7 +174,7 @@ impl Gateway {
                         }
                         return Some(self.green(request, seq));
                     }
-                    Ok(ScanOutcome::NotWritten) | Err(LedgerError::Unavailable) => self.world.laws.lock().unwrap().count("looked again"),
+                    Ok(Written::Moved) | Err(LedgerError::Unavailable) => self.world.laws.lock().unwrap().count("looked again"),
                     Err(_) => return None,
                 },
             }
@@ -189,11 +192,11 @@ impl Gateway {
         let caller = self.caller(facts)?;
         let device = caller.authority().device.clone().ok_or("no device")?;
         if let Some(scan) = &facts.scan {
-            let same = scan.device == device.id && scan.fingerprint == request.fingerprint(&device);
+            let same = scan.device == device.id && scan.fingerprint == request.fingerprint(Some(&device));
             return if same { Ok(Step::Replay(scan.seq)) } else { Err("id_reused".to_owned()) };
         }
         let event = facts.seen.event.as_deref();
-        let permit = authorise::permit(&caller, Act::Scan, event, None).map_err(|no| no.to_string())?;
+        let permit = authorise::to_scan(&caller, event, None).map_err(|no| no.to_string())?;
         let (ticket, last) = facts.seen.ticket.as_ref().map(|(ticket, last)| (ticket, last.as_ref())).unzip();
         let verdict = decide(&Question {
             ticket,
@@ -205,18 +208,20 @@ impl Gateway {
             now: self.world.now(),
         });
         match (verdict, ticket) {
-            (Verdict::Admit { uses }, Some(ticket)) => Ok(Step::Write(ScanEntry {
-                decided_on: permit.decided_on(),
-                id: request.id,
-                ticket: ticket.id,
-                direction: request.direction,
-                uses,
-                allowed: ticket.entries_allowed,
-                gate: None,
-                scanned_at: None,
-                fingerprint: request.fingerprint(permit.device()),
-                undoes: None,
-            })),
+            (Verdict::Admit { uses }, Some(ticket)) => {
+                let scan = Scan {
+                    id: request.id,
+                    ticket: ticket.id,
+                    direction: request.direction,
+                    uses,
+                    allowed: ticket.entries_allowed,
+                    gate: None,
+                    scanned_at: None,
+                    fingerprint: request.fingerprint(permit.device()),
+                    undoes: None,
+                };
+                Ok(Step::Write(Entry::new(permit, scan)))
+            }
             (verdict, _) => Err(format!("{verdict:?}")),
         }
     }
@@ -234,9 +239,9 @@ impl Gateway {
                 Err(_) => {}
                 Ok(Step::Replay(receipt)) => return Some(self.sold(request, receipt)),
                 Ok(Step::Write(entry)) => match self.sales.submit(ORGANISATION, entry, deadline).await {
-                    Ok(SaleOutcome::Recorded { receipt_number, .. }) => return Some(self.sold(request, receipt_number)),
-                    Ok(SaleOutcome::SoldOut { left, .. }) => return Some(Outcome::No(format!("sold out, {left} left"))),
-                    Ok(SaleOutcome::NotWritten) | Err(LedgerError::Unavailable) => self.world.laws.lock().unwrap().count("looked again"),
+                    Ok(Written::Recorded(SaleRecorded { receipt_number, .. })) => return Some(self.sold(request, receipt_number)),
+                    Ok(Written::Refused(SoldOut { left, .. })) => return Some(Outcome::No(format!("sold out, {left} left"))),
+                    Ok(Written::Moved) | Err(LedgerError::Unavailable) => self.world.laws.lock().unwrap().count("looked again"),
                     Err(_) => return None,
                 },
             }
@@ -257,9 +262,8 @@ impl Gateway {
             return if same { Ok(Step::Replay(sale.receipt)) } else { Err("id_reused".to_owned()) };
         }
         let event = facts.seen.event.as_deref();
-        let act = Act::Sell { cash: request.is_cash(), admit: request.admit };
-        let permit = authorise::permit(&caller, act, event, None).map_err(|no| no.to_string())?;
-        let here = Here { device: permit.device().id, now: self.world.now(), hold: None };
+        let permit = authorise::to_sell(&caller, request.is_cash(), request.admit, event, None).map_err(|no| no.to_string())?;
+        let here = Here { device: permit.device().map(|device| device.id), now: self.world.now(), hold: None };
         let quote = decide_sale(request, event.ok_or("no event")?, here).map_err(|no| format!("{no:?}"))?;
         let basket = quote.basket;
         let ticket = |line: &stagedoor::ledger::rows::SaleLine| NewTicket {
@@ -269,8 +273,7 @@ impl Gateway {
             entries_allowed: 1,
             admission: None,
         };
-        Ok(Step::Write(SaleEntry {
-            decided_on: permit.decided_on(),
+        let sale = NewSale {
             id: request.id,
             currency: basket.currency.code().to_owned(),
             total_minor: basket.total.minor(),
@@ -283,7 +286,8 @@ impl Gateway {
             lines: basket.lines,
             gate: None,
             hold: None,
-        }))
+        };
+        Ok(Step::Write(Entry::new(permit, sale)))
     }
 
     fn caller(&self, facts: &Facts) -> Result<Caller, String> {

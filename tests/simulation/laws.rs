@@ -46,7 +46,7 @@ impl Laws {
         let things = [
             ("session", decided_on.session.0.0, decided_on.session.1),
             ("membership", decided_on.membership.0.0, decided_on.membership.1),
-            ("device", decided_on.device.0.0, decided_on.device.1),
+            ("device", decided_on.device.unwrap().0.0, decided_on.device.unwrap().1),
             ("event", decided_on.event.0.0, decided_on.event.1),
         ];
         for (kind, thing, version) in things {

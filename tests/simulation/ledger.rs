@@ -12,9 +12,12 @@ use stagedoor::clock::Moment;
 use stagedoor::ids::{DeviceId, EventId, MembershipId, OrganisationId, SaleId, ScanId, SessionId, TicketId, TicketTypeId};
 use stagedoor::ledger::LedgerError;
 use stagedoor::ledger::change::{Change, Guard};
-use stagedoor::ledger::entry::{DecidedOn, Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen};
+use stagedoor::ledger::entry::{DecidedOn, Outcome};
 use stagedoor::ledger::kinds::{Direction, SessionKind};
+use stagedoor::ledger::look::{Look, Seen};
 use stagedoor::ledger::rows::{Altered, Authority, Device, EventFacts, Membership, Movement, OrganisationNames, Session, Ticket, Version};
+use stagedoor::ledger::sale::{SaleEntry, SaleRecorded, SoldOut};
+use stagedoor::ledger::scan::{ScanEntry, ScanRecorded};
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard, RwLock};
 use uuid::Uuid;
 
@@ -95,7 +98,7 @@ impl Rows {
         let same = [
             self.sessions.get(&decided_on.session.0).is_some_and(|row| row.version == decided_on.session.1),
             self.memberships.get(&decided_on.membership.0).is_some_and(|row| row.version == decided_on.membership.1),
-            self.devices.get(&decided_on.device.0).is_some_and(|row| row.version == decided_on.device.1),
+            decided_on.device.is_some_and(|(id, version)| self.devices.get(&id).is_some_and(|row| row.version == version)),
             self.event.event.id == decided_on.event.0 && self.event.event.version == decided_on.event.1,
         ];
         same.into_iter().enumerate().all(|(place, same)| same || skipped == Some(place))
@@ -227,7 +230,7 @@ impl SimulatedLedger {
     }
 
     /// `commit_scans`.
-    async fn commit_scans(&self, at: Moment, batch: &[ScanEntry]) -> Result<Vec<ScanOutcome>, LedgerError> {
+    async fn commit_scans(&self, at: Moment, batch: &[ScanEntry]) -> Result<Vec<Outcome<ScanRecorded>>, LedgerError> {
         let world = &self.world;
         let early = world.has(Bug::SnapshotBeforeLock).then(|| self.snapshot());
         world.dawdle(1).await;
@@ -239,7 +242,7 @@ impl SimulatedLedger {
         let mut rows = Vec::new();
         for entry in batch {
             let known = seen.scans.iter().any(|scan| scan.id == entry.id) && !world.has(Bug::IdForgotten);
-            if known || !seen.stands(&entry.decided_on, skipped(world)) {
+            if known || !seen.stands(entry.decided_on(), skipped(world)) {
                 continue;
             }
             let before = rows.iter().rev().find(|(scan, _): &&(ScanRow, _)| scan.ticket == entry.ticket).map(|(scan, _)| scan);
@@ -250,7 +253,16 @@ impl SimulatedLedger {
             }
             let fingerprint = entry.fingerprint.clone();
             rows.push((
-                ScanRow { id: entry.id, ticket: entry.ticket, seq, used, inside, device: entry.decided_on.device.0, fingerprint, at },
+                ScanRow {
+                    id: entry.id,
+                    ticket: entry.ticket,
+                    seq,
+                    used,
+                    inside,
+                    device: entry.decided_on().device_id().unwrap(),
+                    fingerprint,
+                    at,
+                },
                 entry,
             ));
         }
@@ -273,17 +285,17 @@ impl SimulatedLedger {
             }
         }
         let written: Vec<ScanRow> = rows.iter().map(|(scan, _)| scan.clone()).collect();
-        let all_decided_on: Vec<DecidedOn> = rows.iter().map(|(_, entry)| entry.decided_on).collect();
+        let all_decided_on: Vec<DecidedOn> = rows.iter().map(|(_, entry)| *entry.decided_on()).collect();
         self.commit("scan", &all_decided_on, move |rows| rows.scans.extend(written.iter().cloned())).await;
         let outcome = |entry: &ScanEntry| match rows.iter().find(|(scan, _)| scan.id == entry.id) {
-            Some((scan, _)) => ScanOutcome::Recorded { seq: scan.seq, used: scan.used, inside: scan.inside, recorded_at: at },
-            None => ScanOutcome::NotWritten,
+            Some((scan, _)) => Outcome::Recorded(ScanRecorded { seq: scan.seq, used: scan.used, inside: scan.inside, recorded_at: at }),
+            None => Outcome::Moved,
         };
         Ok(batch.iter().map(outcome).collect())
     }
 
     /// `commit_sales`.
-    async fn commit_sales(&self, at: Moment, batch: &[SaleEntry]) -> Result<Vec<SaleOutcome>, LedgerError> {
+    async fn commit_sales(&self, at: Moment, batch: &[SaleEntry]) -> Result<Vec<Outcome<SaleRecorded, SoldOut>>, LedgerError> {
         let world = &self.world;
         let early = world.has(Bug::SnapshotBeforeLock).then(|| self.snapshot());
         let _lock = if world.has(Bug::LockDropped) { None } else { Some(self.lock.read().await) };
@@ -304,8 +316,8 @@ impl SimulatedLedger {
         let mut outcomes = Vec::new();
         for entry in batch {
             let known = now.sales.iter().chain(&rows).any(|sale| sale.id == entry.id) && !world.has(Bug::IdForgotten);
-            if known || !seen.stands(&entry.decided_on, skipped(world)) {
-                outcomes.push(SaleOutcome::NotWritten);
+            if known || !seen.stands(entry.decided_on(), skipped(world)) {
+                outcomes.push(Outcome::Moved);
                 continue;
             }
             let lacks = entry.lines.iter().find_map(|line| {
@@ -314,7 +326,7 @@ impl SimulatedLedger {
                 (line.quantity > left).then_some((line.ticket_type_id, left.max(0)))
             });
             if let Some((ticket_type, left)) = lacks {
-                outcomes.push(SaleOutcome::SoldOut { ticket_type, left });
+                outcomes.push(Outcome::Refused(SoldOut { ticket_type, left }));
                 continue;
             }
             for line in &entry.lines {
@@ -323,9 +335,9 @@ impl SimulatedLedger {
             receipt += 1;
             let lines = entry.lines.iter().map(|line| (line.ticket_type_id, line.quantity)).collect();
             let fingerprint = entry.fingerprint.clone();
-            rows.push(SaleRow { id: entry.id, receipt, lines, device: entry.decided_on.device.0, fingerprint });
-            all_decided_on.push(entry.decided_on);
-            outcomes.push(SaleOutcome::Recorded { receipt_number: receipt, recorded_at: at });
+            rows.push(SaleRow { id: entry.id, receipt, lines, device: entry.decided_on().device_id().unwrap(), fingerprint });
+            all_decided_on.push(*entry.decided_on());
+            outcomes.push(Outcome::Recorded(SaleRecorded { receipt_number: receipt, recorded_at: at }));
         }
         self.commit("sale", &all_decided_on, move |ledger| {
             for sale in &rows {

@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use stagedoor::clock::Moment;
-use stagedoor::door::request::ScanBody;
+use stagedoor::door::scan::request::ScanBody;
 use stagedoor::ids::{DeviceId, MembershipId, SessionId};
 use stagedoor::ledger::LedgerError;
 use stagedoor::ledger::change::Change;
-use stagedoor::ledger::entry::{Look, SaleEntry, SaleOutcome, ScanEntry, ScanOutcome, Seen};
+use stagedoor::ledger::entry::Outcome as Written;
+use stagedoor::ledger::look::{Look, Seen};
 use stagedoor::ledger::rows::Altered;
-use stagedoor::pos::request::SaleBody;
+use stagedoor::ledger::sale::{SaleEntry, SaleRecorded, SoldOut};
+use stagedoor::ledger::scan::{ScanEntry, ScanRecorded};
+use stagedoor::pos::sale::request::SaleBody;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use turmoil::net::UdpSocket;
@@ -33,9 +36,9 @@ pub enum Message {
     Look(Box<Look>),
     Seen(Box<Seen>, Option<ScanRow>, Option<SaleRow>),
     Scans(Moment, Arc<Vec<ScanEntry>>),
-    ScansDone(Answered<Vec<ScanOutcome>>),
+    ScansDone(Answered<Vec<Written<ScanRecorded>>>),
     Sales(Moment, Arc<Vec<SaleEntry>>),
-    SalesDone(Answered<Vec<SaleOutcome>>),
+    SalesDone(Answered<Vec<Written<SaleRecorded, SoldOut>>>),
     Store(Arc<Change>),
     Stored(Answered<i64>),
     ChangesAfter(i64),

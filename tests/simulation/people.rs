@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::json;
-use stagedoor::door::request::ScanBody;
+use stagedoor::door::scan::request::ScanBody;
 use stagedoor::ids::{DeviceId, MembershipId, SessionId};
-use stagedoor::pos::request::SaleBody;
+use stagedoor::pos::sale::request::SaleBody;
 
 use super::ledger::{EVENT, SEAT};
 use super::mailbox::{Alteration, Mailbox, Message, Outcome};

@@ -34,7 +34,7 @@ struct Scene {
 
 impl Scene {
     fn ask(&self, act: Act) -> Result<(), Refused> {
-        permit(&caller(self.authority.clone()), act, self.event.as_ref(), None).map(drop)
+        may(&caller(self.authority.clone()), act, self.event.as_ref(), None)
     }
 }
 
@@ -120,7 +120,7 @@ fn only_a_live_event_is_scanned_and_sold_for() {
     for status in EventStatus::ALL {
         for act in [Act::Scan, CARD, CASH] {
             let caller = caller(member(SessionKind::Pos, Role::OrganisationAdmin, &[]));
-            let told = permit(&caller, act, Some(&event(*status)), None).map(drop);
+            let told = may(&caller, act, Some(&event(*status)), None);
             let expected = if *status == EventStatus::Live { Ok(()) } else { Err(Refused::EventNotLive) };
             assert_eq!(told, expected, "{status} {act:?}");
         }
@@ -140,15 +140,15 @@ fn a_phone_never_sells_whatever_its_user_may_do_elsewhere() {
 #[test]
 fn a_permit_carries_the_versions_that_it_was_given_on() {
     let authority = member(SessionKind::Pos, Role::BoxOffice, &[]);
-    let given = permit(&caller(authority.clone()), CASH, Some(&event(EventStatus::Live)), None).unwrap();
+    let given = to_sell(&caller(authority.clone()), true, false, Some(&event(EventStatus::Live)), None).unwrap();
     let device = authority.device.unwrap();
     let expected = DecidedOn {
         session: (authority.session.id, 11),
         membership: (authority.membership.id, 12),
-        device: (device.id, 13),
+        device: Some((device.id, 13)),
         event: (here(), 14),
     };
     assert_eq!(given.decided_on(), expected);
-    assert_eq!(given.device(), &device);
-    assert_eq!(given.organisation(), authority.membership.organisation_id);
+    assert_eq!(given.device(), Some(&device));
+    assert_eq!(given.caller().organisation(), authority.membership.organisation_id);
 }

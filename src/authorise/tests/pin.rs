@@ -55,7 +55,7 @@ fn the_pin_binds_sales_and_scans_on_every_kind_of_device() {
 fn the_pinned_event_is_told_by_its_name() {
     let caller = caller(member(SessionKind::Pos, Role::DoorOperator, &[there()]));
     let pinned = Named::new(there(), "Next door");
-    let refused = permit(&caller, CARD, Some(&event(EventStatus::Live)), Some(&pinned)).unwrap_err();
+    let refused = may(&caller, CARD, Some(&event(EventStatus::Live)), Some(&pinned)).unwrap_err();
     assert_eq!(refused.to_string(), "You are assigned to Next door.");
     assert_eq!(refused, Refused::EventNotPinned(pinned));
     assert_eq!(Refused::NoEventPinned.to_string(), "No event is assigned to you.");

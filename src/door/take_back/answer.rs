@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    door::answer::{AdmissionView, TicketView},
+    door::scan::answer::{AdmissionView, TicketView},
     ids::ScanId,
     ledger::{
         kinds::Direction,
@@ -14,7 +14,7 @@ use crate::{
 /// A scan that was taken back.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = taken_back)]
-pub struct Answer {
+pub struct TakeBackAnswer {
     /// The scan's id.
     pub id: ScanId,
     /// A sentence for the person at the door.
@@ -31,9 +31,9 @@ pub struct Answer {
     pub replayed: bool,
 }
 
-/// Tells it.
-pub fn tell(recorded: &RecordedScan, reversal: Reversal, replayed: bool) -> Answer {
-    Answer {
+/// The answer, the first time or again.
+pub fn taken_back(recorded: &RecordedScan, reversal: Reversal, replayed: bool) -> TakeBackAnswer {
+    TakeBackAnswer {
         id: recorded.id,
         message: match recorded.direction {
             Direction::In => "Taken back: this ticket was not admitted.".to_owned(),

@@ -1,4 +1,4 @@
-//! What takes a scan back becomes an entry in the ledger, or nothing: the permit is used up either way.
+//! What takes a scan back becomes an entry of the ledger: the permit is used up, whatever the outcome.
 
 use tokio::time::Instant;
 
@@ -8,62 +8,53 @@ use crate::{
     authorise::Permit,
     ledger::{
         LedgerError,
-        entry::{ScanEntry, ScanOutcome},
+        entry::{Entry, Outcome},
         rows::{Movement, RecordedScan, Reversal},
+        scan::{Scan, ScanRecorded},
     },
 };
 
-/// A reversal that is in the ledger.
+/// A reversal that is on disk.
 #[derive(Debug)]
-#[must_use = "it is on disk, and now it may be told"]
+#[must_use = "it is on disk, and now it may be answered"]
 pub struct Receipt {
     reversal: Reversal,
 }
 
 impl Receipt {
-    /// The reversal.
     pub fn reversal(&self) -> Reversal {
         self.reversal
     }
 }
 
-/// Writes the reversal. None: what it rests on has moved, or another has taken the scan back. Look again.
+/// Writes the reversal.
 pub async fn commit(
     sources: &Sources,
-    permit: Permit,
+    permit: Permit<Scan>,
     facts: &Facts,
     recorded: &RecordedScan,
     back: Back,
     deadline: Instant,
-) -> Result<Option<Receipt>, LedgerError> {
-    let entry = ScanEntry {
-        decided_on: permit.decided_on(),
+) -> Result<Outcome<Receipt>, LedgerError> {
+    let event = permit.decided_on().event.0;
+    let (device_id, device_name) = permit.device().map(|device| (device.id, device.name.clone())).unzip();
+    let gate = recorded.gate.clone();
+    let direction = back.direction;
+    let scan = Scan {
         id: sources.authenticator.clock.id(),
         ticket: recorded.ticket_id,
-        direction: back.direction,
+        direction,
         uses: back.uses,
         allowed: recorded.entries_allowed,
-        gate: recorded.gate.clone(),
+        gate: gate.clone(),
         scanned_at: None,
         fingerprint: format!("takes back {}", recorded.id),
         undoes: Some(recorded.id),
     };
-    let ScanOutcome::Recorded { seq, used, inside, recorded_at } =
-        sources.ledger.commit_scan(permit.organisation(), entry, deadline).await?
-    else {
-        return Ok(None);
-    };
-    let device = permit.device();
-    let movement = Movement {
-        seq,
-        direction: back.direction,
-        used,
-        inside,
-        gate: recorded.gate.clone(),
-        recorded_at,
-        device_id: Some(device.id),
-        device_name: Some(device.name.clone()),
-    };
-    sources.warm.moved(permit.decided_on().event.0, &facts.code, &movement);
-    Ok(Some(Receipt { reversal: Reversal { seq, direction: back.direction, used, recorded_at } }))
+    let outcome = sources.ledger.commit_scan(Entry::new(permit, scan), deadline).await?;
+    Ok(outcome.map(|ScanRecorded { seq, used, inside, recorded_at }| {
+        let movement = Movement { seq, direction, used, inside, gate, recorded_at, device_id, device_name };
+        sources.warm.moved(event, &facts.code, &movement);
+        Receipt { reversal: Reversal { seq, direction, used, recorded_at } }
+    }))
 }

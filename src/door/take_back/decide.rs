@@ -7,7 +7,7 @@ use crate::{
     ids::DeviceId,
     ledger::{
         kinds::Direction,
-        rows::{Movement, RecordedScan},
+        rows::{Movement, RecordedScan, Reversal},
     },
     limits,
 };
@@ -33,8 +33,8 @@ pub struct Question<'q> {
     pub recorded: &'q RecordedScan,
     /// The ticket's last movement.
     pub last: Option<&'q Movement>,
-    /// The device that asks.
-    pub device: DeviceId,
+    /// The device of the request.
+    pub device: Option<DeviceId>,
     /// When.
     pub now: Moment,
 }
@@ -48,10 +48,15 @@ pub struct Back {
     pub uses: i32,
 }
 
+/// The movement that took the scan back already, if this caller may be answered with it: on the device that made the scan.
+pub fn taken_back_before(recorded: &RecordedScan, device: Option<DeviceId>) -> Option<Reversal> {
+    recorded.reversal().filter(|_| recorded.device_id.is_some() && recorded.device_id == device)
+}
+
 /// Decides. An entry gives back what it used whether or not its type allows re-entry: it never was one.
 pub fn decide(question: &Question<'_>) -> Result<Back, Objection> {
     let recorded = question.recorded;
-    if recorded.device_id != Some(question.device) {
+    if recorded.device_id.is_none() || recorded.device_id != question.device {
         return Err(Objection::OtherDevice);
     }
     let until = recorded.recorded_at + TimeDelta::minutes(limits::TAKE_BACK_MINUTES);

@@ -52,7 +52,7 @@ fn standing(used: i32, inside: i32) -> Movement {
 }
 
 fn verdict(recorded: &RecordedScan, last: &Movement) -> Result<Back, Objection> {
-    decide(&Question { recorded, last: Some(last), device: device(), now: now() })
+    decide(&Question { recorded, last: Some(last), device: Some(device()), now: now() })
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_scan_is_reversed_exactly_if_nothing_went_on_since() {
 fn only_its_device_takes_it_back_and_only_for_a_quarter_of_an_hour() {
     let (good, last) = (scan(Direction::In, 1), standing(1, 1));
     let until = now() + TimeDelta::minutes(15);
-    let asked = |recorded: &RecordedScan, device, now| decide(&Question { recorded, last: Some(&last), device, now });
+    let asked = |recorded: &RecordedScan, device, now| decide(&Question { recorded, last: Some(&last), device: Some(device), now });
     assert!(asked(&good, device(), until).is_ok(), "the last millisecond");
     assert_eq!(asked(&good, device(), until + TimeDelta::milliseconds(1)), Err(Objection::TooLate(until)));
     let other = Uuid::from_u128(6).into();

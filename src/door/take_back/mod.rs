@@ -1,73 +1,84 @@
-//! A mistaken scan is taken back, from request to answer: facts, decide, commit, answer. A scan's walk once more (see [`super`]).
+//! A mistaken scan is taken back, from request to answer.
 //!
-//! The ledger is append-only: what is taken back stays in it, and so does the movement that reverses it. It always looks afresh, for it is
-//! rare and its answers are final.
+//! The ledger is append-only: what is taken back stays in it, and so does the movement that reverses it. Every look is fresh, because taking
+//! back is rare and its answers are final.
 
 pub mod answer;
 mod commit;
 pub mod decide;
 mod facts;
 
+use std::convert::Infallible;
+
+use tokio::time::Instant;
+
 use self::{
-    answer::Answer,
+    answer::TakeBackAnswer,
     decide::{Back, Question},
     facts::Facts,
 };
 use super::DoorError;
 use crate::{
-    attempt::{Sources, Stage, Timings},
-    authenticate::token::SessionClaims,
-    authorise::{self, Act, Permit, Refused},
+    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Walk},
+    authenticate::{Caller, token::SessionClaims},
+    authorise::{self, Permit, Refused},
+    clock::Moment,
     ids::ScanId,
-    ledger::{
-        LedgerError,
-        rows::{RecordedScan, Reversal},
-    },
-    limits,
+    ledger::{LedgerError, entry::Outcome, scan::Scan},
 };
 
-/// Takes a scan back.
-pub async fn take_back(sources: &Sources, claims: SessionClaims, scan: ScanId, timings: &mut Timings) -> Result<Answer, DoorError> {
-    let deadline = sources.authenticator.clock.deadline(limits::ATTEMPT_TIMEOUT);
-    for _ in 0..limits::ATTEMPTS_MAX {
-        let facts = timings.time(Stage::Facts, facts::gather(sources, claims, scan, deadline)).await?;
-        match consider(sources, claims, &facts, timings)? {
-            Step::Replay(recorded, reversal) => return Ok(answer::tell(recorded, reversal, true)),
-            Step::TakeBack(recorded, back, permit) => {
-                match timings.time(Stage::Commit, commit::commit(sources, permit, &facts, recorded, back, deadline)).await {
-                    Ok(Some(receipt)) => return Ok(answer::tell(recorded, receipt.reversal(), false)),
-                    // Moved, taken back by another, or unknown because the answer was lost: the next look tells.
-                    Ok(None) | Err(LedgerError::Moved | LedgerError::Unavailable) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-    }
-    Err(LedgerError::Busy.into())
-}
+/// A request to take a scan back.
+#[derive(Clone, Copy, Debug)]
+pub struct TakeBack(pub ScanId);
 
-/// Where the walk stands after the judgement.
-enum Step<'f> {
-    /// It is taken back already.
-    Replay(&'f RecordedScan, Reversal),
-    /// It is to be, by this movement; and the right to write it.
-    TakeBack(&'f RecordedScan, Back, Permit),
-}
+impl Walk for TakeBack {
+    type Facts = Facts;
+    type Permit = Permit<Scan>;
+    type Plan = Back;
+    type Refusal = Infallible;
+    type Answer = TakeBackAnswer;
+    type Error = DoorError;
 
-/// Authenticate, authorise, decide: no waiting, on one set of facts.
-fn consider<'f>(sources: &Sources, claims: SessionClaims, facts: &'f Facts, timings: &mut Timings) -> Result<Step<'f>, DoorError> {
-    let caller = timings.measure(Stage::Authenticate, || sources.authenticator.admit(facts.authority.clone(), claims))?;
-    if let Some(recorded) = &facts.recorded
-        && let Some(reversal) = recorded.reversal()
-        && recorded.device_id.is_some()
-        && recorded.device_id == caller.authority().session.device_id
-    {
-        return Ok(Step::Replay(recorded, reversal));
+    fn policy(&self) -> Policy {
+        Policy { first_look: Freshness::Fresh, lost_commit: LostCommit::LooksAgain, gives_up: GivesUp::AfterLooks }
     }
-    let permit =
-        timings.measure(Stage::Authorise, || authorise::permit(&caller, Act::Scan, facts.event.as_deref(), facts.pinned.as_ref()))?;
-    let recorded = facts.recorded.as_ref().ok_or(Refused::NotFound)?;
-    let question = Question { recorded, last: facts.last.as_ref(), device: permit.device().id, now: sources.authenticator.clock.now() };
-    let back = timings.measure(Stage::Decide, || decide::decide(&question))?;
-    Ok(Step::TakeBack(recorded, back, permit))
+
+    async fn look(&self, sources: &Sources, claims: SessionClaims, _: Freshness, deadline: Instant) -> Result<Found<Facts>, LedgerError> {
+        facts::gather(sources, claims, self.0, deadline).await
+    }
+
+    fn replay(&self, caller: &Caller, facts: &Facts) -> Result<Option<TakeBackAnswer>, DoorError> {
+        let device = caller.authority().session.device_id;
+        Ok(facts
+            .recorded
+            .as_ref()
+            .and_then(|recorded| decide::taken_back_before(recorded, device).map(|reversal| answer::taken_back(recorded, reversal, true))))
+    }
+
+    fn authorise(&self, caller: &Caller, facts: &Facts, _: Moment) -> Result<Permit<Scan>, Refused> {
+        authorise::to_scan(caller, facts.event.as_deref(), facts.pinned.as_ref())
+    }
+
+    fn decide(&self, permit: &Permit<Scan>, facts: &Facts, now: Moment) -> Result<Decision<Back, Infallible, TakeBackAnswer>, DoorError> {
+        let recorded = facts.recorded.as_ref().ok_or(Refused::NotFound)?;
+        let device = permit.device().map(|device| device.id);
+        Ok(Decision::Commit(decide::decide(&Question { recorded, last: facts.last.as_ref(), device, now })?))
+    }
+
+    fn refuse(&self, _: &Sources, _: &Caller, _: &Facts, never: Infallible) -> TakeBackAnswer {
+        match never {}
+    }
+
+    async fn commit(
+        &self,
+        sources: &Sources,
+        permit: Permit<Scan>,
+        facts: &Facts,
+        back: Back,
+        deadline: Instant,
+    ) -> Result<Outcome<TakeBackAnswer, DoorError>, LedgerError> {
+        let Some(recorded) = &facts.recorded else { return Ok(Outcome::Moved) };
+        let outcome = commit::commit(sources, permit, facts, recorded, back, deadline).await?;
+        Ok(outcome.map(|receipt| answer::taken_back(recorded, receipt.reversal(), false)))
+    }
 }

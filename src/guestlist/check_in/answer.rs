@@ -1,4 +1,4 @@
-//! The answer to a check-in: one shape for yes and for no. And to one that is taken back.
+//! The answer to a check-in: one shape for yes and for no.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use super::{commit::Receipt, decide::Reason, request::Request};
 use crate::{
     authenticate::Caller,
     clock::Stamp,
-    door::decide::VerdictWord,
+    door::scan::decide::VerdictWord,
     guestlist::{GuestView, view_guest},
     ids::{CheckInId, Named},
     ledger::guestlist::{Guest, ListedGuest, RecordedCheckIn},
@@ -15,7 +15,7 @@ use crate::{
 /// The answer to a check-in.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = check_in_answer)]
-pub struct Answer {
+pub struct CheckInAnswer {
     /// The check-in's id.
     pub id: CheckInId,
     /// Yes or no.
@@ -29,21 +29,6 @@ pub struct Answer {
     pub guest: GuestView,
     /// What was recorded.
     pub check_in: Option<CheckInView>,
-    /// Whether this is the first answer told again; a header, not a part of the body.
-    #[serde(skip)]
-    pub replayed: bool,
-}
-
-/// The answer to a check-in that is taken back.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = check_in_taken_back)]
-pub struct TakenBack {
-    /// The id of the check-in that was taken back.
-    pub id: CheckInId,
-    /// The guest, as the party stands after it.
-    pub guest: GuestView,
-    /// What was recorded.
-    pub check_in: CheckInView,
     /// Whether this is the first answer told again; a header, not a part of the body.
     #[serde(skip)]
     pub replayed: bool,
@@ -88,7 +73,7 @@ impl CheckInView {
     }
 
     /// A movement that was written just now.
-    fn written(receipt: &Receipt, caller: &Caller, undoes: Option<CheckInId>) -> Self {
+    pub(in crate::guestlist) fn written(receipt: &Receipt, caller: &Caller, undoes: Option<CheckInId>) -> Self {
         let authority = caller.authority();
         Self {
             id: receipt.id,
@@ -104,12 +89,12 @@ impl CheckInView {
 }
 
 /// The guest with so many of the party in.
-fn with_arrived(listed: &ListedGuest, arrived: i32, party_size: i32) -> GuestView {
+pub(in crate::guestlist) fn with_arrived(listed: &ListedGuest, arrived: i32, party_size: i32) -> GuestView {
     view_guest(&ListedGuest { guest: Guest { arrived, party_size, ..listed.guest.clone() }, list_name: listed.list_name.clone() })
 }
 
 /// Green: they are in the ledger.
-pub fn admitted(request: &Request, listed: &ListedGuest, receipt: &Receipt, caller: &Caller) -> Answer {
+pub fn admitted(request: &Request, listed: &ListedGuest, receipt: &Receipt, caller: &Caller) -> CheckInAnswer {
     yes(
         request.id,
         with_arrived(listed, receipt.written.arrived, listed.guest.party_size),
@@ -119,46 +104,26 @@ pub fn admitted(request: &Request, listed: &ListedGuest, receipt: &Receipt, call
 }
 
 /// The first answer, told again.
-pub fn replayed(listed: &ListedGuest, recorded: &RecordedCheckIn) -> Answer {
+pub fn replayed(listed: &ListedGuest, recorded: &RecordedCheckIn) -> CheckInAnswer {
     yes(recorded.id, with_arrived(listed, recorded.arrived, recorded.party_size), CheckInView::of(recorded), true)
 }
 
-fn yes(id: CheckInId, guest: GuestView, check_in: CheckInView, replayed: bool) -> Answer {
+fn yes(id: CheckInId, guest: GuestView, check_in: CheckInView, replayed: bool) -> CheckInAnswer {
     let message = match (check_in.people, guest.party_size) {
         (1, 1) => "Welcome.".to_owned(),
         (people, party) if people == party => format!("Welcome, all {party} of you."),
         (people, party) => format!("Welcome, {people} of {party}. {} more may come.", guest.remaining),
     };
-    Answer { id, verdict: VerdictWord::Admit, reason: None, message, guest, check_in: Some(check_in), replayed }
+    CheckInAnswer { id, verdict: VerdictWord::Admit, reason: None, message, guest, check_in: Some(check_in), replayed }
 }
 
 /// Red.
-pub fn refused(request: &Request, listed: &ListedGuest, reason: Reason) -> Answer {
+pub fn refused(request: &Request, listed: &ListedGuest, reason: Reason) -> CheckInAnswer {
     let guest = view_guest(listed);
     let message = match reason {
         Reason::StruckOff => "This guest is no longer on the list.".to_owned(),
         Reason::PartyComplete => format!("Everybody of this party of {} is in already.", guest.party_size),
         Reason::TooMany => format!("Only {} more of this party may come in.", guest.remaining),
     };
-    Answer { id: request.id, verdict: VerdictWord::Refuse, reason: Some(reason), message, guest, check_in: None, replayed: false }
-}
-
-/// A check-in was taken back.
-pub fn taken_back(check_in: &RecordedCheckIn, listed: &ListedGuest, receipt: &Receipt, caller: &Caller) -> TakenBack {
-    TakenBack {
-        id: check_in.id,
-        guest: with_arrived(listed, receipt.written.arrived, listed.guest.party_size),
-        check_in: CheckInView::written(receipt, caller, Some(check_in.id)),
-        replayed: false,
-    }
-}
-
-/// A check-in was taken back before.
-pub fn taken_back_before(check_in: &RecordedCheckIn, listed: &ListedGuest, undo: &RecordedCheckIn) -> TakenBack {
-    TakenBack {
-        id: check_in.id,
-        guest: with_arrived(listed, undo.arrived, undo.party_size),
-        check_in: CheckInView::of(undo),
-        replayed: true,
-    }
+    CheckInAnswer { id: request.id, verdict: VerdictWord::Refuse, reason: Some(reason), message, guest, check_in: None, replayed: false }
 }

@@ -1,6 +1,12 @@
 //! The verdict on a party: a pure function of the guest as seen and the people who come.
 
-use crate::{ledger::guestlist::Guest, string_enum::string_enum};
+use super::request::Request;
+use crate::{
+    authenticate::Caller,
+    authorise::guestlist::is_same,
+    ledger::guestlist::{Guest, RecordedCheckIn},
+    string_enum::string_enum,
+};
 
 string_enum! {
     /// Why people of a party are refused.
@@ -21,6 +27,12 @@ pub enum Verdict {
     Admit,
     /// They may not.
     Refuse(Reason),
+}
+
+/// Whether this is the request that the ledger has under its id already: of the same device or member, with the same meaning.
+pub fn is_repeated(request: &Request, recorded: &RecordedCheckIn, caller: &Caller) -> bool {
+    is_same(caller, recorded.device_id, recorded.membership_id)
+        && recorded.fingerprint == request.fingerprint(caller.authority().device.as_ref())
 }
 
 /// Decides. `people` is how many come; none is all that remain.

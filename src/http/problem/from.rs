@@ -14,7 +14,7 @@ use crate::{
     guestlist::{GuestError, check_in::CheckInError},
     ledger::LedgerError,
     pos::PosError,
-    preflight::MayError,
+    preflight::PreflightError,
     session::{password::PoolFull, sign_in::SignInError},
     stream::TooManyStreams,
     team::TeamError,
@@ -89,11 +89,12 @@ impl From<Denied> for Problem {
     }
 }
 
-impl From<MayError> for Problem {
-    fn from(error: MayError) -> Self {
+impl From<PreflightError> for Problem {
+    fn from(error: PreflightError) -> Self {
         match error {
-            MayError::NotAuthenticated(error) => error.into(),
-            MayError::Ledger(error) => error.into(),
+            PreflightError::NotAuthenticated(error) => error.into(),
+            PreflightError::Refused(error) => error.into(),
+            PreflightError::Ledger(error) => error.into(),
         }
     }
 }

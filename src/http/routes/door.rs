@@ -7,9 +7,8 @@ use uuid::Uuid;
 use crate::{
     clock::Moment,
     door::{
-        attendance,
-        decide::Reason,
         refused::{self, RefusedScanView},
+        scan::decide::Reason,
     },
     faults::Faults,
     http::{
@@ -23,6 +22,7 @@ use crate::{
         rows::{Attendance, RefusalFilter},
     },
     openapi_schemas::{Cursor, Name},
+    reports,
 };
 
 /// Who came, and who is inside.
@@ -35,7 +35,7 @@ use crate::{
 )]
 pub async fn attendance(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Json<Attendance>, Problem> {
     let staff = state.staff(&bearer).await?;
-    Ok(Json(attendance::attendance(&state.ledger, staff, EventId(id)).await?))
+    Ok(Json(reports::attendance::attendance(&state.ledger, staff, EventId(id)).await?))
 }
 
 /// Which refused scans to list.

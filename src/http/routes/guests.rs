@@ -11,16 +11,16 @@ use uuid::Uuid;
 
 use super::{refused, walked};
 use crate::{
-    attempt::Timings,
+    attempt::{Timed, attempt},
     guestlist::{
         GuestListView, GuestView,
         check_in::{
-            self,
-            answer::{Answer, TakenBack},
+            answer::CheckInAnswer,
             request::{CheckInBody, Request},
         },
         manage::{self, Added, GuestBodyChange, GuestListChange, GuestsBody, NewGuestList},
         search::{self, GuestHistory, Wanted},
+        take_back::{TakeBack, answer::TakenBack},
     },
     http::{
         body::{self, JsonBody},
@@ -231,13 +231,13 @@ pub async fn strike(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -
 /// `party_complete` or `too_many`. The same id again finds the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/guests/{id}/check-ins", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest.")), request_body = CheckInBody,
-    responses((status = 200, description = "Done.", body = Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = CheckInAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn check_in(State(state): State<AppState>, bearer: Bearer, Id(id): Id, sent: JsonBody<CheckInBody>) -> Result<Response, Problem> {
     let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
     let request = Request::parse(GuestId(id), &body);
-    let mut timings = Timings::default();
-    match check_in::check_in(&state.sources, staff.claims(), &request, &mut timings).await {
+    let Timed { result, timings } = attempt(&request, &state.sources, staff.claims()).await;
+    match result {
         Ok(answer) => Ok(walked(StatusCode::OK, &answer, answer.replayed, timings)),
         Err(error) => Ok(refused(error.into(), timings)),
     }
@@ -253,8 +253,8 @@ pub async fn check_in(State(state): State<AppState>, bearer: Bearer, Id(id): Id,
 )]
 pub async fn take_back(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Response, Problem> {
     let staff = state.staff(&bearer).await?;
-    let mut timings = Timings::default();
-    match check_in::take_back(&state.sources, staff.claims(), CheckInId(id), &mut timings).await {
+    let Timed { result, timings } = attempt(&TakeBack(CheckInId(id)), &state.sources, staff.claims()).await;
+    match result {
         Ok(answer) => Ok(walked(StatusCode::OK, &answer, answer.replayed, timings)),
         Err(error) => Ok(refused(error.into(), timings)),
     }

@@ -12,7 +12,7 @@ use crate::{
         state::AppState,
     },
     ids::EventId,
-    preflight::{self, Action},
+    preflight::{self, Action, Question},
 };
 
 /// A question.
@@ -54,7 +54,7 @@ pub struct MayAnswer {
 )]
 pub async fn may(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<MayBody>) -> Result<Json<MayAnswer>, Problem> {
     let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
-    Ok(Json(match preflight::may(&state.sources, staff.claims(), body.action, EventId(body.event)).await? {
+    Ok(Json(match preflight::may(&state.sources, staff.claims(), Question { action: body.action, event: EventId(body.event) }).await? {
         Ok(()) => MayAnswer { allowed: true, code: None, detail: None, members: Map::new() },
         Err(refused) => {
             let Problem { code, detail, members, .. } = refused.into();

@@ -17,8 +17,8 @@ use crate::{
     ids::{EventId, UserId},
     ledger::{kinds::PaymentMethod, rows::SaleFilter},
     openapi_schemas::Cursor,
-    pos::{
-        records::{self, SaleView, Totals, Wanted, Which},
+    reports::{
+        sales::{self, SaleView, Totals, Wanted, Which},
         summary::{self, Bucket, Summary},
     },
 };
@@ -125,12 +125,12 @@ pub async fn list(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<
     let caller = state.staff(&bearer).await?.caller().await?;
     let sent = asked.read();
     if sent.is_err() {
-        records::may_ask(&caller)?;
+        sales::may_ask(&caller)?;
     }
     let query = sent?;
     let granted = query.wanted().grant(&caller)?;
     let page = PageQuery { limit: query.limit, cursor: query.cursor }.page()?;
-    let sales = records::list(&state.ledger, &granted, page).await?;
+    let sales = sales::list(&state.ledger, &granted, page).await?;
     Ok(Json(List::of(sales, page, |sale| Uuid::from_u128(sale.receipt_number.unsigned_abs().into()))))
 }
 
@@ -180,10 +180,10 @@ pub async fn totals(State(state): State<AppState>, bearer: Bearer, asked: QueryO
     let caller = state.staff(&bearer).await?.caller().await?;
     let sent = asked.read();
     if sent.is_err() {
-        records::may_ask(&caller)?;
+        sales::may_ask(&caller)?;
     }
     let granted = sent?.wanted().grant(&caller)?;
-    Ok(Json(records::totals(&state.ledger, &granted).await?))
+    Ok(Json(sales::totals(&state.ledger, &granted).await?))
 }
 
 /// How a summary is told.

@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::StatusCode, response::Response};
 
 use super::{refused, told, walked};
 use crate::{
-    attempt::Timings,
+    attempt::{Timed, attempt},
     http::{
         body::JsonBody,
         extract::{Bearer, Id},
@@ -13,18 +13,18 @@ use crate::{
     },
     ids::{HoldId, SaleId},
     pos::{
-        self,
-        answer::Answer,
         hold::{
-            self,
+            answer::HoldAnswer,
             request::{HoldBody, HoldRequest},
         },
-        request::{Request, SaleBody},
-        void::{
-            self,
-            request::{VoidBody, VoidRequest},
+        release::Release,
+        sale::{
+            answer::SaleAnswer,
+            request::{Request, SaleBody},
         },
+        void::request::{VoidBody, VoidRequest},
     },
+    reports,
 };
 
 /// Sell tickets.
@@ -34,13 +34,13 @@ use crate::{
 /// `hold` has its stock and its prices; one whose hold has expired is sold as though it named none, but at no other total.
 #[utoipa::path(
     post, path = "/v1/sales", tag = "point of sale", request_body = SaleBody,
-    responses((status = 201, description = "Done.", body = Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = SaleAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn sell(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<SaleBody>) -> Result<Response, Problem> {
     let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
     let request = Request::parse(body);
-    let mut timings = Timings::default();
-    match pos::sell(&state.sources, staff.claims(), &request, &mut timings).await {
+    let Timed { result, timings } = attempt(&request, &state.sources, staff.claims()).await;
+    match result {
         Ok(answer) => {
             if !answer.replayed {
                 state.metrics.sale();
@@ -56,11 +56,11 @@ pub async fn sell(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<
 /// For the device that sold it, or with `sales:view`.
 #[utoipa::path(
     get, path = "/v1/sales/{id}", tag = "point of sale", params(("id" = uuid::Uuid, Path, description = "The sale.")),
-    responses((status = 200, description = "Done.", body = Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = SaleAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Json<Answer>, Problem> {
+pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Json<SaleAnswer>, Problem> {
     let caller = state.staff(&bearer).await?.caller().await?;
-    Ok(Json(pos::find(&state.ledger, caller, SaleId(id)).await?))
+    Ok(Json(reports::sales::one(&state.ledger, caller, SaleId(id)).await?))
 }
 
 /// Hold stock.
@@ -69,13 +69,13 @@ pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> R
 /// All lines or nothing. The same id again finds the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/holds", tag = "point of sale", request_body = HoldBody,
-    responses((status = 201, description = "Done.", body = hold::answer::Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = HoldAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn hold(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<HoldBody>) -> Result<Response, Problem> {
     let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
-    let request = HoldRequest::parse(&body);
-    let mut timings = Timings::default();
-    match hold::hold(&state.sources, staff.claims(), &request, state.hold, &mut timings).await {
+    let request = HoldRequest::parse(&body, state.hold);
+    let Timed { result, timings } = attempt(&request, &state.sources, staff.claims()).await;
+    match result {
         Ok(answer) => Ok(walked(StatusCode::CREATED, &answer, answer.replayed, timings)),
         Err(error) => Ok(refused(error.into(), timings)),
     }
@@ -90,7 +90,7 @@ pub async fn hold(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<
 )]
 pub async fn release(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
     let staff = state.staff(&bearer).await?;
-    hold::release(&state.sources, staff, HoldId(id)).await?;
+    attempt(&Release(HoldId(id)), &state.sources, staff.claims()).await.result?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -100,11 +100,11 @@ pub async fn release(State(state): State<AppState>, bearer: Bearer, Id(id): Id) 
 /// `already_admitted` while one of them is inside. The same id again finds the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/sales/{id}/void", tag = "point of sale", params(("id" = uuid::Uuid, Path, description = "The sale.")), request_body = VoidBody,
-    responses((status = 200, description = "Done.", body = Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = SaleAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn void(State(state): State<AppState>, bearer: Bearer, Id(id): Id, sent: JsonBody<VoidBody>) -> Result<Response, Problem> {
     let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
     let request = VoidRequest::parse(SaleId(id), &body);
-    let answer = void::void(&state.sources, staff, &request).await?;
+    let answer = attempt(&request, &state.sources, staff.claims()).await.result?;
     Ok(told(StatusCode::OK, &answer, answer.replayed))
 }

@@ -4,12 +4,13 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use super::{refused, walked};
 use crate::{
-    attempt::Timings,
+    attempt::{Timed, attempt},
     door::{
-        self,
-        answer::Answer,
-        request::{Request, ScanBody},
-        take_back,
+        scan::{
+            answer::ScanAnswer,
+            request::{Request, ScanBody},
+        },
+        take_back::{TakeBack, answer::TakeBackAnswer},
     },
     http::{
         body::JsonBody,
@@ -25,13 +26,13 @@ use crate::{
 /// Needs `entry:scan` and a session on a device. The same id again finds the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/scans", tag = "door", request_body = ScanBody,
-    responses((status = 200, description = "Done.", body = Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = ScanAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn scan(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<ScanBody>) -> Result<Response, Problem> {
     let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
     let request = Request::parse(body);
-    let mut timings = Timings::default();
-    match door::scan(&state.sources, staff.claims(), &request, &mut timings).await {
+    let Timed { result, timings } = attempt(&request, &state.sources, staff.claims()).await;
+    match result {
         Ok(answer) => {
             if !answer.replayed {
                 state.metrics.verdict(answer.verdict.as_str(), answer.reason.map_or("", |reason| reason.as_str()));
@@ -53,12 +54,12 @@ pub async fn scan(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<
 /// came in has left since, or the entry that an exit gave back is used again.
 #[utoipa::path(
     delete, path = "/v1/scans/{id}", tag = "door", params(("id" = uuid::Uuid, Path, description = "The scan.")),
-    responses((status = 200, description = "Done.", body = take_back::answer::Answer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = TakeBackAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
 pub async fn take_back(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Response, Problem> {
     let staff = state.staff(&bearer).await?;
-    let mut timings = Timings::default();
-    match take_back::take_back(&state.sources, staff.claims(), ScanId(id), &mut timings).await {
+    let Timed { result, timings } = attempt(&TakeBack(ScanId(id)), &state.sources, staff.claims()).await;
+    match result {
         Ok(answer) => Ok(walked(StatusCode::OK, &answer, answer.replayed, timings)),
         Err(error) => Ok(refused(error.into(), timings)),
     }

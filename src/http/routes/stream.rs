@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     authorise,
-    door::attendance,
     event::{self, catalogue},
     faults::Faults,
     http::{
@@ -25,6 +24,7 @@ use crate::{
     },
     ids::EventId,
     limits,
+    reports::attendance,
     stream::{Envelope, EventStream, StreamEvent, Subscription},
 };
 

@@ -12,7 +12,6 @@ pub(super) use self::reads::guests;
 use super::{
     Ledger, LedgerError,
     change::{Guard, Storable},
-    group_commit::Job,
     rows::{Authority, Event, Version},
 };
 use crate::{
@@ -146,57 +145,6 @@ pub struct RecordedCheckIn {
     pub recorded_at: Moment,
     /// What the request meant.
     pub fingerprint: String,
-}
-
-/// Who is in and what they did: one movement of a party that was decided on and is to be written.
-#[derive(Clone, Debug)]
-pub struct CheckInEntry {
-    /// What it rests on: session, membership, device if there is one, event.
-    pub guards: Vec<Guard>,
-    /// Its id.
-    pub id: CheckInId,
-    /// The event.
-    pub event: EventId,
-    /// The guest and the version that it was decided on.
-    pub guest: (GuestId, Version),
-    /// People; none is all that remain.
-    pub people: Option<i32>,
-    /// The check-in that it takes back.
-    pub undoes: Option<CheckInId>,
-    /// In which session.
-    pub session: SessionId,
-    /// By which member.
-    pub membership: MembershipId,
-    /// On which device.
-    pub device: Option<DeviceId>,
-    /// Where.
-    pub gate: Option<String>,
-    /// What the request meant.
-    pub fingerprint: String,
-}
-
-impl Job for CheckInEntry {
-    /// None when it was not written: what it rests on has moved, the party has no room for it, or its id is known.
-    type Done = Option<CheckedIn>;
-    type Seen = ();
-
-    /// Always: a batch is written one after the other, and each counts from what those before it have written.
-    fn joins(&self, (): &mut ()) -> bool {
-        true
-    }
-}
-
-/// A movement of a party that is in the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CheckedIn {
-    /// Its number.
-    pub seq: i32,
-    /// People.
-    pub people: i32,
-    /// People of the party who are in after it.
-    pub arrived: i32,
-    /// When it was recorded.
-    pub recorded_at: Moment,
 }
 
 /// A change of guest lists: images of rows, each one version above what was read.

@@ -2,43 +2,29 @@
 
 use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
-use crate::ledger::sqlite::{Entry, Sqlite, begin, change};
+use crate::ledger::sqlite::{InOrder, Sqlite, begin, change};
 use crate::{
     clock::Moment,
     ids::{HoldId, OrganisationId, SaleId, TicketTypeId},
     ledger::{
-        entry::{DecidedOn, HoldEntry, HoldOutcome},
+        entry::{DecidedOn, Outcome},
         error::LedgerError,
+        hold::{HoldEntry, HoldRefused, ReleaseEntry},
         rows::SaleLine,
+        sale::SoldOut,
     },
     limits,
 };
 
 impl Sqlite {
-    /// Writes a batch of holds of one organisation; one outcome per entry, in their order.
-    pub async fn commit_holds(
-        &self,
-        organisation: OrganisationId,
-        at: Moment,
-        batch: &[HoldEntry],
-    ) -> Result<Vec<HoldOutcome>, LedgerError> {
-        self.commit(organisation, at, batch).await
-    }
-
-    /// Gives a hold's stock back. Answers whether it was there to be given.
-    pub async fn release_hold(
-        &self,
-        organisation: OrganisationId,
-        at: Moment,
-        decided_on: &DecidedOn,
-        hold: HoldId,
-    ) -> Result<bool, LedgerError> {
+    /// Gives a hold's stock back, if the hold is neither used nor released.
+    pub async fn release_hold(&self, at: Moment, entry: &ReleaseEntry) -> Result<Outcome<()>, LedgerError> {
         let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
-        change::guard(&mut tx, &decided_on.guards()).await?;
-        let released = end_hold(&mut tx, organisation, hold, None, at).await?;
+        change::guard(&mut tx, &entry.decided_on().guards()).await?;
+        let released = end_hold(&mut tx, entry.organisation(), entry.0, None, at).await?;
         tx.commit().await?;
-        Ok(released)
+        Ok(if released { Outcome::Recorded(()) } else { Outcome::Moved })
     }
 }
 
@@ -95,37 +81,39 @@ pub(in crate::ledger) async fn short(
     Ok(None)
 }
 
-impl Entry for HoldEntry {
-    type Outcome = HoldOutcome;
-    const NOT_WRITTEN: HoldOutcome = HoldOutcome::NotWritten;
-
-    fn decided_on(&self) -> &DecidedOn {
-        &self.decided_on
+impl InOrder for HoldEntry {
+    fn basis(&self) -> &DecidedOn {
+        self.decided_on()
     }
 
-    async fn write(&self, db: &mut SqliteConnection, organisation: OrganisationId, at: Moment) -> Result<HoldOutcome, sqlx::Error> {
+    async fn insert(
+        &self,
+        db: &mut SqliteConnection,
+        organisation: OrganisationId,
+        at: Moment,
+    ) -> Result<Outcome<(), HoldRefused>, sqlx::Error> {
         let known: bool = query_scalar("select exists (select 1 from holds where organisation_id = $1 and id = $2)")
             .bind(organisation)
             .bind(self.id)
             .fetch_one(&mut *db)
             .await?;
         if known {
-            return Ok(HoldOutcome::NotWritten);
+            return Ok(Outcome::Moved);
         }
         let live: i32 =
             query_scalar("select count(*) from holds where device_id = $1 and expires_at > $2 and used_by is null and released_at is null")
-                .bind(self.decided_on.device.0)
+                .bind(self.decided_on().device_id())
                 .bind(at)
                 .fetch_one(&mut *db)
                 .await?;
         if live >= limits::HOLDS_PER_TILL_MAX {
-            return Ok(HoldOutcome::TooMany);
+            return Ok(Outcome::Refused(HoldRefused::TooMany));
         }
         if let Some((ticket_type, left)) = short(db, &self.lines, at, None).await? {
-            return Ok(HoldOutcome::SoldOut { ticket_type, left });
+            return Ok(Outcome::Refused(HoldRefused::SoldOut(SoldOut { ticket_type, left })));
         }
         write_hold(db, organisation, at, self).await?;
-        Ok(HoldOutcome::Recorded)
+        Ok(Outcome::Recorded(()))
     }
 }
 
@@ -136,9 +124,9 @@ async fn write_hold(db: &mut SqliteConnection, organisation: OrganisationId, at:
     )
     .bind(organisation)
     .bind(entry.id)
-    .bind(entry.decided_on.event.0)
-    .bind(entry.decided_on.session.0)
-    .bind(entry.decided_on.device.0)
+    .bind(entry.decided_on().event.0)
+    .bind(entry.decided_on().session.0)
+    .bind(entry.decided_on().device_id())
     .bind(&entry.currency)
     .bind(entry.total_minor)
     .bind(at)

@@ -3,8 +3,12 @@
 //! Who asks and at which event is read once for all who share it, and shared; of tickets and scans each ledger reads all that a batch
 //! names in one statement of its own (see `postgres/look.rs` and `sqlite/look.rs`).
 
+mod batched;
+mod for_member;
 mod postgres;
 mod sqlite;
+
+pub use self::batched::{AttendanceCount, Look, RefusalCheck, Seen};
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,7 +21,6 @@ use uuid::Uuid;
 use crate::ledger::{
     Connected,
     both::on_both,
-    entry::{Look, Seen},
     error::LedgerError,
     kinds::Direction,
     lease::within,

@@ -10,10 +10,9 @@ use crate::ledger::sqlite::{Open, Sqlite};
 use crate::{
     ids::{EventId, OrganisationId, ScanId},
     ledger::{
-        entry::{Look, RefusalCheck},
         error::LedgerError,
         lease::{Lease, within},
-        look::{Elsewhere, FoundElsewhere, FoundScan, FoundTicket, Scans, Tickets, confirmed},
+        look::{Elsewhere, FoundElsewhere, FoundScan, FoundTicket, Look, RefusalCheck, Scans, Tickets, confirmed},
     },
     limits,
 };

@@ -10,7 +10,7 @@ use crate::{
     clock::Moment,
     ids::{DeviceId, EventId, SessionId},
     ledger::{
-        CarriedChunk, KnownTicket, Note, UploadChunk, UploadCount,
+        CarryOverEntry, KnownTicket, Note, UploadChunk, UploadCount,
         change::{Change, Ending, Rotation},
         error::LedgerError,
         lease::within,
@@ -64,19 +64,19 @@ impl Postgres {
     }
 
     /// Stores a chunk of an upload: what is new beside the open door, and what changes with the organisation's lock alone.
-    pub async fn store_tickets(&self, chunk: &UploadChunk) -> Result<UploadCount, LedgerError> {
+    pub async fn store_tickets(&self, chunk: &UploadChunk<'_>) -> Result<UploadCount, LedgerError> {
         let mut lease = self.lease().await?;
         // In one statement, so in one step; the entries come second, for they look for the tickets.
         let statement = query_as(
             "select a.created, a.differing, c.carried from add_tickets($1, $2, $3, $4, $5) a
              cross join lateral (select carry_over($1, $2, $3, $6, $5) as carried where a.created is not null) c",
         )
-        .bind(chunk.organisation)
-        .bind(chunk.event)
-        .bind(Json(&chunk.guards))
-        .bind(Json(&chunk.tickets))
-        .bind(chunk.at)
-        .bind(Json(&chunk.entries));
+        .bind(chunk.carried.organisation())
+        .bind(chunk.carried.event)
+        .bind(Json(chunk.carried.decided_on()))
+        .bind(Json(chunk.tickets))
+        .bind(chunk.carried.at)
+        .bind(Json(&chunk.carried.visits));
         let (created, differing, carried): (i64, Vec<String>, i64) =
             within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.fetch_one(&mut *lease)).await?;
         let mut count = UploadCount { created, carried, ..UploadCount::default() };
@@ -84,11 +84,11 @@ impl Postgres {
             let differing: HashSet<&str> = differing.iter().map(String::as_str).collect();
             let tickets: Vec<_> = chunk.tickets.iter().filter(|ticket| differing.contains(ticket.code.as_str())).collect();
             let statement = query_as("select created, updated, seq from store_tickets($1, $2, $3, $4, $5)")
-                .bind(chunk.organisation)
-                .bind(chunk.event)
-                .bind(Json(&chunk.guards))
+                .bind(chunk.carried.organisation())
+                .bind(chunk.carried.event)
+                .bind(Json(chunk.carried.decided_on()))
                 .bind(Json(tickets))
-                .bind(chunk.at);
+                .bind(chunk.carried.at);
             let (more, updated, seq): (i64, i64, i64) =
                 within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.fetch_one(&mut *lease)).await?;
             count = UploadCount { created: created + more, updated, seq, carried };
@@ -98,14 +98,14 @@ impl Postgres {
     }
 
     /// Carries earlier check-ins over. Answers how many movements were written.
-    pub async fn carry_over(&self, chunk: &CarriedChunk) -> Result<u64, LedgerError> {
+    pub async fn carry_over(&self, entry: &CarryOverEntry) -> Result<u64, LedgerError> {
         let mut lease = self.lease().await?;
         let statement = query_scalar("select carry_over($1, $2, $3, $4, $5)")
-            .bind(chunk.organisation)
-            .bind(chunk.event)
-            .bind(Json(&chunk.guards))
-            .bind(Json(&chunk.visits))
-            .bind(chunk.at);
+            .bind(entry.organisation())
+            .bind(entry.event)
+            .bind(Json(entry.decided_on()))
+            .bind(Json(&entry.visits))
+            .bind(entry.at);
         let written: i64 = within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok(written.unsigned_abs())

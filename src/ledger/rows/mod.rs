@@ -100,6 +100,16 @@ pub struct Membership {
     pub created_at: Moment,
 }
 
+impl Membership {
+    /// The one event in the list, if there is exactly one.
+    pub fn only_event(&self) -> Option<EventId> {
+        match self.events.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
+}
+
 /// A row of `devices`.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
 pub struct Device {

@@ -1,4 +1,7 @@
 //! Sales.
 
+mod entry;
 mod postgres;
 mod sqlite;
+
+pub use self::entry::{NewSale, NewTicket, SaleEntry, SaleRecorded, SoldOut};

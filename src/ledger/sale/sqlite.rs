@@ -4,54 +4,44 @@ use sqlx::{SqliteConnection, query, query_scalar};
 
 use crate::ledger::{
     hold::sqlite::{end_hold, short},
-    sqlite::{Entry, Sqlite},
+    sqlite::InOrder,
 };
 use crate::{
     clock::Moment,
     ids::OrganisationId,
     ledger::{
-        entry::{DecidedOn, NewTicket, SaleEntry, SaleOutcome},
-        error::LedgerError,
+        entry::{DecidedOn, Outcome},
         kinds::TicketStatus,
+        sale::{NewTicket, SaleEntry, SaleRecorded, SoldOut},
     },
 };
 
-impl Sqlite {
-    /// Writes a batch of sales of one organisation; one outcome per entry, in their order.
-    pub async fn commit_sales(
+impl InOrder for SaleEntry {
+    fn basis(&self) -> &DecidedOn {
+        self.decided_on()
+    }
+
+    async fn insert(
         &self,
+        db: &mut SqliteConnection,
         organisation: OrganisationId,
         at: Moment,
-        batch: &[SaleEntry],
-    ) -> Result<Vec<SaleOutcome>, LedgerError> {
-        self.commit(organisation, at, batch).await
-    }
-}
-
-impl Entry for SaleEntry {
-    type Outcome = SaleOutcome;
-    const NOT_WRITTEN: SaleOutcome = SaleOutcome::NotWritten;
-
-    fn decided_on(&self) -> &DecidedOn {
-        &self.decided_on
-    }
-
-    async fn write(&self, db: &mut SqliteConnection, organisation: OrganisationId, at: Moment) -> Result<SaleOutcome, sqlx::Error> {
+    ) -> Result<Outcome<SaleRecorded, SoldOut>, sqlx::Error> {
         let known: bool = query_scalar("select exists (select 1 from sales where organisation_id = $1 and id = $2)")
             .bind(organisation)
             .bind(self.id)
             .fetch_one(&mut *db)
             .await?;
         if known {
-            return Ok(SaleOutcome::NotWritten);
+            return Ok(Outcome::Moved);
         }
         if let Some((ticket_type, left)) = short(db, &self.lines, at, self.hold).await? {
-            return Ok(SaleOutcome::SoldOut { ticket_type, left });
+            return Ok(Outcome::Refused(SoldOut { ticket_type, left }));
         }
         if let Some(hold) = self.hold
             && !end_hold(db, organisation, hold, Some(self.id), at).await?
         {
-            return Ok(SaleOutcome::NotWritten);
+            return Ok(Outcome::Moved);
         }
         for line in &self.lines {
             query("update ticket_types set taken = taken + $2 where id = $1")
@@ -84,7 +74,7 @@ impl Entry for SaleEntry {
         for ticket in &self.tickets {
             write_ticket(db, organisation, at, self, ticket).await?;
         }
-        Ok(SaleOutcome::Recorded { receipt_number, recorded_at: at })
+        Ok(Outcome::Recorded(SaleRecorded { receipt_number, recorded_at: at }))
     }
 }
 
@@ -102,10 +92,10 @@ async fn write_sale(
     )
     .bind(organisation)
     .bind(entry.id)
-    .bind(entry.decided_on.event.0)
+    .bind(entry.decided_on().event.0)
     .bind(receipt_number)
-    .bind(entry.decided_on.session.0)
-    .bind(entry.decided_on.device.0)
+    .bind(entry.decided_on().session.0)
+    .bind(entry.decided_on().device_id())
     .bind(&entry.currency)
     .bind(entry.total_minor)
     .bind(entry.method)
@@ -133,7 +123,7 @@ async fn write_ticket(
     )
     .bind(ticket.id)
     .bind(organisation)
-    .bind(entry.decided_on.event.0)
+    .bind(entry.decided_on().event.0)
     .bind(ticket.ticket_type_id)
     .bind(&ticket.code)
     .bind(TicketStatus::Valid)
@@ -149,10 +139,10 @@ async fn write_ticket(
     )
     .bind(organisation)
     .bind(admission)
-    .bind(entry.decided_on.event.0)
+    .bind(entry.decided_on().event.0)
     .bind(ticket.id)
-    .bind(entry.decided_on.session.0)
-    .bind(entry.decided_on.device.0)
+    .bind(entry.decided_on().session.0)
+    .bind(entry.decided_on().device_id())
     .bind(&entry.gate)
     .bind(at)
     .bind(format!("sale {}", entry.id))

@@ -1,4 +1,7 @@
-//! Scans: movements of tickets, in and out.
+//! Scans: movements of tickets, in and out, and those that take one back.
 
+mod entry;
 pub(super) mod postgres;
 mod sqlite;
+
+pub use self::entry::{Scan, ScanEntry, ScanRecorded};

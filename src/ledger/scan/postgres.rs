@@ -12,10 +12,11 @@ use crate::{
     clock::Moment,
     ids::OrganisationId,
     ledger::{
-        entry::{DecidedOn, ScanEntry, ScanOutcome},
+        entry::{DecidedOn, Outcome},
         error::LedgerError,
         lease::within,
         rows::Version,
+        scan::{ScanEntry, ScanRecorded},
     },
     limits,
 };
@@ -43,7 +44,7 @@ impl DecidedOnSet {
                 "place": place + 1,
                 "session_id": decided_on.session.0, "session": decided_on.session.1,
                 "membership_id": decided_on.membership.0, "membership": decided_on.membership.1,
-                "device_id": decided_on.device.0, "device": decided_on.device.1,
+                "device_id": decided_on.device_id(), "device": decided_on.device.map(|(_, version)| version),
                 "event_id": decided_on.event.0, "event": decided_on.event.1,
             })
         };
@@ -77,14 +78,14 @@ macro_rules! column {
 fn with_rows<'q>(statement: Statement<'q>, sorted: &'q [&ScanEntry]) -> Statement<'q> {
     statement
         .bind(column!(sorted, e => e.id.0))
-        .bind(column!(sorted, e => e.decided_on.event.0.0))
+        .bind(column!(sorted, e => e.decided_on().event.0.0))
         .bind(column!(sorted, e => e.ticket.0))
         .bind(column!(sorted, e => e.direction.as_str()))
         .bind(column!(sorted, e => e.uses))
         .bind(column!(sorted, e => e.moves()))
         .bind(column!(sorted, e => e.allowed))
-        .bind(column!(sorted, e => e.decided_on.session.0.0))
-        .bind(column!(sorted, e => e.decided_on.device.0.0))
+        .bind(column!(sorted, e => e.decided_on().session.0.0))
+        .bind(column!(sorted, e => e.decided_on().device_id().map(|id| id.0)))
         .bind(column!(sorted, e => e.gate.as_deref()))
         .bind(column!(sorted, e => e.scanned_at))
         .bind(column!(sorted, e => e.fingerprint.as_str()))
@@ -97,7 +98,7 @@ impl Postgres {
         organisation: OrganisationId,
         at: Moment,
         batch: &[ScanEntry],
-    ) -> Result<Vec<ScanOutcome>, LedgerError> {
+    ) -> Result<Vec<Outcome<ScanRecorded>>, LedgerError> {
         // Sorted, so that two gateways that write movements of the same tickets wait for each other and never in a circle.
         let mut sorted: Vec<&ScanEntry> = batch.iter().collect();
         sorted.sort_by_key(|entry| (entry.ticket, entry.id));
@@ -109,8 +110,8 @@ impl Postgres {
         let written: HashMap<Uuid, (i32, i32, i32)> =
             written.into_iter().map(|(id, seq, used, inside)| (id, (seq, used, inside))).collect();
         let outcome = |entry: &ScanEntry| match written.get(&entry.id.0) {
-            Some(&(seq, used, inside)) => ScanOutcome::Recorded { seq, used, inside, recorded_at: at },
-            None => ScanOutcome::NotWritten,
+            Some(&(seq, used, inside)) => Outcome::Recorded(ScanRecorded { seq, used, inside, recorded_at: at }),
+            None => Outcome::Moved,
         };
         Ok(batch.iter().map(outcome).collect())
     }
@@ -128,11 +129,11 @@ impl Postgres {
         if wary || !one_each || sorted.iter().any(|entry| entry.undoes.is_some()) {
             return Ok(None);
         }
-        let all_decided_on = || sorted.iter().map(|entry| entry.decided_on);
+        let all_decided_on = || sorted.iter().map(|entry| *entry.decided_on());
         let (Some(sessions), Some(memberships), Some(devices), Some(events)) = (
             versions(all_decided_on().map(|g| (g.session.0.0, g.session.1))),
             versions(all_decided_on().map(|g| (g.membership.0.0, g.membership.1))),
-            versions(all_decided_on().map(|g| (g.device.0.0, g.device.1))),
+            versions(all_decided_on().filter_map(|g| g.device).map(|(id, version)| (id.0, version))),
             versions(all_decided_on().map(|g| (g.event.0.0, g.event.1))),
         ) else {
             return Ok(None);
@@ -168,7 +169,7 @@ impl Postgres {
     /// Writes of a batch what can be written.
     async fn commit_with_care(&self, organisation: OrganisationId, at: Moment, sorted: &[&ScanEntry]) -> Result<Vec<Written>, LedgerError> {
         let mut all_decided_on = DecidedOnSet::default();
-        let places: Vec<i32> = sorted.iter().map(|e| all_decided_on.place(&e.decided_on)).collect();
+        let places: Vec<i32> = sorted.iter().map(|e| all_decided_on.place(e.decided_on())).collect();
         let all_decided_on = all_decided_on.all;
         let mut lease = self.commits.lease().await?;
         let statement = query_as(
@@ -181,8 +182,8 @@ impl Postgres {
         .bind(column!(all_decided_on, g => g.session.1))
         .bind(column!(all_decided_on, g => g.membership.0.0))
         .bind(column!(all_decided_on, g => g.membership.1))
-        .bind(column!(all_decided_on, g => g.device.0.0))
-        .bind(column!(all_decided_on, g => g.device.1))
+        .bind(column!(all_decided_on, g => g.device_id().map(|id| id.0)))
+        .bind(column!(all_decided_on, g => g.device.map(|(_, version)| version)))
         .bind(column!(all_decided_on, g => g.event.0.0))
         .bind(column!(all_decided_on, g => g.event.1))
         .bind(places);

@@ -10,8 +10,9 @@ use crate::{
     clock::Moment,
     ids::{OrganisationId, ScanId},
     ledger::{
-        entry::{DecidedOn, ScanEntry, ScanOutcome},
+        entry::{DecidedOn, Outcome},
         error::LedgerError,
+        scan::{ScanEntry, ScanRecorded},
     },
 };
 
@@ -26,6 +27,7 @@ impl DecidedOnSet {
     fn place(&mut self, decided_on: &DecidedOn) -> usize {
         *self.places.entry(*decided_on).or_insert_with(|| {
             let DecidedOn { session, membership, device, event } = decided_on;
+            let device = device.unzip();
             self.all.push(json!([session.0, session.1, membership.0, membership.1, device.0, device.1, event.0, event.1]));
             self.all.len() - 1
         })
@@ -59,9 +61,9 @@ impl Sqlite {
         organisation: OrganisationId,
         at: Moment,
         batch: &[ScanEntry],
-    ) -> Result<Vec<ScanOutcome>, LedgerError> {
+    ) -> Result<Vec<Outcome<ScanRecorded>>, LedgerError> {
         let mut all_decided_on = DecidedOnSet::default();
-        let wanted: Vec<Value> = batch.iter().map(|entry| as_json(entry, all_decided_on.place(&entry.decided_on))).collect();
+        let wanted: Vec<Value> = batch.iter().map(|entry| as_json(entry, all_decided_on.place(entry.decided_on()))).collect();
         let mut writer = self.writer.lock().await?;
         // One statement is a transaction of its own; to begin and to end it in words would cost two more changes of threads.
         let written: Vec<(ScanId, i32, i32, i32)> = query_as(
@@ -112,8 +114,8 @@ impl Sqlite {
         let written: HashMap<ScanId, (i32, i32, i32)> =
             written.into_iter().map(|(id, seq, used, inside)| (id, (seq, used, inside))).collect();
         let outcome = |entry: &ScanEntry| match written.get(&entry.id) {
-            Some(&(seq, used, inside)) => ScanOutcome::Recorded { seq, used, inside, recorded_at: at },
-            None => ScanOutcome::NotWritten,
+            Some(&(seq, used, inside)) => Outcome::Recorded(ScanRecorded { seq, used, inside, recorded_at: at }),
+            None => Outcome::Moved,
         };
         Ok(batch.iter().map(outcome).collect())
     }

@@ -10,7 +10,7 @@ use crate::{
     clock::Moment,
     ids::{DeviceId, EventId, OrganisationId, SessionId, TicketTypeId},
     ledger::{
-        Carried, CarriedChunk, KnownTicket, Note, SIGNING_KEYS, UploadChunk, UploadCount, UploadTicket,
+        Carried, CarryOverEntry, KnownTicket, Note, SIGNING_KEYS, UploadChunk, UploadCount, UploadTicket,
         change::{Change, Ending, Guard, Images, Rotation},
         error::LedgerError,
         kinds::TicketStatus,
@@ -69,17 +69,17 @@ impl Sqlite {
     }
 
     /// Stores a chunk of an upload.
-    pub async fn store_tickets(&self, chunk: &UploadChunk) -> Result<UploadCount, LedgerError> {
+    pub async fn store_tickets(&self, chunk: &UploadChunk<'_>) -> Result<UploadCount, LedgerError> {
         let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
-        guard(&mut tx, &chunk.guards).await?;
-        let incoming = serde_json::to_string(&chunk.tickets).map_err(|_| LedgerError::Broken)?;
+        guard(&mut tx, chunk.carried.decided_on()).await?;
+        let incoming = serde_json::to_string(chunk.tickets).map_err(|_| LedgerError::Broken)?;
         let mut taken: HashMap<TicketTypeId, i64> = HashMap::new();
         let fresh = add_tickets(&mut tx, chunk, &incoming).await?;
         let mut count = UploadCount { created: i64::try_from(fresh.len()).unwrap_or(i64::MAX), ..UploadCount::default() };
         fresh.iter().for_each(|state| counts(&mut taken, *state, 1));
         if fresh.len() < chunk.tickets.len() {
-            let known = differing(&mut tx, chunk.event, &incoming).await?;
+            let known = differing(&mut tx, chunk.carried.event, &incoming).await?;
             known.iter().for_each(|(_, ticket_type, status)| counts(&mut taken, (*ticket_type, *status), -1));
             let places = known.iter().filter_map(|(place, ..)| usize::try_from(*place).ok());
             let tickets: Vec<&UploadTicket> = places.filter_map(|place| chunk.tickets.get(place)).collect();
@@ -87,28 +87,29 @@ impl Sqlite {
             count.updated = i64::try_from(tickets.len()).unwrap_or(i64::MAX);
             if !tickets.is_empty() {
                 let next: i64 = query_scalar("update events set version = version + 1 where id = $1 returning version")
-                    .bind(chunk.event)
+                    .bind(chunk.carried.event)
                     .fetch_one(&mut *tx)
                     .await?;
-                update_tickets(&mut tx, chunk.event, &tickets, next).await?;
-                count.seq = log(&mut tx, chunk.organisation, chunk.at, &[chunk.event.0]).await?;
+                update_tickets(&mut tx, chunk.carried.event, &tickets, next).await?;
+                count.seq = log(&mut tx, chunk.carried.organisation(), chunk.carried.at, &[chunk.carried.event.0]).await?;
             }
         }
         for (ticket_type, more) in taken {
             query("update ticket_types set taken = taken + $2 where id = $1").bind(ticket_type).bind(more).execute(&mut *tx).await?;
         }
-        let carried = carry_over(&mut tx, chunk.organisation, chunk.event, chunk.at, &chunk.entries).await?;
+        let carried =
+            carry_over(&mut tx, chunk.carried.organisation(), chunk.carried.event, chunk.carried.at, &chunk.carried.visits).await?;
         count.carried = i64::try_from(carried).unwrap_or(i64::MAX);
         tx.commit().await?;
         Ok(count)
     }
 
     /// Carries earlier check-ins over. Answers how many movements were written.
-    pub async fn carry_over(&self, chunk: &CarriedChunk) -> Result<u64, LedgerError> {
+    pub async fn carry_over(&self, entry: &CarryOverEntry) -> Result<u64, LedgerError> {
         let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
-        guard(&mut tx, &chunk.guards).await?;
-        let written = carry_over(&mut tx, chunk.organisation, chunk.event, chunk.at, &chunk.visits).await?;
+        guard(&mut tx, entry.decided_on()).await?;
+        let written = carry_over(&mut tx, entry.organisation(), entry.event, entry.at, &entry.visits).await?;
         tx.commit().await?;
         Ok(written)
     }
@@ -319,7 +320,7 @@ async fn carry_over(
 
 async fn add_tickets(
     db: &mut SqliteConnection,
-    chunk: &UploadChunk,
+    chunk: &UploadChunk<'_>,
     incoming: &str,
 ) -> Result<Vec<(TicketTypeId, TicketStatus)>, sqlx::Error> {
     query_as(
@@ -330,9 +331,9 @@ async fn add_tickets(
          on conflict (event_id, code) do nothing
          returning ticket_type_id, status",
     )
-    .bind(chunk.organisation)
-    .bind(chunk.event)
-    .bind(chunk.at)
+    .bind(chunk.carried.organisation())
+    .bind(chunk.carried.event)
+    .bind(chunk.carried.at)
     .bind(incoming)
     .fetch_all(db)
     .await

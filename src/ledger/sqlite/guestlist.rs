@@ -1,17 +1,16 @@
 //! Guest lists in SQLite: what the functions of the Postgres ledger do, statement by statement in one transaction.
 
-use sqlx::{SqliteConnection, query, query_as, query_scalar};
+use sqlx::{SqliteConnection, query, query_scalar};
 
 use super::{
     Sqlite, begin,
     change::{guard, image},
 };
 use crate::{
-    clock::Moment,
     ids::{EventId, GuestId, OrganisationId},
     ledger::{
         error::LedgerError,
-        guestlist::{CheckInEntry, CheckedIn, Guest, GuestChange, GuestList, ListedGuest},
+        guestlist::{Guest, GuestChange, GuestList, ListedGuest},
     },
     limits,
 };
@@ -46,29 +45,6 @@ impl Sqlite {
             return Err(LedgerError::Moved);
         }
         Ok(tx.commit().await?)
-    }
-
-    /// Writes a batch of check-ins of one organisation; one outcome per entry, in their order. None: it was not written.
-    pub async fn commit_check_ins(
-        &self,
-        organisation: OrganisationId,
-        at: Moment,
-        batch: &[CheckInEntry],
-    ) -> Result<Vec<Option<CheckedIn>>, LedgerError> {
-        let mut writer = self.writer.lock().await?;
-        let mut tx = begin!(writer)?;
-        let mut outcomes = Vec::with_capacity(batch.len());
-        for entry in batch {
-            outcomes.push(match guard(&mut tx, &entry.guards).await {
-                Err(LedgerError::Moved) => None,
-                stands => {
-                    stands?;
-                    check_in(&mut tx, organisation, at, entry).await?
-                }
-            });
-        }
-        tx.commit().await?;
-        Ok(outcomes)
     }
 
     /// Those of these guests that there are.
@@ -143,63 +119,4 @@ async fn store_guest(db: &mut SqliteConnection, guest: &Guest) -> Result<(), Led
         guest.created_at
     );
     Ok(())
-}
-
-/// Counts and writes a movement whose ground stands.
-async fn check_in(
-    db: &mut SqliteConnection,
-    organisation: OrganisationId,
-    at: Moment,
-    entry: &CheckInEntry,
-) -> Result<Option<CheckedIn>, sqlx::Error> {
-    let (id, version) = entry.guest;
-    let party: Option<(i32, i32)> =
-        query_as("select party_size, arrived from guests where organisation_id = $1 and id = $2 and version = $3")
-            .bind(organisation)
-            .bind(id)
-            .bind(version)
-            .fetch_optional(&mut *db)
-            .await?;
-    let known: bool = query_scalar("select exists (select 1 from guest_check_ins where organisation_id = $1 and (id = $2 or undoes = $3))")
-        .bind(organisation)
-        .bind(entry.id)
-        .bind(entry.undoes)
-        .fetch_one(&mut *db)
-        .await?;
-    let Some((party_size, before)) = party.filter(|_| !known) else { return Ok(None) };
-    let people = entry.people.unwrap_or(party_size - before);
-    let arrived = before + people;
-    if people == 0 || !(0..=party_size).contains(&arrived) {
-        return Ok(None);
-    }
-    let seq: i32 = query_scalar(
-        "insert into guest_check_ins (organisation_id, id, event_id, guest_id, seq, people, arrived, party_size, undoes, session_id,
-                                      membership_id, device_id, gate, recorded_at, fingerprint)
-         values ($1, $2, $3, $4, (select coalesce(max(seq), 0) + 1 from guest_check_ins where organisation_id = $1 and guest_id = $4),
-                 $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-         returning seq",
-    )
-    .bind(organisation)
-    .bind(entry.id)
-    .bind(entry.event)
-    .bind(id)
-    .bind(people)
-    .bind(arrived)
-    .bind(party_size)
-    .bind(entry.undoes)
-    .bind(entry.session)
-    .bind(entry.membership)
-    .bind(entry.device)
-    .bind(&entry.gate)
-    .bind(at)
-    .bind(&entry.fingerprint)
-    .fetch_one(&mut *db)
-    .await?;
-    query("update guests set arrived = $3 where organisation_id = $1 and id = $2")
-        .bind(organisation)
-        .bind(id)
-        .bind(arrived)
-        .execute(&mut *db)
-        .await?;
-    Ok(Some(CheckedIn { seq, people, arrived, recorded_at: at }))
 }

@@ -26,8 +26,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::writer::Writer;
 use super::{
-    entry::DecidedOn,
+    entry::{DecidedOn, Outcome},
     error::LedgerError,
+    group_commit::Batched,
     lease::{Connections, Lease},
 };
 use crate::{clock::Moment, ids::OrganisationId, limits, private_file};
@@ -135,38 +136,33 @@ pub(super) fn in_the_ledger(at: Moment) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
-/// Whether every version of this ground still stands.
-async fn stands(db: &mut SqliteConnection, decided_on: &DecidedOn) -> Result<bool, sqlx::Error> {
+/// Whether every version that a decision was made on is still the newest.
+async fn is_current(db: &mut SqliteConnection, decided_on: &DecidedOn) -> Result<bool, sqlx::Error> {
+    let device = decided_on.device.unzip();
     sqlx::query_scalar(
         "select exists (select 1 from sessions where id = $1 and version = $2)
             and exists (select 1 from memberships where id = $3 and version = $4)
-            and exists (select 1 from devices where id = $5 and version = $6)
+            and ($5 is null or exists (select 1 from devices where id = $5 and version = $6))
             and exists (select 1 from events where id = $7 and version = $8)",
     )
     .bind(decided_on.session.0)
     .bind(decided_on.session.1)
     .bind(decided_on.membership.0)
     .bind(decided_on.membership.1)
-    .bind(decided_on.device.0)
-    .bind(decided_on.device.1)
+    .bind(device.0)
+    .bind(device.1)
     .bind(decided_on.event.0)
     .bind(decided_on.event.1)
     .fetch_one(db)
     .await
 }
 
-/// An entry of the door path, as this ledger writes it.
-pub(super) trait Entry: Sync {
-    /// What becomes of it.
-    type Outcome: Send;
-    /// What becomes of it when its ground has moved.
-    const NOT_WRITTEN: Self::Outcome;
+/// An entry of which a batch is written one after the other, so that each counts from what those before it have written.
+pub(super) trait InOrder: Batched + Sized {
+    fn basis(&self) -> &DecidedOn;
 
-    /// What it rests on.
-    fn decided_on(&self) -> &DecidedOn;
-
-    /// Writes it; its ground stands.
-    fn write(
+    /// Writes it, once what it was decided on is known to be current.
+    fn insert(
         &self,
         db: &mut SqliteConnection,
         organisation: OrganisationId,
@@ -175,26 +171,29 @@ pub(super) trait Entry: Sync {
 }
 
 impl Sqlite {
-    /// Writes a batch of one organisation in one transaction; one outcome per entry, in their order. Each ground is looked at once.
-    pub(super) async fn commit<E: Entry>(
+    /// Writes a batch of one organisation in one transaction; one outcome per entry, in their order. Each basis is looked up once.
+    pub(super) async fn commit_in_order<E, R, N>(
         &self,
         organisation: OrganisationId,
         at: Moment,
         batch: &[E],
-    ) -> Result<Vec<E::Outcome>, LedgerError> {
+    ) -> Result<Vec<Outcome<R, N>>, LedgerError>
+    where
+        E: InOrder + Batched<Outcome = Outcome<R, N>>,
+    {
         let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
-        let mut standing: HashMap<DecidedOn, bool> = HashMap::new();
+        let mut current: HashMap<DecidedOn, bool> = HashMap::new();
         let mut outcomes = Vec::with_capacity(batch.len());
         for entry in batch {
-            let decided_on = entry.decided_on();
-            let known = standing.get(decided_on).copied();
-            let stands = match known {
-                Some(stands) => stands,
-                None => stands(&mut tx, decided_on).await?,
+            let basis = entry.basis();
+            let known = current.get(basis).copied();
+            let is_current = match known {
+                Some(is_current) => is_current,
+                None => is_current(&mut tx, basis).await?,
             };
-            standing.insert(*decided_on, stands);
-            outcomes.push(if stands { entry.write(&mut tx, organisation, at).await? } else { E::NOT_WRITTEN });
+            current.insert(*basis, is_current);
+            outcomes.push(if is_current { entry.insert(&mut tx, organisation, at).await? } else { Outcome::Moved });
         }
         tx.commit().await?;
         Ok(outcomes)

@@ -1,4 +1,7 @@
-//! Voids: sales that are taken back.
+//! Voids: sales that are taken back by an entry of their own.
 
+mod entry;
 mod postgres;
 mod sqlite;
+
+pub use self::entry::{NewVoid, StillInside, VoidEntry, VoidOutcome};

@@ -7,23 +7,20 @@ use crate::{
     clock::Moment,
     ids::{OrganisationId, SaleId, TicketId, TicketTypeId},
     ledger::{
-        entry::{VoidEntry, VoidOutcome},
+        entry::Outcome,
         error::LedgerError,
         kinds::TicketStatus,
+        void::{StillInside, VoidEntry, VoidOutcome},
     },
 };
 
 impl Sqlite {
     /// Voids a sale. Answers what became of it and the number of the change, 0 when nothing was written.
-    pub async fn commit_void(
-        &self,
-        organisation: OrganisationId,
-        at: Moment,
-        entry: &VoidEntry,
-    ) -> Result<(VoidOutcome, i64), LedgerError> {
+    pub async fn commit_void(&self, at: Moment, entry: &VoidEntry) -> Result<(VoidOutcome, i64), LedgerError> {
+        let organisation = entry.organisation();
         let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
-        change::guard(&mut tx, &entry.decided_on.guards()).await?;
+        change::guard(&mut tx, &entry.decided_on().guards()).await?;
         let known: bool = query_scalar("select exists (select 1 from sale_voids where organisation_id = $1 and (id = $2 or sale_id = $3))")
             .bind(organisation)
             .bind(entry.id)
@@ -31,16 +28,16 @@ impl Sqlite {
             .fetch_one(&mut *tx)
             .await?;
         if known {
-            return Ok((VoidOutcome::NotWritten, 0));
+            return Ok((Outcome::Moved, 0));
         }
         if let Some(ticket) = inside(&mut tx, organisation, entry.sale).await? {
-            return Ok((VoidOutcome::Inside(ticket), 0));
+            return Ok((Outcome::Refused(StillInside(ticket)), 0));
         }
         write_void(&mut tx, organisation, at, entry).await?;
         give_back(&mut tx, organisation, entry).await?;
-        let number = change::log(&mut tx, organisation, at, &[entry.decided_on.event.0.0]).await?;
+        let number = change::log(&mut tx, organisation, at, &[entry.decided_on().event.0.0]).await?;
         tx.commit().await?;
-        Ok((VoidOutcome::Recorded { recorded_at: at }, number))
+        Ok((Outcome::Recorded(at), number))
     }
 }
 
@@ -66,9 +63,9 @@ async fn write_void(db: &mut SqliteConnection, organisation: OrganisationId, at:
     .bind(organisation)
     .bind(entry.id)
     .bind(entry.sale)
-    .bind(entry.decided_on.event.0)
-    .bind(entry.decided_on.session.0)
-    .bind(entry.decided_on.device.0)
+    .bind(entry.decided_on().event.0)
+    .bind(entry.decided_on().session.0)
+    .bind(entry.decided_on().device_id())
     .bind(&entry.reason)
     .bind(at)
     .bind(&entry.fingerprint)
@@ -79,7 +76,7 @@ async fn write_void(db: &mut SqliteConnection, organisation: OrganisationId, at:
 
 /// The tickets become void at the event's next version, and their stock comes back; one that was void already gave it back then.
 async fn give_back(db: &mut SqliteConnection, organisation: OrganisationId, entry: &VoidEntry) -> Result<(), sqlx::Error> {
-    let event = entry.decided_on.event.0;
+    let event = entry.decided_on().event.0;
     let next: i64 =
         query_scalar("update events set version = version + 1 where id = $1 returning version").bind(event).fetch_one(&mut *db).await?;
     let gone: Vec<(TicketTypeId, i64)> = query_as(

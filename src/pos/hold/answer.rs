@@ -12,7 +12,7 @@ use crate::{
 /// A hold.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = hold)]
-pub struct Answer {
+pub struct HoldAnswer {
     /// Its id.
     pub id: HoldId,
     /// From when on it keeps nothing.
@@ -25,14 +25,14 @@ pub struct Answer {
     pub replayed: bool,
 }
 
-/// Tells a hold that has just been made.
-pub fn tell(id: HoldId, expires_at: Moment, total: Money) -> Answer {
-    Answer { id, expires_at: expires_at.into(), total, replayed: false }
+/// The answer of a hold that has just been made.
+pub fn made(id: HoldId, expires_at: Moment, total: Money) -> HoldAnswer {
+    HoldAnswer { id, expires_at: expires_at.into(), total, replayed: false }
 }
 
-/// Tells a recorded hold again.
-pub fn replay(recorded: &RecordedHold) -> Result<Answer, LedgerError> {
+/// The first answer again.
+pub fn replayed(recorded: &RecordedHold) -> Result<HoldAnswer, LedgerError> {
     let hold = &recorded.hold;
     let currency = Currency::parse(&hold.currency).map_err(|_| LedgerError::Broken)?;
-    Ok(Answer { replayed: true, ..tell(hold.id, hold.expires_at, currency.from_minor(hold.total_minor)) })
+    Ok(HoldAnswer { replayed: true, ..made(hold.id, hold.expires_at, currency.from_minor(hold.total_minor)) })
 }

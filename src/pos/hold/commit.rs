@@ -1,58 +1,32 @@
-//! A basket becomes a hold, or nothing: the permit is used up either way.
+//! A basket becomes a hold: the permit is used up, whatever the outcome.
 
 use tokio::time::Instant;
 
-use super::request::HoldRequest;
+use super::{answer, answer::HoldAnswer, request::HoldRequest};
 use crate::{
     attempt::Sources,
     authorise::Permit,
-    clock::Moment,
-    ids::Named,
     ledger::{
         LedgerError,
-        entry::{HoldEntry, HoldOutcome},
+        entry::{Entry, Outcome},
+        hold::{HoldRefused, NewHold},
         rows::EventFacts,
     },
-    money::Money,
-    pos::decide::Basket,
+    pos::{PosError, sale::decide::Basket},
 };
-
-/// What became of a hold.
-#[derive(Debug)]
-pub enum Committed {
-    /// Its stock is kept.
-    Recorded {
-        /// From when on it no longer is.
-        expires_at: Moment,
-        /// What it costs.
-        total: Money,
-    },
-    /// The quota of a type does not hold it.
-    SoldOut {
-        /// The first type that lacks.
-        ticket_type: Named,
-        /// What is left of it.
-        left: i32,
-    },
-    /// The till has as many live holds as it may have.
-    TooMany,
-    /// What it rests on has moved, or its id is known. Look again.
-    Moved,
-}
 
 /// Writes the hold.
 pub async fn commit(
     sources: &Sources,
-    permit: Permit,
+    permit: Permit<NewHold>,
     request: &HoldRequest,
     basket: Basket,
     event: &EventFacts,
-    expires_at: Moment,
     deadline: Instant,
-) -> Result<Committed, LedgerError> {
+) -> Result<Outcome<HoldAnswer, PosError>, LedgerError> {
     let total = basket.total;
-    let entry = HoldEntry {
-        decided_on: permit.decided_on(),
+    let expires_at = sources.authenticator.clock.now() + request.keeps;
+    let hold = NewHold {
         id: request.id,
         currency: basket.currency.code().to_owned(),
         total_minor: total.minor(),
@@ -60,10 +34,10 @@ pub async fn commit(
         fingerprint: request.fingerprint(),
         lines: basket.lines,
     };
-    Ok(match sources.ledger.commit_hold(permit.organisation(), entry, deadline).await? {
-        HoldOutcome::Recorded => Committed::Recorded { expires_at, total },
-        HoldOutcome::SoldOut { ticket_type, left } => Committed::SoldOut { ticket_type: event.named(ticket_type), left },
-        HoldOutcome::TooMany => Committed::TooMany,
-        HoldOutcome::NotWritten => Committed::Moved,
+    Ok(match sources.ledger.commit_hold(Entry::new(permit, hold), deadline).await? {
+        Outcome::Recorded(()) => Outcome::Recorded(answer::made(request.id, expires_at, total)),
+        Outcome::Refused(HoldRefused::SoldOut(sold_out)) => Outcome::Refused(PosError::sold_out(event, sold_out)),
+        Outcome::Refused(HoldRefused::TooMany) => Outcome::Refused(PosError::TooManyHolds),
+        Outcome::Moved => Outcome::Moved,
     })
 }

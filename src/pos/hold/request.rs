@@ -1,5 +1,7 @@
 //! A hold as it was sent, and what it means.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -7,7 +9,7 @@ use crate::{
     attempt::fingerprint,
     faults::Faults,
     ids::{EventId, HoldId},
-    pos::request::{Line, LineBody, in_order, sum},
+    pos::sale::request::{Line, LineBody, in_order, sum},
 };
 
 /// A hold as it was sent.
@@ -33,16 +35,18 @@ pub struct HoldRequest {
     pub event: EventId,
     /// One line per type.
     pub lines: Vec<Line>,
-    /// What is wrong with the body; told after all that concerns the caller.
+    /// How long the hold keeps its stock.
+    pub keeps: Duration,
+    /// What is wrong with the body; reported after all that concerns the caller.
     pub faults: Faults,
 }
 
 impl HoldRequest {
-    /// What this body means.
-    pub fn parse(body: &HoldBody) -> Self {
+    /// What this body means, for a hold that keeps its stock for so long.
+    pub fn parse(body: &HoldBody, keeps: Duration) -> Self {
         let mut faults = Faults::default();
         let lines = sum(&body.lines, &mut faults);
-        Self { id: HoldId(body.id), event: EventId(body.event), lines, faults }
+        Self { id: HoldId(body.id), event: EventId(body.event), lines, keeps, faults }
     }
 
     /// What is the same when the same hold is sent again.

@@ -1,85 +1,84 @@
-//! A void: a sale taken back by an entry of its own. Its stock comes back and its tickets are void.
-//!
-//! It is rare and changes tickets that other gateways keep warm, so it looks at nothing but the ledger and has the organisation's lock
-//! alone, as any change of an event.
+//! A void, from request to answer: a sale is taken back by an entry of its own. Its stock comes back and its tickets are void.
 
+mod answer;
+mod commit;
+mod decide;
+mod facts;
 pub mod request;
 
-use self::request::VoidRequest;
-use super::{
-    PosError,
-    answer::{self, Answer},
-    seen,
-};
+use std::convert::Infallible;
+
+use tokio::time::Instant;
+
+use self::{facts::Facts, request::VoidRequest};
+use super::{PosError, sale::answer::SaleAnswer};
 use crate::{
-    attempt::Sources,
-    authenticate::Caller,
-    authorise::{self, Act, Permit, Refused, StaffSession},
-    ids::SaleId,
+    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Walk},
+    authenticate::{Caller, token::SessionClaims},
+    authorise::{self, Permit, Refused},
+    clock::Moment,
     ledger::{
-        Ledger, LedgerError,
-        entry::{VoidEntry, VoidOutcome},
+        LedgerError,
+        entry::Outcome,
         kinds::PaymentMethod,
-        rows::{RecordedSale, Void},
+        void::{NewVoid, StillInside},
     },
-    limits,
 };
 
-/// Voids a sale, for whoever may sell it now.
-pub async fn void(sources: &Sources, staff: StaffSession<'_>, request: &VoidRequest) -> Result<Answer, PosError> {
-    let ledger = &sources.ledger;
-    for _ in 0..limits::ATTEMPTS_MAX {
-        let caller = staff.caller().await?;
-        if let Some(recorded) = ledger.void(caller.organisation(), request.id).await? {
-            return replay(ledger, &recorded, request, &caller).await;
-        }
-        let (sale, permit) = consider(ledger, &caller, request.sale).await?;
-        request.faults.clone().none_or(()).map_err(PosError::Invalid)?;
-        if let Some(at) = sale.voided_at {
-            return Err(PosError::AlreadyVoided(at));
-        }
-        match commit(sources, permit, request).await {
-            Ok(VoidOutcome::Recorded { recorded_at }) => {
-                return Ok(answer::tell(&RecordedSale { voided_at: Some(recorded_at), ..sale }, false)?);
+impl Walk for VoidRequest {
+    type Facts = Facts;
+    type Permit = Permit<NewVoid>;
+    type Plan = ();
+    type Refusal = Infallible;
+    type Answer = SaleAnswer;
+    type Error = PosError;
+
+    /// A void holds the organisation's lock alone, as any change of an event, and has a time limit of its own.
+    fn policy(&self) -> Policy {
+        Policy { first_look: Freshness::Fresh, lost_commit: LostCommit::Fails, gives_up: GivesUp::AfterLooks }
+    }
+
+    async fn look(&self, sources: &Sources, claims: SessionClaims, _: Freshness, _: Instant) -> Result<Found<Facts>, LedgerError> {
+        facts::gather(sources, claims, self).await
+    }
+
+    fn replay(&self, caller: &Caller, facts: &Facts) -> Result<Option<SaleAnswer>, PosError> {
+        match &facts.recorded {
+            None => Ok(None),
+            Some((recorded, sale)) if decide::is_repeated(self, recorded, caller) => {
+                Ok(Some(answer::replayed(sale.as_ref().ok_or(LedgerError::Broken)?)?))
             }
-            Ok(VoidOutcome::Inside(ticket)) => return Err(PosError::AlreadyAdmitted(ticket)),
-            // Known, voided or moved meanwhile: the next look tells.
-            Ok(VoidOutcome::NotWritten) | Err(LedgerError::Moved) => {}
-            Err(error) => return Err(error.into()),
+            Some(_) => Err(PosError::IdReused),
         }
     }
-    Err(LedgerError::Busy.into())
-}
 
-/// The sale, and the right to take it back: who may sell it may void it.
-async fn consider(ledger: &Ledger, caller: &Caller, id: SaleId) -> Result<(RecordedSale, Permit), PosError> {
-    let found = ledger.sale(caller.organisation(), id).await?;
-    let (event, pinned) = match &found {
-        Some(recorded) => seen(ledger, caller, recorded.sale.event_id).await?,
-        None => (None, None),
-    };
-    let cash = found.as_ref().is_some_and(|recorded| recorded.sale.method == PaymentMethod::Cash);
-    let permit = authorise::permit(caller, Act::Sell { cash, admit: false }, event.as_ref(), pinned.as_ref())?;
-    Ok((found.ok_or(Refused::NotFound)?, permit))
-}
-
-/// The first answer again, as it was then.
-async fn replay(ledger: &Ledger, recorded: &Void, request: &VoidRequest, caller: &Caller) -> Result<Answer, PosError> {
-    let same_device = caller.authority().session.device_id == Some(recorded.device_id);
-    if !same_device || recorded.fingerprint != request.fingerprint() {
-        return Err(PosError::IdReused);
+    fn authorise(&self, caller: &Caller, facts: &Facts, _: Moment) -> Result<Permit<NewVoid>, Refused> {
+        let cash = facts.sale.as_ref().is_some_and(|recorded| recorded.sale.method == PaymentMethod::Cash);
+        authorise::to_void(caller, cash, facts.event.as_ref(), facts.pinned.as_ref())
     }
-    let sale = ledger.sale(caller.organisation(), recorded.sale_id).await?.ok_or(LedgerError::Broken)?;
-    Ok(Answer { replayed: true, ..answer::tell(&sale, false)? })
-}
 
-async fn commit(sources: &Sources, permit: Permit, request: &VoidRequest) -> Result<VoidOutcome, LedgerError> {
-    let entry = VoidEntry {
-        decided_on: permit.decided_on(),
-        id: request.id,
-        sale: request.sale,
-        reason: request.reason.clone(),
-        fingerprint: request.fingerprint(),
-    };
-    sources.ledger.commit_void(permit.organisation(), sources.authenticator.clock.now(), &entry).await
+    fn decide(&self, _: &Permit<NewVoid>, facts: &Facts, _: Moment) -> Result<Decision<(), Infallible, SaleAnswer>, PosError> {
+        decide::decide(self, facts.sale.as_ref().ok_or(Refused::NotFound)?)?;
+        Ok(Decision::Commit(()))
+    }
+
+    fn refuse(&self, _: &Sources, _: &Caller, _: &Facts, never: Infallible) -> SaleAnswer {
+        match never {}
+    }
+
+    async fn commit(
+        &self,
+        sources: &Sources,
+        permit: Permit<NewVoid>,
+        facts: &Facts,
+        (): (),
+        _: Instant,
+    ) -> Result<Outcome<SaleAnswer, PosError>, LedgerError> {
+        let Some(sale) = &facts.sale else { return Ok(Outcome::Moved) };
+        Ok(match commit::commit(sources, permit, self).await? {
+            Outcome::Recorded(at) => Outcome::Recorded(answer::voided(sale, at)?),
+            Outcome::Refused(StillInside(ticket)) => Outcome::Refused(PosError::AlreadyAdmitted(ticket)),
+            Outcome::Moved => Outcome::Moved,
+        })
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
         kinds::{EventStatus, PaymentMethod},
         rows::Event,
     },
-    pos::request::{LineBody, PaymentBody, SaleBody},
+    pos::sale::request::{LineBody, PaymentBody, SaleBody},
 };
 
 #[path = "decide_tests/any_sale.rs"]
@@ -99,7 +99,7 @@ fn expecting(total: impl Into<String>, body: SaleBody) -> SaleBody {
 
 /// At the till, at the moment of the event's beginning.
 fn here(hold: Option<&RecordedHold>) -> Here<'_> {
-    Here { device: Uuid::from_u128(4).into(), now: moment(), hold }
+    Here { device: Some(Uuid::from_u128(4).into()), now: moment(), hold }
 }
 
 fn sell(event: &EventFacts, body: SaleBody) -> Result<Quote, Objection> {

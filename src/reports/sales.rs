@@ -2,19 +2,22 @@
 
 use serde::Serialize;
 
-use super::{PosError, answer::PaymentView};
 use crate::{
     authenticate::Caller,
-    authorise,
+    authorise::{self, Refused},
     clock::Stamp,
     faults::Faults,
     ids::{DeviceId, Named, OrganisationId, SaleId, SessionId},
     ledger::{
         Ledger, LedgerError, Page,
-        kinds::PaymentMethod,
+        kinds::{PaymentMethod, Permission},
         rows::{ListedSale, SaleFilter, SaleSum},
     },
     money::{Currency, Money},
+    pos::{
+        PosError,
+        sale::answer::{self, PaymentView, SaleAnswer},
+    },
 };
 
 /// A session or a device that is asked about.
@@ -215,4 +218,13 @@ fn total(currency: Currency, sums: &[SaleSum]) -> Total {
         voided: currency.from_minor(voided),
         net: currency.from_minor(gross - voided),
     }
+}
+
+/// A sale of the past: for the device that sold it, or with `sales:view`.
+pub async fn one(ledger: &Ledger, caller: Caller, id: SaleId) -> Result<SaleAnswer, PosError> {
+    let recorded = ledger.sale(caller.organisation(), id).await?.ok_or(Refused::NotFound)?;
+    if caller.authority().session.device_id != Some(recorded.sale.device_id) {
+        drop(authorise::mandate(caller, Permission::SalesView)?);
+    }
+    Ok(answer::of(&recorded, false)?)
 }

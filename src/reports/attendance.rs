@@ -1,9 +1,9 @@
 //! Who came and who is inside: for the door's crew and for those who watch over it.
 
-use super::DoorError;
 use crate::{
     authenticate::Caller,
-    authorise::{self, Pin, StaffSession},
+    authorise::{self, StaffSession},
+    door::DoorError,
     ids::EventId,
     ledger::{Ledger, rows::Attendance},
 };
@@ -17,11 +17,6 @@ pub async fn attendance(ledger: &Ledger, staff: StaffSession<'_>, event: EventId
 
 /// May this caller count who is inside at this event, if there is one?
 pub async fn may_count(ledger: &Ledger, caller: &Caller, event: EventId) -> Result<(), DoorError> {
-    let organisation = caller.organisation();
-    let facts = ledger.event(event).await?.filter(|facts| facts.event.organisation_id == organisation);
-    let pinned = match authorise::pin(&caller.authority().membership) {
-        Pin::At(only) => ledger.event_named(only).await?,
-        Pin::Unbound | Pin::Nowhere => None,
-    };
+    let (facts, pinned) = ledger.event_for(&caller.authority().membership, event).await?;
     Ok(authorise::may_count(caller, facts.map(|facts| facts.event.id), pinned.as_ref())?)
 }

@@ -1,11 +1,13 @@
 //! The verdict on a ticket: a pure function of what was seen, the request and the time.
 
+use super::{facts::Facts, request::Request};
 use crate::{
+    authenticate::Caller,
     clock::Moment,
-    ids::Named,
+    ids::{Named, TicketId},
     ledger::{
         kinds::{Direction, TicketStatus},
-        rows::{Movement, Ticket, TicketType},
+        rows::{Device, Movement, RecordedScan, Ticket, TicketType},
     },
     string_enum::string_enum,
 };
@@ -76,6 +78,39 @@ string_enum! {
         Admit = "admit",
         /// Do not.
         Refuse = "refuse",
+    }
+}
+
+/// A movement that may be written: of this ticket, which allows so many entries, using so many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admission {
+    pub ticket: TicketId,
+    pub allowed: i32,
+    pub uses: i32,
+}
+
+/// Whether this is the request that the ledger has under its id already: of the same device, with the same meaning.
+pub fn is_repeated(request: &Request, recorded: &RecordedScan, caller: &Caller) -> bool {
+    let device = caller.authority().device.as_ref().filter(|device| Some(device.id) == recorded.device_id);
+    device.is_some() && recorded.fingerprint == request.fingerprint(device)
+}
+
+/// The verdict on a request: the admission, or why there is none.
+pub fn verdict(request: &Request, facts: &Facts, device: Option<&Device>, now: Moment) -> Result<Admission, Reason> {
+    let ticket = facts.ticket.as_ref();
+    let question = Question {
+        ticket,
+        ticket_type: ticket.and_then(|t| facts.event.as_deref()?.ticket_type(t.ticket_type_id)),
+        last: facts.last.as_ref(),
+        elsewhere: facts.elsewhere.as_ref(),
+        direction: request.direction,
+        gate: request.gate_at(device),
+        now,
+    };
+    match (decide(&question), ticket) {
+        (Verdict::Admit { uses }, Some(ticket)) => Ok(Admission { ticket: ticket.id, allowed: ticket.entries_allowed, uses }),
+        (Verdict::Admit { .. }, None) => Err(Reason::UnknownTicket),
+        (Verdict::Refuse(reason), _) => Err(reason),
     }
 }
 

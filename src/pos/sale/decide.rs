@@ -2,15 +2,13 @@
 //!
 //! Stock is not decided here: the ledger counts it as it writes, under its lock.
 
-use super::{
-    hold::request::HoldRequest,
-    request::{Line, Payment, Request},
-};
+use super::request::{Line, Payment, Request};
 use crate::{
+    authenticate::Caller,
     clock::Moment,
     faults::Faults,
     ids::DeviceId,
-    ledger::rows::{EventFacts, RecordedHold, SaleLine, TicketType},
+    ledger::rows::{EventFacts, RecordedHold, RecordedSale, SaleLine, TicketType},
     money::{Currency, Money},
 };
 
@@ -53,11 +51,16 @@ pub enum Objection {
 #[derive(Clone, Copy, Debug)]
 pub struct Here<'f> {
     /// The till.
-    pub device: DeviceId,
+    pub device: Option<DeviceId>,
     /// Now.
     pub now: Moment,
     /// The hold.
     pub hold: Option<&'f RecordedHold>,
+}
+
+/// Whether this is the request that the ledger has under its id already: of the same till, with the same meaning.
+pub fn is_repeated(request: &Request, recorded: &RecordedSale, caller: &Caller) -> bool {
+    caller.authority().session.device_id == Some(recorded.sale.device_id) && recorded.sale.fingerprint == request.fingerprint()
 }
 
 /// Decides on a sale.
@@ -90,20 +93,11 @@ pub fn decide(request: &Request, event: &EventFacts, here: Here<'_>) -> Result<Q
     Ok(Quote { basket, tendered, change })
 }
 
-/// Decides on a hold: these lines at the prices of now.
-pub fn decide_hold(request: &HoldRequest, event: &EventFacts) -> Result<Basket, Objection> {
-    let mut faults = request.faults.clone();
-    match price(&request.lines, event, None, &mut faults) {
-        Some(basket) if faults.is_empty() => Ok(basket),
-        _ => Err(Objection::Invalid(faults)),
-    }
-}
-
 /// The hold that a sale names, if it is this till's, and for this event and these lines.
 fn fitting<'f>(request: &Request, here: Here<'f>, faults: &mut Faults) -> Option<&'f RecordedHold> {
     let wrong = match here.hold {
         None => Some("is not a hold of this till"),
-        Some(hold) if hold.hold.device_id != here.device => Some("is not a hold of this till"),
+        Some(hold) if Some(hold.hold.device_id) != here.device => Some("is not a hold of this till"),
         Some(hold) if hold.hold.event_id != request.event => Some("was made for another event"),
         Some(hold) if !same_lines(hold, request) => Some("was made for other lines"),
         Some(_) => None,
@@ -126,7 +120,7 @@ fn same_lines(hold: &RecordedHold, request: &Request) -> bool {
 }
 
 /// What these lines cost, at the prices that a hold has kept or else of now; nothing where the event has no currency that anybody knows.
-fn price(lines: &[Line], event: &EventFacts, kept: Option<&RecordedHold>, faults: &mut Faults) -> Option<Basket> {
+pub(in crate::pos) fn price(lines: &[Line], event: &EventFacts, kept: Option<&RecordedHold>, faults: &mut Faults) -> Option<Basket> {
     let currency = faults.money("/event", Currency::parse(&event.event.currency))?;
     let mut basket = Basket { currency, lines: Vec::new(), entries_allowed: Vec::new(), total: currency.zero() };
     for line in lines {

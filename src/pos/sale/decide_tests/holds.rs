@@ -2,8 +2,14 @@
 
 use chrono::TimeDelta;
 
+use std::time::Duration;
+
 use super::*;
 use crate::ledger::rows::Hold;
+use crate::pos::hold::{
+    self,
+    request::{HoldBody, HoldRequest},
+};
 
 /// A hold of this till for so many of the types with these numbers, at these prices, live for another second.
 fn hold(lines: &[(u128, i32, i64)]) -> RecordedHold {
@@ -110,12 +116,12 @@ fn a_hold_costs_what_its_sale_would() {
     let event = event("EUR", &[1_250, 500]);
     let request = |lines: &[(u128, u32)]| {
         let SaleBody { id, event, lines, .. } = body(lines, card());
-        HoldRequest::parse(&crate::pos::hold::request::HoldBody { id, event, lines })
+        HoldRequest::parse(&HoldBody { id, event, lines }, Duration::from_secs(120))
     };
-    let basket = decide_hold(&request(&[(1, 2), (2, 1)]), &event).unwrap();
+    let basket = hold::decide::decide(&request(&[(1, 2), (2, 1)]), &event).unwrap();
     assert_eq!((basket.total, basket.lines.len()), (euros(3_000), 2));
     for (lines, pointer) in [(&[(7, 1)][..], "/lines/0/ticket_type"), (&[(1, 0)], "/lines/0/quantity"), (&[], "/lines")] {
-        let objection = decide_hold(&request(lines), &event).unwrap_err();
+        let objection = hold::decide::decide(&request(lines), &event).unwrap_err();
         assert!(matches!(&objection, Objection::Invalid(faults) if pointers(faults) == [pointer]), "{lines:?}: {objection:?}");
     }
 }

@@ -6,7 +6,6 @@ use chrono::{DateTime, Days, NaiveTime, TimeDelta, TimeZone, Timelike};
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::PosError;
 use crate::{
     authenticate::Caller,
     authorise::{self, Refused},
@@ -18,6 +17,7 @@ use crate::{
         rows::{EventFacts, QuarterSum, TypeSum},
     },
     money::{Currency, Money},
+    pos::PosError,
     string_enum::string_enum,
 };
 

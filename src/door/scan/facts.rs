@@ -6,32 +6,28 @@ use tokio::time::Instant;
 
 use super::request::Request;
 use crate::{
-    attempt::{Freshness, Sources},
+    attempt::{Found, Freshness, Sources},
     authenticate::token::SessionClaims,
     event::warm::CachedTicket,
     ids::Named,
     ledger::{
         LedgerError,
-        entry::{Look, RefusalCheck},
-        rows::{Authority, EventFacts, Movement, RecordedScan, Ticket},
+        look::{Look, RefusalCheck},
+        rows::{EventFacts, Movement, RecordedScan, Ticket},
     },
 };
 
-/// What was seen.
+/// What a scan is decided on.
 #[derive(Debug)]
 pub struct Facts {
-    /// Where it was seen: a refusal found on a copy is confirmed by a fresh look before it is answered.
-    pub freshness: Freshness,
-    /// Who asks.
-    pub authority: Option<Arc<Authority>>,
     /// The event, if it is of the caller's organisation.
     pub event: Option<Arc<EventFacts>>,
     /// The one event in the caller's list.
     pub pinned: Option<Named>,
     /// The ticket.
     pub ticket: Option<Ticket>,
-    /// Where it is kept warm, if that is where it was seen.
-    pub kept: Option<CachedTicket>,
+    /// Where it is kept warm, if it was found there.
+    pub cached: Option<CachedTicket>,
     /// Its last movement.
     pub last: Option<Movement>,
     /// A live event that has a ticket with this code.
@@ -47,7 +43,7 @@ pub async fn gather(
     request: &Request,
     freshness: Freshness,
     deadline: Instant,
-) -> Result<Facts, LedgerError> {
+) -> Result<Found<Facts>, LedgerError> {
     if freshness != Freshness::Fresh
         && let Some(facts) = nearest(sources, claims, request, freshness).await
     {
@@ -57,40 +53,32 @@ pub async fn gather(
 }
 
 /// All from copies, or nothing.
-async fn nearest(sources: &Sources, claims: SessionClaims, request: &Request, freshness: Freshness) -> Option<Facts> {
+async fn nearest(sources: &Sources, claims: SessionClaims, request: &Request, freshness: Freshness) -> Option<Found<Facts>> {
     let event = sources.warm.nearest(request.event)?;
-    let (kept, ticket, last) = event.ticket(request.code()?)?;
+    let (cached, ticket, last) = event.ticket(request.code()?)?;
     let authority = sources.hot.nearest(claims.session).await?;
     let facts = event.facts();
     let event = (facts.event.organisation_id == authority.membership.organisation_id).then(|| Arc::clone(facts));
-    Some(Facts {
-        freshness,
-        authority: Some(authority),
-        event,
-        pinned: None,
-        ticket: Some(ticket),
-        kept: Some(kept),
-        last,
-        elsewhere: None,
-        recorded: None,
-    })
+    let (ticket, cached) = (Some(ticket), Some(cached));
+    let facts = Facts { event, pinned: None, ticket, cached, last, elsewhere: None, recorded: None };
+    Some(Found { freshness, authority: Some(authority), facts })
 }
 
-/// Whether the ledger says the same of the ticket as these copies: then whoever was refused on them may be refused on the copies that are
-/// nearest now, for every change up to that moment is known here.
-pub async fn confirm(sources: &Sources, request: &Request, facts: &Facts, deadline: Instant) -> Result<bool, LedgerError> {
-    let (Some(authority), Some(ticket)) = (&facts.authority, &facts.ticket) else { return Ok(false) };
-    let refusal_check = RefusalCheck {
+/// Whether the ledger says the same of the ticket as these copies. If so, the scan may be refused on the copies that are nearest now, because
+/// this gateway knows every change up to that moment.
+pub async fn confirm(sources: &Sources, request: &Request, found: &Found<Facts>, deadline: Instant) -> Result<bool, LedgerError> {
+    let (Some(authority), Some(ticket)) = (&found.authority, &found.facts.ticket) else { return Ok(false) };
+    let check = RefusalCheck {
         organisation: authority.membership.organisation_id,
         scan: request.id,
         ticket: ticket.id,
-        seq: facts.last.as_ref().map_or(0, |last| last.seq),
+        seq: found.facts.last.as_ref().map_or(0, |last| last.seq),
     };
-    let as_of = sources.ledger.confirm(refusal_check, deadline).await?;
+    let as_of = sources.ledger.confirm(check, deadline).await?;
     Ok(as_of.is_some_and(|as_of| sources.ledger.log().position() >= as_of))
 }
 
-async fn fresh(sources: &Sources, claims: SessionClaims, request: &Request, deadline: Instant) -> Result<Facts, LedgerError> {
+async fn fresh(sources: &Sources, claims: SessionClaims, request: &Request, deadline: Instant) -> Result<Found<Facts>, LedgerError> {
     let look = Look {
         session: claims.session,
         event: request.event,
@@ -107,15 +95,14 @@ async fn fresh(sources: &Sources, claims: SessionClaims, request: &Request, dead
         sources.warm.remember(seen.as_of, event, seen.ticket.clone());
     }
     let (ticket, last) = seen.ticket.unzip();
-    Ok(Facts {
-        freshness: Freshness::Fresh,
-        authority: seen.authority,
+    let facts = Facts {
         event: seen.event,
         pinned: seen.pinned,
         ticket,
-        kept: None,
+        cached: None,
         last: last.flatten(),
         elsewhere: seen.elsewhere,
         recorded: seen.scan,
-    })
+    };
+    Ok(Found { freshness: Freshness::Fresh, authority: seen.authority, facts })
 }

@@ -1,4 +1,4 @@
-//! The answer to a sale: the receipt, the same when it is told again.
+//! The answer to a sale: the receipt.
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ use crate::{
 /// A sale.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = sale)]
-pub struct Answer {
+pub struct SaleAnswer {
     /// Its id.
     pub id: SaleId,
     /// Its number, without gaps in the organisation.
@@ -91,8 +91,8 @@ pub struct TicketView {
     pub ticket_type: Named,
 }
 
-/// Tells a recorded sale. What is told again is told as it was then, when it had not been voided.
-pub fn tell(recorded: &RecordedSale, replayed: bool) -> Result<Answer, LedgerError> {
+/// The answer of a recorded sale. A repeated answer is the one of then, when the sale had not been voided.
+pub fn of(recorded: &RecordedSale, replayed: bool) -> Result<SaleAnswer, LedgerError> {
     let sale = &recorded.sale;
     let currency = Currency::parse(&sale.currency).map_err(|_| LedgerError::Broken)?;
     let lines = recorded.lines.iter().map(|line| LineView {
@@ -102,7 +102,7 @@ pub fn tell(recorded: &RecordedSale, replayed: bool) -> Result<Answer, LedgerErr
         unit_price: currency.from_minor(line.unit_minor),
         amount: currency.from_minor(line.amount_minor),
     });
-    Ok(Answer {
+    Ok(SaleAnswer {
         id: sale.id,
         receipt_number: sale.receipt_number,
         event: recorded.event.clone(),

@@ -9,6 +9,7 @@ use super::{
     request::Request,
 };
 use crate::{
+    authenticate::Caller,
     clock::Stamp,
     ids::{DeviceId, Named, ScanId, TicketId},
     ledger::{
@@ -20,7 +21,7 @@ use crate::{
 /// The answer to a scan.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = scan_answer)]
-pub struct Answer {
+pub struct ScanAnswer {
     /// The scan's id.
     pub id: ScanId,
     /// Yes or no.
@@ -101,10 +102,10 @@ pub struct PreviousView {
     pub same_device: bool,
 }
 
-/// Green: the movement is in the ledger.
-pub fn admitted(request: &Request, facts: &Facts, receipt: &Receipt) -> Answer {
+/// Green: the movement is on disk.
+pub fn admitted(request: &Request, facts: &Facts, receipt: &Receipt) -> ScanAnswer {
     let movement = receipt.movement();
-    Answer {
+    ScanAnswer {
         ticket: ticket(facts, movement.used),
         admission: Some(AdmissionView { seq: movement.seq, direction: movement.direction, recorded_at: movement.recorded_at.into() }),
         ..blank(request.id, VerdictWord::Admit, yes(request.direction))
@@ -112,14 +113,14 @@ pub fn admitted(request: &Request, facts: &Facts, receipt: &Receipt) -> Answer {
 }
 
 /// Green, but nothing is recorded: a dry run.
-pub fn would_admit(request: &Request, facts: &Facts) -> Answer {
-    Answer { ticket: ticket(facts, used(facts)), ..blank(request.id, VerdictWord::Admit, yes(request.direction)) }
+pub fn would_admit(request: &Request, facts: &Facts) -> ScanAnswer {
+    ScanAnswer { ticket: ticket(facts, used(facts)), ..blank(request.id, VerdictWord::Admit, yes(request.direction)) }
 }
 
 /// Red.
-pub fn refused(request: &Request, facts: &Facts, reason: Reason) -> Answer {
-    let device = facts.authority.as_ref().and_then(|a| a.session.device_id);
-    Answer {
+pub fn refused(request: &Request, caller: &Caller, facts: &Facts, reason: Reason) -> ScanAnswer {
+    let device = caller.authority().session.device_id;
+    ScanAnswer {
         reason: Some(reason),
         ticket: ticket(facts, used(facts)),
         previous: facts.last.as_ref().map(|last| previous(last, device)),
@@ -128,9 +129,9 @@ pub fn refused(request: &Request, facts: &Facts, reason: Reason) -> Answer {
     }
 }
 
-/// The first answer, told again.
-pub fn replayed(recorded: &RecordedScan) -> Answer {
-    Answer {
+/// The first answer again.
+pub fn replayed(recorded: &RecordedScan) -> ScanAnswer {
+    ScanAnswer {
         ticket: Some(TicketView::recorded(recorded, recorded.used)),
         admission: Some(AdmissionView { seq: recorded.seq, direction: recorded.direction, recorded_at: recorded.recorded_at.into() }),
         replayed: true,
@@ -138,8 +139,8 @@ pub fn replayed(recorded: &RecordedScan) -> Answer {
     }
 }
 
-fn blank(id: ScanId, verdict: VerdictWord, message: String) -> Answer {
-    Answer { id, verdict, reason: None, message, ticket: None, admission: None, previous: None, right_event: None, replayed: false }
+fn blank(id: ScanId, verdict: VerdictWord, message: String) -> ScanAnswer {
+    ScanAnswer { id, verdict, reason: None, message, ticket: None, admission: None, previous: None, right_event: None, replayed: false }
 }
 
 fn ticket(facts: &Facts, entries_used: i32) -> Option<TicketView> {

@@ -10,13 +10,13 @@ use super::{
 use crate::{
     attempt::Sources,
     authorise::Permit,
-    clock::Moment,
-    ids::Named,
+    ids::{DeviceId, Named},
     ledger::{
         LedgerError,
-        entry::{NewTicket, SaleEntry, SaleOutcome},
+        entry::{Entry, Outcome},
         kinds::PaymentMethod,
         rows::{EventFacts, RecordedSale, Sale, SoldTicket},
+        sale::{NewSale, NewTicket, SaleRecorded, SoldOut},
     },
 };
 
@@ -34,38 +34,21 @@ impl Receipt {
     }
 }
 
-/// What became of a sale.
-#[derive(Debug)]
-pub enum Committed {
-    /// It is in the ledger.
-    Recorded(Receipt),
-    /// The quota of a type does not hold it.
-    SoldOut {
-        /// The first type that lacks.
-        ticket_type: Named,
-        /// What is left of it.
-        left: i32,
-    },
-    /// What it rests on has moved, or its id is known. Look again.
-    Moved,
-}
-
 /// Writes the sale.
 pub async fn commit(
     sources: &Sources,
-    permit: Permit,
+    permit: Permit<NewSale>,
     request: &Request,
     quote: Quote,
     event: &EventFacts,
     deadline: Instant,
-) -> Result<Committed, LedgerError> {
+) -> Result<Outcome<Receipt, SoldOut>, LedgerError> {
     let tickets = mint(sources, request, &quote.basket);
     let (method, reference) = match &request.payment {
         Payment::Cash { .. } => (PaymentMethod::Cash, None),
         Payment::Card { reference } => (PaymentMethod::Card, Some(reference.clone())),
     };
-    let entry = SaleEntry {
-        decided_on: permit.decided_on(),
+    let sale = NewSale {
         id: request.id,
         currency: quote.basket.currency.code().to_owned(),
         total_minor: quote.basket.total.minor(),
@@ -76,17 +59,19 @@ pub async fn commit(
         fingerprint: request.fingerprint(),
         lines: quote.basket.lines,
         tickets,
-        gate: permit.device().gate.clone(),
+        gate: permit.device().and_then(|device| device.gate.clone()),
         hold: request.hold,
     };
-    match sources.ledger.commit_sale(permit.organisation(), entry.clone(), deadline).await? {
-        SaleOutcome::Recorded { receipt_number, recorded_at } => {
-            let recorded = Box::new(as_recorded(entry, event, receipt_number, recorded_at, &permit));
-            Ok(Committed::Recorded(Receipt { recorded }))
+    let device = permit.decided_on().device_id();
+    let entry = Entry::new(permit, sale);
+    Ok(match sources.ledger.commit_sale(entry.clone(), deadline).await? {
+        Outcome::Recorded(written) => {
+            let Some(device) = device else { return Err(LedgerError::Broken) };
+            Outcome::Recorded(Receipt { recorded: Box::new(as_recorded(entry.into_values(), event, written, device)) })
         }
-        SaleOutcome::SoldOut { ticket_type, left } => Ok(Committed::SoldOut { ticket_type: event.named(ticket_type), left }),
-        SaleOutcome::NotWritten => Ok(Committed::Moved),
-    }
+        Outcome::Refused(sold_out) => Outcome::Refused(sold_out),
+        Outcome::Moved => Outcome::Moved,
+    })
 }
 
 /// The tickets of a sale, with codes of 160 random bits: nobody guesses one.
@@ -107,7 +92,12 @@ fn mint(sources: &Sources, request: &Request, basket: &Basket) -> Vec<NewTicket>
     tickets
 }
 
-fn as_recorded(entry: SaleEntry, event: &EventFacts, receipt_number: i64, recorded_at: Moment, permit: &Permit) -> RecordedSale {
+fn as_recorded(
+    entry: NewSale,
+    event: &EventFacts,
+    SaleRecorded { receipt_number, recorded_at }: SaleRecorded,
+    device: DeviceId,
+) -> RecordedSale {
     let name = |ticket: &NewTicket| {
         entry.lines.iter().find(|l| l.ticket_type_id == ticket.ticket_type_id).map_or("", |l| l.name.as_str()).to_owned()
     };
@@ -118,7 +108,7 @@ fn as_recorded(entry: SaleEntry, event: &EventFacts, receipt_number: i64, record
             id: entry.id,
             event_id: event.event.id,
             receipt_number,
-            device_id: permit.device().id,
+            device_id: device,
             currency: entry.currency,
             total_minor: entry.total_minor,
             method: entry.method,

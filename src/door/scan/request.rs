@@ -88,8 +88,8 @@ impl Request {
     }
 
     /// The gate that the scan is made at.
-    pub fn gate_at<'r>(&'r self, device: &'r Device) -> Option<&'r str> {
-        self.gate.as_deref().or(device.gate.as_deref())
+    pub fn gate_at<'r>(&'r self, device: Option<&'r Device>) -> Option<&'r str> {
+        self.gate.as_deref().or(device?.gate.as_deref())
     }
 
     /// The code to look for; none that could not be a ticket's.
@@ -98,7 +98,7 @@ impl Request {
     }
 
     /// What is the same when the same scan is sent again. The gate is the one that counts: named, or the device's own.
-    pub fn fingerprint(&self, device: &Device) -> String {
+    pub fn fingerprint(&self, device: Option<&Device>) -> String {
         #[derive(Serialize)]
         struct Meaning<'r> {
             event: EventId,
