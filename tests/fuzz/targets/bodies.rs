@@ -1,6 +1,8 @@
 //! Bodies, from bytes to what they mean, and what is decided on them without the ledger.
 #![no_main]
 
+use std::time::Duration;
+
 use libfuzzer_sys::fuzz_target;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -19,8 +21,11 @@ use stagedoor::{
     limits,
     pos::{
         self,
-        decide::{Here, decide, decide_hold},
-        hold::request::{HoldBody, HoldRequest},
+        hold::{
+            decide::decide as decide_hold,
+            request::{HoldBody, HoldRequest},
+        },
+        sale::decide::{Here, decide},
         void::request::{VoidBody, VoidRequest},
     },
     session::sign_in::SignInRequest,
@@ -43,7 +48,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     }
 }
 
-fn is_sound(basket: &pos::decide::Basket) {
+fn is_sound(basket: &pos::sale::decide::Basket) {
     let lines = &basket.lines;
     assert_eq!(lines.iter().map(|line| line.amount_minor).sum::<i64>(), basket.total.minor());
     assert!(lines.iter().all(|line| line.amount_minor == line.unit_minor * i64::from(line.quantity) && line.quantity > 0));
@@ -60,17 +65,17 @@ fn event() -> EventFacts {
     .expect("an event")
 }
 
-fn scan(body: door::request::ScanBody) {
-    let request = door::request::Request::parse(body);
+fn scan(body: door::scan::request::ScanBody) {
+    let request = door::scan::request::Request::parse(body);
     if let Some(code) = request.code() {
         assert!((1..=limits::CODE_BYTES).contains(&code.len()) && !code.contains('\0'));
     }
 }
 
-fn sale(body: pos::request::SaleBody, event: &EventFacts, now: Moment) {
-    let request = pos::request::Request::parse(body.clone());
-    assert_eq!(request.fingerprint(), pos::request::Request::parse(body).fingerprint());
-    let here = Here { device: DeviceId(Default::default()), now, hold: None };
+fn sale(body: pos::sale::request::SaleBody, event: &EventFacts, now: Moment) {
+    let request = pos::sale::request::Request::parse(body.clone());
+    assert_eq!(request.fingerprint(), pos::sale::request::Request::parse(body).fingerprint());
+    let here = Here { device: Some(DeviceId(Default::default())), now, hold: None };
     if let Ok(quote) = decide(&request, event, here) {
         is_sound(&quote.basket);
         if let (Some(given), Some(change)) = (quote.tendered, quote.change) {
@@ -93,7 +98,7 @@ fuzz_target!(|bytes: &[u8]| {
     let (event, now): (_, Moment) = (event(), NOW.parse().expect("a time"));
     read(bytes).map(scan);
     read(bytes).map(|body| sale(body, &event, now));
-    if let Some(Ok(basket)) = read::<HoldBody>(bytes).map(|body| decide_hold(&HoldRequest::parse(&body), &event)) {
+    if let Some(Ok(basket)) = read::<HoldBody>(bytes).map(|body| decide_hold(&HoldRequest::parse(&body, Duration::from_secs(120)), &event)) {
         is_sound(&basket);
     }
     read::<VoidBody>(bytes).map(|body| VoidRequest::parse(SaleId(Default::default()), &body));
