@@ -5,7 +5,11 @@ use std::sync::Arc;
 use fail::fail_point;
 use tokio::time::{sleep, timeout};
 
-use super::{change_log::ChangeLog, error::LedgerError, postgres::Postgres};
+use super::{
+    change_log::{self, ChangeLog},
+    error::LedgerError,
+    postgres::Postgres,
+};
 use crate::{clock::Clock, limits};
 
 /// Follows until the task is dropped.
@@ -39,7 +43,7 @@ async fn catch_up(ledger: &Postgres, log: &ChangeLog, clock: Clock) -> Result<()
     loop {
         fail_point!("before-hearing");
         let asked = clock.mark();
-        let changes = ledger.changes_after(log.position()).await?;
+        let changes = change_log::changes_after_on(&mut ledger.reader(limits::LEDGER_CALL_TIMEOUT).await?, log.position()).await?;
         // Numbers have no gaps: one that is missing was pruned while this gateway was away.
         if let Some(first) = changes.first()
             && first.seq > log.position() + 1

@@ -66,6 +66,11 @@ impl<M: Manager> Lease<M> {
     pub fn finish(mut self) {
         self.finished = true;
     }
+
+    /// Whether the connection may serve others, should the lease end now.
+    pub fn set_finished(&mut self, finished: bool) {
+        self.finished = finished;
+    }
 }
 
 impl<M: Manager> Deref for Lease<M> {

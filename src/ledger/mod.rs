@@ -7,12 +7,15 @@
 //! Requests own no connection: entries of the door path are handed to lanes ([`lane`]) that write them in batches, and everything else
 //! borrows a connection for a single statement or a short read ([`lease`]).
 
-mod both;
+mod attendance;
 pub mod change;
 mod change_log;
 pub mod check_in;
+mod db;
+mod device;
 pub mod entry;
 mod error;
+mod event;
 mod follower;
 pub mod group_commit;
 pub mod guestlist;
@@ -20,17 +23,22 @@ pub mod hold;
 pub mod kinds;
 mod lease;
 pub mod look;
+mod member;
+mod note;
+mod page;
 mod postgres;
 mod refused_scan;
 pub mod rows;
 pub mod sale;
 pub mod scan;
-mod sold;
+mod session;
+mod signing_key;
 mod sqlite;
+mod ticket;
 mod upload;
 pub mod void;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use dashmap::DashMap;
 use prometheus_client::metrics::counter::Counter;
@@ -41,58 +49,38 @@ use tokio::{
 };
 use uuid::Uuid;
 
-pub use self::{
-    both::{Note, Page, SessionFilter},
-    change_log::{ChangeLog, SIGNING_KEYS},
-    error::{LedgerError, Name},
-    sqlite::InUse,
-    upload::{Carried, CarryOver, CarryOverEntry, KnownTicket, UploadChunk, UploadCount, UploadTicket},
-};
 use self::{
     change::{Change, Ending, Rotation, Storable},
     check_in::{CheckInEntry, CheckedIn},
+    db::Reader,
     entry::Outcome,
     group_commit::GroupCommit,
-    guestlist::{CheckInLook, CheckInSeen, GuestChange, GuestSearch, ListedGuest, ListedGuestList, RecordedCheckIn},
+    guestlist::GuestChange,
     hold::{HoldEntry, HoldRefused, ReleaseEntry},
-    kinds::Role,
     look::{AttendanceCount, Look, RefusalCheck, Seen},
     postgres::Postgres,
     refused_scan::log::Refusals,
-    rows::{
-        Altered, Attendance, Authority, Device, EventFacts, ListedRefusal, ListedSale, Membership, Organisation, QuarterSum, RecordedHold,
-        RecordedSale, RefusalFilter, RefusedScan, SaleFilter, SaleSum, SigningKey, Ticket, TypeSum, User, Void,
-    },
+    rows::{Attendance, RefusedScan},
     sale::{SaleEntry, SaleRecorded, SoldOut},
     scan::{ScanEntry, ScanRecorded},
     sqlite::Sqlite,
     void::{VoidEntry, VoidOutcome},
 };
+pub use self::{
+    change_log::{ChangeLog, SIGNING_KEYS},
+    error::{LedgerError, Name},
+    note::Note,
+    page::Page,
+    session::SessionFilter,
+    sqlite::InUse,
+    upload::{Carried, CarryOver, CarryOverEntry, KnownTicket, UploadChunk, UploadCount, UploadTicket},
+};
 use crate::{
     clock::Clock,
     config::Database,
-    ids::{
-        DeviceId, EventId, GuestId, GuestListId, HoldId, MembershipId, Named, OrganisationId, SaleId, ScanId, SessionId, UserId, VoidId,
-    },
+    ids::{EventId, OrganisationId},
     limits,
 };
-
-/// The connection that a ledger's statements run on.
-trait Connected {
-    type Connection;
-    /// Begins a transaction that only reads, and sees the ledger as it was at one moment.
-    const SNAPSHOT: &'static str;
-}
-
-impl Connected for Postgres {
-    type Connection = sqlx::PgConnection;
-    const SNAPSHOT: &'static str = "begin isolation level repeatable read read only";
-}
-
-impl Connected for Sqlite {
-    type Connection = sqlx::SqliteConnection;
-    const SNAPSHOT: &'static str = "begin";
-}
 
 pub enum Store {
     Postgres(Arc<Postgres>),
@@ -108,20 +96,21 @@ impl Clone for Store {
     }
 }
 
-/// The same call on whichever ledger this is.
-macro_rules! on {
-    ($store:expr, $ledger:ident => $call:expr) => {
-        match $store {
-            Store::Postgres($ledger) => $call,
-            Store::Sqlite($ledger) => $call,
-        }
-    };
-}
-
 impl Store {
+    /// The clock of the ledger.
+    fn clock(&self) -> Clock {
+        match self {
+            Self::Postgres(ledger) => ledger.clock,
+            Self::Sqlite(_) => Clock,
+        }
+    }
+
     /// Writes refused scans down.
     async fn log_refused(&self, batch: &[RefusedScan]) -> Result<(), LedgerError> {
-        on!(self, ledger => ledger.log_refused(batch).await)
+        match self {
+            Store::Postgres(ledger) => ledger.log_refused(batch).await,
+            Store::Sqlite(ledger) => ledger.log_refused(batch).await,
+        }
     }
 }
 
@@ -166,7 +155,7 @@ impl Ledger {
             Database::Postgres(url) => Store::Postgres(Arc::new(Postgres::open(url.expose(), connections, clock).await?)),
             Database::Sqlite(path) => Store::Sqlite(Arc::new(Sqlite::open(path, connections).await?)),
         };
-        let position = on!(&store, ledger => ledger.position().await)?;
+        let position = change_log::position_on(&mut store.reader(limits::LEDGER_CALL_TIMEOUT).await?).await?;
         let log = Arc::new(ChangeLog::new(clock, position, matches!(store, Store::Sqlite(_))));
         let follower = match &store {
             Store::Postgres(ledger) => {
@@ -235,7 +224,10 @@ impl Ledger {
     /// Gives a hold's stock back, if the hold is neither used nor released.
     pub async fn release_hold(&self, entry: &ReleaseEntry) -> Result<Outcome<()>, LedgerError> {
         let now = self.clock.now();
-        let released = on!(&self.store, ledger => ledger.release_hold(now, entry).await);
+        let released = match &self.store {
+            Store::Postgres(ledger) => ledger.release_hold(now, entry).await,
+            Store::Sqlite(ledger) => ledger.release_hold(now, entry).await,
+        };
         self.stock.send_replace(());
         released
     }
@@ -243,7 +235,10 @@ impl Ledger {
     /// Voids a sale, and notes here at once that the event's tickets have changed.
     pub async fn commit_void(&self, entry: &VoidEntry) -> Result<VoidOutcome, LedgerError> {
         let now = self.clock.now();
-        let (outcome, number) = on!(&self.store, ledger => ledger.commit_void(now, entry).await)?;
+        let (outcome, number) = match &self.store {
+            Store::Postgres(ledger) => ledger.commit_void(now, entry).await,
+            Store::Sqlite(ledger) => ledger.commit_void(now, entry).await,
+        }?;
         if number > 0 {
             self.log.note(number, &[entry.decided_on().event.0.0]);
         }
@@ -291,7 +286,10 @@ impl Ledger {
 
     /// Stores a change, and notes here at once what it altered: this gateway trusts no older copy from now on.
     pub async fn store(&self, change: &Change) -> Result<(), LedgerError> {
-        let number = on!(&self.store, ledger => ledger.store(change).await)?;
+        let number = match &self.store {
+            Store::Postgres(ledger) => ledger.store(change).await,
+            Store::Sqlite(ledger) => ledger.store(change).await,
+        }?;
         if number > 0 {
             self.log.note(number, &change.altered());
         }
@@ -300,7 +298,10 @@ impl Ledger {
 
     /// Ends open sessions, all or none. Answers how many.
     pub async fn end_sessions(&self, ending: &Ending) -> Result<usize, LedgerError> {
-        let (ended, number) = on!(&self.store, ledger => ledger.end_sessions(ending).await)?;
+        let (ended, number) = match &self.store {
+            Store::Postgres(ledger) => ledger.end_sessions(ending).await,
+            Store::Sqlite(ledger) => ledger.end_sessions(ending).await,
+        }?;
         if number > 0 {
             self.log.note(number, &ended);
         }
@@ -309,14 +310,20 @@ impl Ledger {
 
     /// Puts a new signing key in the place of the active one.
     pub async fn rotate_keys(&self, rotation: &Rotation<'_>) -> Result<(), LedgerError> {
-        let number = on!(&self.store, ledger => ledger.rotate_keys(rotation).await)?;
+        let number = match &self.store {
+            Store::Postgres(ledger) => ledger.rotate_keys(rotation).await,
+            Store::Sqlite(ledger) => ledger.rotate_keys(rotation).await,
+        }?;
         self.log.note(number, &[SIGNING_KEYS]);
         Ok(())
     }
 
     /// Stores a chunk of an upload.
     pub async fn store_tickets(&self, chunk: &UploadChunk<'_>) -> Result<UploadCount, LedgerError> {
-        let count = on!(&self.store, ledger => ledger.store_tickets(chunk).await)?;
+        let count = match &self.store {
+            Store::Postgres(ledger) => ledger.store_tickets(chunk).await,
+            Store::Sqlite(ledger) => ledger.store_tickets(chunk).await,
+        }?;
         self.stock.send_replace(());
         if count.seq > 0 {
             self.log.note(count.seq, &[chunk.carried.event.0]);
@@ -324,9 +331,35 @@ impl Ledger {
         Ok(count)
     }
 
+    /// Carries earlier check-ins over. Returns how many movements were written.
+    pub async fn carry_over(&self, entry: &CarryOverEntry) -> Result<u64, LedgerError> {
+        match &self.store {
+            Store::Postgres(ledger) => ledger.carry_over(entry).await,
+            Store::Sqlite(ledger) => ledger.carry_over(entry).await,
+        }
+    }
+
+    /// Stores a change of guest lists, whole or not at all.
+    pub async fn store_guests(&self, change: &GuestChange) -> Result<(), LedgerError> {
+        match &self.store {
+            Store::Postgres(ledger) => ledger.store_guests(change).await,
+            Store::Sqlite(ledger) => ledger.store_guests(change).await,
+        }
+    }
+
+    /// A connection for one read, which takes so long at the most, the wait for the connection included.
+    async fn reader(&self, limit: Duration) -> Result<Reader, LedgerError> {
+        self.store.reader(limit).await
+    }
+
+    /// The ledger's own id: names its keys in Redis.
+    pub async fn id(&self) -> Result<Uuid, LedgerError> {
+        self.reader(limits::LEDGER_CALL_TIMEOUT).await?.value("select id from book", &[]).await
+    }
+
     /// Whether the ledger answers.
     pub async fn is_reachable(&self) -> bool {
-        on!(&self.store, ledger => ledger.position().await).is_ok()
+        self.position().await.is_ok()
     }
 
     /// Writes a refused scan down, if there is time for it; never waits.
@@ -346,131 +379,4 @@ impl Ledger {
             ledger.close().await;
         }
     }
-}
-
-/// Calls whose answer tells what live holds keep now.
-macro_rules! pass_on_now {
-    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
-        impl Ledger {$(
-            $(#[$doc])*
-            pub async fn $name(&self, $($arg: $type),*) -> Result<$answer, LedgerError> {
-                let now = self.clock.now();
-                on!(&self.store, ledger => ledger.$name($($arg,)* now).await)
-            }
-        )*}
-    };
-}
-
-pass_on_now! {
-    /// An event with its ticket types, of whichever organisation.
-    event(id: EventId) -> Option<EventFacts>;
-    /// The events of an organisation.
-    events(organisation: OrganisationId, page: Page) -> Vec<EventFacts>;
-    /// Those of these ids that are an event's.
-    events_among(ids: &[Uuid]) -> Vec<EventFacts>;
-    /// These events.
-    events_by_id(ids: Vec<EventId>) -> Vec<EventFacts>;
-}
-
-/// Calls that both ledgers answer alike.
-macro_rules! pass_on {
-    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
-        impl Ledger {$(
-            $(#[$doc])*
-            pub async fn $name(&self, $($arg: $type),*) -> Result<$answer, LedgerError> {
-                on!(&self.store, ledger => ledger.$name($($arg),*).await)
-            }
-        )*}
-    };
-}
-
-pass_on! {
-    /// The ledger's own id.
-    id() -> Uuid;
-    /// The number of the last change.
-    position() -> i64;
-    /// Changes after this position, oldest first, of every organisation; so many at once as [`limits::CHANGES_AT_ONCE_MAX`] says.
-    changes_after(position: i64) -> Vec<Altered>;
-    /// The oldest change that the log still holds.
-    oldest_change() -> Option<i64>;
-    /// Writes a note.
-    note(note: Note<'_>) -> ();
-    /// Every signing key, retired ones included.
-    signing_keys() -> Vec<SigningKey>;
-    /// The organisation with this slug.
-    organisation_by_slug(slug: &str) -> Option<Organisation>;
-    /// The organisation with this id.
-    organisation(id: OrganisationId) -> Option<Organisation>;
-    /// A session with its member and device.
-    authority(session: SessionId) -> Option<Authority>;
-    /// The member that signs in by this name, and the person behind it.
-    member_by_username(organisation: OrganisationId, username_key: &str) -> Option<(Membership, User)>;
-    /// A member, whatever its status but removed.
-    member(organisation: OrganisationId, user: UserId) -> Option<(Membership, User)>;
-    /// The members of an organisation.
-    members(organisation: OrganisationId, role: Option<Role>, needle: &str, page: Page) -> Vec<(Membership, User)>;
-    /// How many active Organisation Admins there are.
-    active_administrators(organisation: OrganisationId) -> i64;
-    /// The sessions of this member or on this device that have not ended.
-    open_sessions(member: Option<MembershipId>, device: Option<DeviceId>) -> Vec<Authority>;
-    /// The sessions of an organisation that pass the filter, oldest first.
-    sessions(organisation: OrganisationId, filter: SessionFilter, page: Page) -> Vec<Authority>;
-    /// A device, of whichever organisation.
-    device(id: DeviceId) -> Option<Device>;
-    /// The device whose enrolment code hashes to this.
-    device_by_enrolment(hash: &str) -> Option<Device>;
-    /// The names of an organisation's devices that begin with this one.
-    device_names(organisation: OrganisationId, begin: &str) -> Vec<String>;
-    /// The devices of an organisation.
-    devices(organisation: OrganisationId, page: Page) -> Vec<Device>;
-    /// The live events of an organisation, newest first.
-    live_events(organisation: OrganisationId, most: u32) -> Vec<EventId>;
-    /// The id and name of an event.
-    event_named(id: EventId) -> Option<Named>;
-    /// A page of an event's tickets, in the order of their codes.
-    tickets(event: EventId, after: &str) -> Vec<Ticket>;
-    /// An event's tickets that have changed since an older version of it.
-    tickets_changed(event: EventId, since: i64) -> Vec<Ticket>;
-    /// Every ticket of an event, and whether it was ever scanned.
-    tickets_with_use(event: EventId) -> Vec<(Ticket, bool)>;
-    /// Where a scan of the session's organisation was made: the event, and the ticket's code.
-    scanned(session: SessionId, scan: ScanId) -> Option<(EventId, String)>;
-    /// The tickets of an event that have one of these codes.
-    tickets_by_code(event: EventId, codes: &[&str]) -> Vec<KnownTicket>;
-    /// Carries earlier check-ins over. Answers how many movements were written.
-    carry_over(entry: &CarryOverEntry) -> u64;
-    /// Refused scans of an event of this organisation, newest first.
-    refused_scans(organisation: OrganisationId, event: EventId, filter: &RefusalFilter, page: Page) -> Vec<ListedRefusal>;
-    /// A sale of this organisation.
-    sale(organisation: OrganisationId, id: SaleId) -> Option<RecordedSale>;
-    /// Stores a change of guest lists, whole or not at all.
-    store_guests(change: &GuestChange) -> ();
-    /// Takes a fresh look for a check-in.
-    check_in_look(look: CheckInLook) -> CheckInSeen;
-    /// The guest lists of an event.
-    guest_lists(event: EventId, page: Page) -> Vec<ListedGuestList>;
-    /// A guest list of this organisation.
-    guest_list(organisation: OrganisationId, id: GuestListId) -> Option<ListedGuestList>;
-    /// How many guest lists and how many guests an event has.
-    guest_census(event: EventId) -> (i64, i64);
-    /// The guests that are searched for, in the order of their names.
-    guests(organisation: OrganisationId, event: EventId, search: &GuestSearch, page: Page) -> Vec<ListedGuest>;
-    /// A guest of this organisation.
-    guest(organisation: OrganisationId, id: GuestId) -> Option<ListedGuest>;
-    /// Those of these guests that there are.
-    guests_by_id(organisation: OrganisationId, ids: &[GuestId]) -> Vec<ListedGuest>;
-    /// All that happened to a party.
-    check_ins(organisation: OrganisationId, guest: GuestId) -> Vec<RecordedCheckIn>;
-    /// A hold of this organisation.
-    hold(organisation: OrganisationId, id: HoldId) -> Option<RecordedHold>;
-    /// Sales of this organisation, newest first.
-    sales(organisation: OrganisationId, filter: &SaleFilter, page: Page) -> Vec<ListedSale>;
-    /// The sums of these sales, by currency and kind of payment.
-    sale_sums(organisation: OrganisationId, filter: &SaleFilter) -> Vec<SaleSum>;
-    /// What was sold of each type of an event.
-    sums_by_type(event: EventId) -> Vec<TypeSum>;
-    /// What was sold in each quarter of an hour for an event, oldest first.
-    sums_by_quarter(event: EventId) -> Vec<QuarterSum>;
-    /// A void of this organisation.
-    void(organisation: OrganisationId, id: VoidId) -> Option<Void>;
 }

@@ -3,12 +3,11 @@
 //! A guest's `arrived` moves only with a row of `guest_check_ins`, under the guest's row lock; its `version` moves only with what a
 //! manager changes. So a check-in rests on the version, and the ledger itself counts the people.
 
-mod reads;
+pub(super) mod reads;
 
 use serde::Serialize;
 use sqlx::FromRow;
 
-pub(super) use self::reads::guests;
 use super::{
     Ledger, LedgerError,
     change::{Guard, Storable},

@@ -2,6 +2,8 @@
 
 mod entry;
 mod postgres;
+pub(super) mod reads;
+pub mod rows;
 pub(super) mod sqlite;
 
 pub use self::entry::{HoldEntry, HoldRefused, HoldRelease, NewHold, ReleaseEntry};

@@ -67,10 +67,7 @@ impl GroupWritten for Look {
     fn key(&self) {}
 
     async fn write(store: &Store, (): (), _: Moment, batch: &[Self]) -> Result<Vec<Box<Seen>>, LedgerError> {
-        match store {
-            Store::Postgres(ledger) => ledger.look(batch).await,
-            Store::Sqlite(ledger) => ledger.look(batch).await,
-        }
+        store.look(batch).await
     }
 }
 
@@ -134,10 +131,6 @@ impl GroupWritten for AttendanceCount {
     }
 
     async fn write(store: &Store, (organisation, event): Self::Key, _: Moment, batch: &[Self]) -> Result<Vec<Attendance>, LedgerError> {
-        let counted = match store {
-            Store::Postgres(ledger) => ledger.attendance(organisation, event).await?,
-            Store::Sqlite(ledger) => ledger.attendance(organisation, event).await?,
-        };
-        Ok(vec![counted; batch.len()])
+        Ok(vec![store.attendance(organisation, event).await?; batch.len()])
     }
 }

@@ -1,44 +1,48 @@
-//! Fresh looks in Postgres: what is asked for goes in as arrays.
+//! Fresh looks in Postgres: arguments are arrays.
 
-use std::collections::HashSet;
+use sqlx::query_as;
 
-use sqlx::{PgConnection, query_as};
-use uuid::Uuid;
-
-use crate::ledger::postgres::{Connector, Postgres};
 use crate::{
     clock::Moment,
-    ids::{EventId, OrganisationId, ScanId},
     ledger::{
         error::LedgerError,
-        lease::{Lease, within},
-        look::{Elsewhere, FoundElsewhere, FoundScan, FoundTicket, Look, RefusalCheck, Scans, Tickets, confirmed},
+        lease::within,
+        look::{RefusalCheck, confirmed},
+        postgres::Postgres,
     },
     limits,
 };
 
+/// Tickets by event and code, each with its last movement.
+pub(super) const TICKETS: &str =
+    "select t.event_id, t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until, t.version,
+                    l.seq as last_seq, l.direction as last_direction, l.used as last_used, l.inside as last_inside, l.gate as last_gate,
+                    l.recorded_at as last_recorded_at, l.device_id as last_device_id, d.name as last_device_name
+             from unnest($1::uuid[], $2::text[]) as w (event_id, code)
+             join tickets t on t.event_id = w.event_id and t.code = w.code collate \"C\"
+             left join lateral (select * from admissions a where a.ticket_id = t.id order by a.seq desc limit 1) l on true
+             left join devices d on d.id = l.device_id";
+
+/// Live events of the same organisation that have the tickets which these events have not.
+pub(super) const ELSEWHERE: &str = "select w.organisation_id, w.event_id, w.code, e.id, e.name
+             from unnest($1::uuid[], $2::uuid[], $3::text[]) as w (organisation_id, event_id, code)
+             join events e on e.organisation_id = w.organisation_id and e.id <> w.event_id and e.status = 'live'
+             join tickets t on t.event_id = e.id and t.code = w.code collate \"C\"
+             order by e.id desc";
+
+/// Scans by organisation and id.
+pub(super) const SCANS: &str =
+    "select a.organisation_id, a.id, a.device_id, a.fingerprint, a.seq, a.direction, a.used - coalesce(p.used, 0) as uses, a.used, a.gate,
+                    a.recorded_at, b.seq as back_seq, b.used as back_used, b.recorded_at as back_recorded_at, a.ticket_id,
+                    t.holder, t.entries_allowed, t.ticket_type_id, y.name as ticket_type_name
+             from unnest($1::uuid[], $2::uuid[]) as w (organisation_id, id)
+             join admissions a on a.organisation_id = w.organisation_id and a.id = w.id
+             left join admissions p on p.ticket_id = a.ticket_id and p.seq = a.seq - 1
+             left join admissions b on b.organisation_id = a.organisation_id and b.undoes = a.id
+             join tickets t on t.id = a.ticket_id
+             join ticket_types y on y.id = t.ticket_type_id";
+
 impl Postgres {
-    /// After a column: whether it is among `$1`, which are [`Postgres::ids`].
-    pub(in crate::ledger) const AMONG: &str = "= any($1)";
-
-    /// Ids as a statement takes them.
-    pub(in crate::ledger) fn ids(ids: &[Uuid]) -> Vec<Uuid> {
-        ids.to_vec()
-    }
-
-    pub(in crate::ledger) async fn lease_for_looks(&self) -> Result<Lease<Connector>, LedgerError> {
-        self.looks.lease().await
-    }
-
-    /// The position of the log of changes in this snapshot; and what the ledger's clock says: a refusal is confirmed by a fresh look, and
-    /// then goes by that clock as well.
-    pub(in crate::ledger) async fn position_on(&self, db: &mut PgConnection) -> Result<i64, sqlx::Error> {
-        let asked = self.clock.mark();
-        let (position, time): (i64, Moment) = query_as("select change_seq, clock_timestamp() from book").fetch_one(db).await?;
-        self.clock.heard(asked, time);
-        Ok(position)
-    }
-
     /// Confirms refusals, each with the position of the log of changes: one statement, and so one snapshot.
     pub(in crate::ledger) async fn confirm(&self, refusal_checks: &[RefusalCheck]) -> Result<Vec<Option<i64>>, LedgerError> {
         macro_rules! column {
@@ -69,75 +73,5 @@ impl Postgres {
         self.clock.heard(asked, time);
         // Places are counted from one.
         Ok(confirmed(refusal_checks.len(), as_of, moved.into_iter().filter_map(|place| usize::try_from(place - 1).ok())))
-    }
-
-    /// Live events of the same organisations that have these tickets.
-    pub(in crate::ledger) async fn elsewhere_on(
-        db: &mut PgConnection,
-        missing: &HashSet<(OrganisationId, EventId, &str)>,
-    ) -> Result<Elsewhere, sqlx::Error> {
-        if missing.is_empty() {
-            return Ok(Elsewhere::new());
-        }
-        let (organisations, (events, codes)): (Vec<Uuid>, (Vec<Uuid>, Vec<&str>)) =
-            missing.iter().map(|(organisation, event, code)| (organisation.0, (event.0, *code))).unzip();
-        let found: Vec<FoundElsewhere> = query_as(
-            "select w.organisation_id, w.event_id, w.code, e.id, e.name
-             from unnest($1::uuid[], $2::uuid[], $3::text[]) as w (organisation_id, event_id, code)
-             join events e on e.organisation_id = w.organisation_id and e.id <> w.event_id and e.status = 'live'
-             join tickets t on t.event_id = e.id and t.code = w.code collate \"C\"
-             order by e.id desc",
-        )
-        .bind(organisations)
-        .bind(events)
-        .bind(codes)
-        .fetch_all(db)
-        .await?;
-        Ok(FoundElsewhere::by_code(found))
-    }
-
-    pub(in crate::ledger) async fn tickets_on(db: &mut PgConnection, looks: &[Look]) -> Result<Tickets, sqlx::Error> {
-        let wanted: HashSet<(Uuid, &str)> = looks.iter().filter_map(|look| Some((look.event.0, look.code.as_deref()?))).collect();
-        if wanted.is_empty() {
-            return Ok(Tickets::new());
-        }
-        let (events, codes): (Vec<Uuid>, Vec<&str>) = wanted.into_iter().unzip();
-        let found: Vec<FoundTicket> = query_as(
-            "select t.event_id, t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until, t.version,
-                    l.seq as last_seq, l.direction as last_direction, l.used as last_used, l.inside as last_inside, l.gate as last_gate,
-                    l.recorded_at as last_recorded_at, l.device_id as last_device_id, d.name as last_device_name
-             from unnest($1::uuid[], $2::text[]) as w (event_id, code)
-             join tickets t on t.event_id = w.event_id and t.code = w.code collate \"C\"
-             left join lateral (select * from admissions a where a.ticket_id = t.id order by a.seq desc limit 1) l on true
-             left join devices d on d.id = l.device_id",
-        )
-        .bind(events)
-        .bind(codes)
-        .fetch_all(db)
-        .await?;
-        Ok(FoundTicket::by_code(found))
-    }
-
-    pub(in crate::ledger) async fn scans_on(db: &mut PgConnection, named: &[(OrganisationId, ScanId)]) -> Result<Scans, sqlx::Error> {
-        if named.is_empty() {
-            return Ok(Scans::new());
-        }
-        let (organisations, ids): (Vec<Uuid>, Vec<Uuid>) = named.iter().map(|(organisation, id)| (organisation.0, id.0)).unzip();
-        let found: Vec<FoundScan> = query_as(
-            "select a.organisation_id, a.id, a.device_id, a.fingerprint, a.seq, a.direction, a.used - coalesce(p.used, 0) as uses, a.used, a.gate,
-                    a.recorded_at, b.seq as back_seq, b.used as back_used, b.recorded_at as back_recorded_at, a.ticket_id,
-                    t.holder, t.entries_allowed, t.ticket_type_id, y.name as ticket_type_name
-             from unnest($1::uuid[], $2::uuid[]) as w (organisation_id, id)
-             join admissions a on a.organisation_id = w.organisation_id and a.id = w.id
-             left join admissions p on p.ticket_id = a.ticket_id and p.seq = a.seq - 1
-             left join admissions b on b.organisation_id = a.organisation_id and b.undoes = a.id
-             join tickets t on t.id = a.ticket_id
-             join ticket_types y on y.id = t.ticket_type_id",
-        )
-        .bind(organisations)
-        .bind(ids)
-        .fetch_all(db)
-        .await?;
-        Ok(FoundScan::by_id(found))
     }
 }

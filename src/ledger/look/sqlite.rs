@@ -1,40 +1,48 @@
-//! Fresh looks in SQLite: what is asked for goes in as JSON.
-
-use std::collections::HashSet;
+//! Fresh looks in SQLite: arguments are JSON.
 
 use serde_json::json;
-use sqlx::{SqliteConnection, query_as, query_scalar, types::Json};
-use uuid::Uuid;
+use sqlx::{query_as, types::Json};
 
-use crate::ledger::sqlite::{Open, Sqlite};
 use crate::{
-    ids::{EventId, OrganisationId, ScanId},
     ledger::{
         error::LedgerError,
-        lease::{Lease, within},
-        look::{Elsewhere, FoundElsewhere, FoundScan, FoundTicket, Look, RefusalCheck, Scans, Tickets, confirmed},
+        lease::within,
+        look::{RefusalCheck, confirmed},
+        sqlite::Sqlite,
     },
     limits,
 };
 
+/// Tickets by event and code, each with its last movement.
+pub(super) const TICKETS: &str =
+    "select t.event_id, t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until, t.version,
+                    l.seq as last_seq, l.direction as last_direction, l.used as last_used, l.inside as last_inside, l.gate as last_gate,
+                    l.recorded_at as last_recorded_at, l.device_id as last_device_id, d.name as last_device_name
+             from json_each($1) w
+             cross join tickets t on t.event_id = unhex(w.value ->> 0, '-') and t.code = w.value ->> 1
+             left join admissions l on l.ticket_id = t.id and l.seq = (select max(seq) from admissions where ticket_id = t.id)
+             left join devices d on d.id = l.device_id";
+
+/// Live events of the same organisation that have the tickets which these events have not.
+pub(super) const ELSEWHERE: &str = "select w.organisation_id, w.event_id, w.code, e.id, e.name
+             from (select unhex(value ->> 0, '-') as organisation_id, unhex(value ->> 1, '-') as event_id, value ->> 2 as code
+                   from json_each($1)) w
+             cross join events e on e.organisation_id = w.organisation_id and e.id <> w.event_id and e.status = 'live'
+             cross join tickets t on t.event_id = e.id and t.code = w.code
+             order by e.id desc";
+
+/// Scans by organisation and id.
+pub(super) const SCANS: &str =
+    "select a.organisation_id, a.id, a.device_id, a.fingerprint, a.seq, a.direction, a.used - coalesce(p.used, 0) as uses, a.used, a.gate,
+                    a.recorded_at, b.seq as back_seq, b.used as back_used, b.recorded_at as back_recorded_at, a.ticket_id,
+                    t.holder, t.entries_allowed, t.ticket_type_id, y.name as ticket_type_name
+             from json_each($1) w
+             cross join admissions a on a.organisation_id = unhex(w.value ->> 0, '-') and a.id = unhex(w.value ->> 1, '-')
+             left join admissions p on p.ticket_id = a.ticket_id and p.seq = a.seq - 1
+             left join admissions b on b.organisation_id = a.organisation_id and b.undoes = a.id
+             join tickets t on t.id = a.ticket_id join ticket_types y on y.id = t.ticket_type_id";
+
 impl Sqlite {
-    /// After a column: whether it is among `$1`, which are [`Sqlite::ids`].
-    pub(in crate::ledger) const AMONG: &str = "in (select unhex(value, '-') from json_each($1))";
-
-    /// Ids as a statement takes them.
-    pub(in crate::ledger) fn ids(ids: &[Uuid]) -> Json<Vec<Uuid>> {
-        Json(ids.to_vec())
-    }
-
-    pub(in crate::ledger) async fn lease_for_looks(&self) -> Result<Lease<Open>, LedgerError> {
-        self.lease().await
-    }
-
-    /// The position of the log of changes in this snapshot.
-    pub(in crate::ledger) async fn position_on(&self, db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-        query_scalar("select change_seq from book").fetch_one(db).await
-    }
-
     /// Confirms refusals, each with the position of the log of changes: one statement, and so one snapshot.
     pub(in crate::ledger) async fn confirm(&self, refusal_checks: &[RefusalCheck]) -> Result<Vec<Option<i64>>, LedgerError> {
         let as_json =
@@ -52,67 +60,5 @@ impl Sqlite {
         let (as_of, Json(moved)): (i64, Json<Vec<usize>>) = within(limits::ATTEMPT_TIMEOUT, statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok(confirmed(refusal_checks.len(), as_of, moved))
-    }
-
-    /// Live events of the same organisations that have these tickets.
-    pub(in crate::ledger) async fn elsewhere_on(
-        db: &mut SqliteConnection,
-        missing: &HashSet<(OrganisationId, EventId, &str)>,
-    ) -> Result<Elsewhere, sqlx::Error> {
-        if missing.is_empty() {
-            return Ok(Elsewhere::new());
-        }
-        let found: Vec<FoundElsewhere> = query_as(
-            "select w.organisation_id, w.event_id, w.code, e.id, e.name
-             from (select unhex(value ->> 0, '-') as organisation_id, unhex(value ->> 1, '-') as event_id, value ->> 2 as code
-                   from json_each($1)) w
-             cross join events e on e.organisation_id = w.organisation_id and e.id <> w.event_id and e.status = 'live'
-             cross join tickets t on t.event_id = e.id and t.code = w.code
-             order by e.id desc",
-        )
-        .bind(Json(missing))
-        .fetch_all(db)
-        .await?;
-        Ok(FoundElsewhere::by_code(found))
-    }
-
-    pub(in crate::ledger) async fn tickets_on(db: &mut SqliteConnection, looks: &[Look]) -> Result<Tickets, sqlx::Error> {
-        let wanted: HashSet<(EventId, &str)> = looks.iter().filter_map(|look| Some((look.event, look.code.as_deref()?))).collect();
-        if wanted.is_empty() {
-            return Ok(Tickets::new());
-        }
-        let found: Vec<FoundTicket> = query_as(
-            "select t.event_id, t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until, t.version,
-                    l.seq as last_seq, l.direction as last_direction, l.used as last_used, l.inside as last_inside, l.gate as last_gate,
-                    l.recorded_at as last_recorded_at, l.device_id as last_device_id, d.name as last_device_name
-             from json_each($1) w
-             cross join tickets t on t.event_id = unhex(w.value ->> 0, '-') and t.code = w.value ->> 1
-             left join admissions l on l.ticket_id = t.id and l.seq = (select max(seq) from admissions where ticket_id = t.id)
-             left join devices d on d.id = l.device_id",
-        )
-        .bind(Json(wanted))
-        .fetch_all(db)
-        .await?;
-        Ok(FoundTicket::by_code(found))
-    }
-
-    pub(in crate::ledger) async fn scans_on(db: &mut SqliteConnection, named: &[(OrganisationId, ScanId)]) -> Result<Scans, sqlx::Error> {
-        if named.is_empty() {
-            return Ok(Scans::new());
-        }
-        let found: Vec<FoundScan> = query_as(
-            "select a.organisation_id, a.id, a.device_id, a.fingerprint, a.seq, a.direction, a.used - coalesce(p.used, 0) as uses, a.used, a.gate,
-                    a.recorded_at, b.seq as back_seq, b.used as back_used, b.recorded_at as back_recorded_at, a.ticket_id,
-                    t.holder, t.entries_allowed, t.ticket_type_id, y.name as ticket_type_name
-             from json_each($1) w
-             cross join admissions a on a.organisation_id = unhex(w.value ->> 0, '-') and a.id = unhex(w.value ->> 1, '-')
-             left join admissions p on p.ticket_id = a.ticket_id and p.seq = a.seq - 1
-             left join admissions b on b.organisation_id = a.organisation_id and b.undoes = a.id
-             join tickets t on t.id = a.ticket_id join ticket_types y on y.id = t.ticket_type_id",
-        )
-        .bind(Json(named))
-        .fetch_all(db)
-        .await?;
-        Ok(FoundScan::by_id(found))
     }
 }

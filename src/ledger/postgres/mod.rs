@@ -4,9 +4,6 @@
 //! statement, or a few in one snapshot. Every connection carries the timeouts of [`crate::limits`], so that neither a lock, nor a
 //! statement, nor a client that went quiet can hold the door.
 
-mod change;
-mod guestlist;
-
 use std::sync::atomic::AtomicU32;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};

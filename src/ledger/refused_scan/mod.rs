@@ -2,5 +2,6 @@
 
 pub(super) mod log;
 mod postgres;
+mod reads;
 pub mod rows;
 mod sqlite;

@@ -2,6 +2,8 @@
 
 mod entry;
 pub(super) mod postgres;
+mod reads;
+pub mod rows;
 mod sqlite;
 
 pub use self::entry::{Scan, ScanEntry, ScanRecorded};

@@ -2,6 +2,8 @@
 
 mod entry;
 mod postgres;
+mod reads;
+pub mod rows;
 mod sqlite;
 
 pub use self::entry::{NewVoid, StillInside, VoidEntry, VoidOutcome};

@@ -8,12 +8,13 @@ use uuid::Uuid;
 use super::{Sqlite, begin};
 use crate::{
     clock::Moment,
-    ids::{DeviceId, EventId, OrganisationId, SessionId, TicketTypeId},
+    ids::{EventId, OrganisationId, TicketTypeId},
     ledger::{
-        Carried, CarryOverEntry, KnownTicket, Note, SIGNING_KEYS, UploadChunk, UploadCount, UploadTicket,
+        Carried, CarryOverEntry, Note, SIGNING_KEYS, UploadChunk, UploadCount, UploadTicket,
         change::{Change, Ending, Guard, Images, Rotation},
         error::LedgerError,
         kinds::TicketStatus,
+        note,
     },
 };
 
@@ -62,7 +63,7 @@ impl Sqlite {
             .bind(Json(rotation.forget))
             .execute(&mut *tx)
             .await?;
-        Self::note_on(&mut tx, Note::SigningKey(rotation.fresh)).await?;
+        note::in_sqlite(&mut tx, Note::SigningKey(rotation.fresh)).await?;
         let number = log(&mut tx, OrganisationId(SIGNING_KEYS), rotation.at, &[SIGNING_KEYS]).await?;
         tx.commit().await?;
         Ok(number)
@@ -112,48 +113,6 @@ impl Sqlite {
         let written = carry_over(&mut tx, entry.organisation(), entry.event, entry.at, &entry.visits).await?;
         tx.commit().await?;
         Ok(written)
-    }
-
-    /// The tickets of an event that have one of these codes.
-    pub async fn tickets_by_code(&self, event: EventId, codes: &[&str]) -> Result<Vec<KnownTicket>, LedgerError> {
-        let mut lease = self.lease().await?;
-        let statement = query_as(
-            "select t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until, t.version,
-                    (select count(*) from admissions a where a.ticket_id = t.id) as movements,
-                    (select a.id from admissions a where a.ticket_id = t.id and a.seq = 1) as first
-             from tickets t where t.event_id = $1 and t.code in (select value from json_each($2))",
-        );
-        let found = statement.bind(event).bind(Json(codes)).fetch_all(&mut *lease).await?;
-        lease.finish();
-        Ok(found)
-    }
-
-    /// Writes a note.
-    pub async fn note(&self, note: Note<'_>) -> Result<(), LedgerError> {
-        let mut writer = self.writer.lock().await?;
-        let mut tx = begin!(writer)?;
-        Self::note_on(&mut tx, note).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Two statements, however many there are: each would be a change of threads, while nobody else can write.
-    pub(in crate::ledger) async fn used_on(
-        db: &mut SqliteConnection,
-        sessions: &[SessionId],
-        devices: &[DeviceId],
-        at: Moment,
-    ) -> Result<(), sqlx::Error> {
-        query("update sessions set seen_at = $2 where id in (select unhex(value, '-') from json_each($1)) and seen_at < $2")
-            .bind(Json(sessions))
-            .bind(at)
-            .execute(&mut *db)
-            .await?;
-        query("update devices set seen_at = $2 where id in (select unhex(value, '-') from json_each($1))")
-            .bind(Json(devices))
-            .bind(at)
-            .execute(db)
-            .await?;
-        Ok(())
     }
 }
 

@@ -2,15 +2,13 @@
 
 use std::collections::HashSet;
 
-use sqlx::{PgConnection, query, query_as, query_scalar, types::Json};
+use sqlx::{query_as, query_scalar, types::Json};
 use uuid::Uuid;
 
 use super::Postgres;
 use crate::{
-    clock::Moment,
-    ids::{DeviceId, EventId, SessionId},
     ledger::{
-        CarryOverEntry, KnownTicket, Note, UploadChunk, UploadCount,
+        CarryOverEntry, UploadChunk, UploadCount,
         change::{Change, Ending, Rotation},
         error::LedgerError,
         lease::within,
@@ -109,47 +107,5 @@ impl Postgres {
         let written: i64 = within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.fetch_one(&mut *lease)).await?;
         lease.finish();
         Ok(written.unsigned_abs())
-    }
-
-    /// The tickets of an event that have one of these codes.
-    pub async fn tickets_by_code(&self, event: EventId, codes: &[&str]) -> Result<Vec<KnownTicket>, LedgerError> {
-        let mut lease = self.lease().await?;
-        let statement = query_as(
-            "select t.id, t.ticket_type_id, t.code, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until, t.version,
-                    (select count(*) from admissions a where a.ticket_id = t.id) as movements,
-                    (select a.id from admissions a where a.ticket_id = t.id and a.seq = 1) as first
-             from tickets t where t.event_id = $1 and t.code = any($2)",
-        );
-        let found = within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.bind(event).bind(codes).fetch_all(&mut *lease)).await?;
-        lease.finish();
-        Ok(found)
-    }
-
-    /// Writes a note.
-    pub async fn note(&self, note: Note<'_>) -> Result<(), LedgerError> {
-        let mut lease = self.lease().await?;
-        within(lease.left(limits::LEDGER_BULK_TIMEOUT), Self::note_on(&mut lease, note)).await?;
-        lease.finish();
-        Ok(())
-    }
-
-    /// All in one commit, and waiting for nobody: whoever changes one of these rows may hold others of them already, and two who wait for
-    /// each other are in Postgres's way for a second.
-    pub(in crate::ledger) async fn used_on(
-        db: &mut PgConnection,
-        sessions: &[SessionId],
-        devices: &[DeviceId],
-        at: Moment,
-    ) -> Result<(), sqlx::Error> {
-        let statement = query(
-            "with free_sessions as (
-                 select id from sessions where id = any($1) and seen_at < $3 order by id for no key update skip locked
-             ),
-             free_devices as (select id from devices where id = any($2) order by id for no key update skip locked),
-             seen as (update sessions set seen_at = $3 from free_sessions f where sessions.id = f.id)
-             update devices set seen_at = $3 from free_devices f where devices.id = f.id",
-        );
-        statement.bind(sessions).bind(devices).bind(at).execute(db).await?;
-        Ok(())
     }
 }

@@ -1,101 +1,13 @@
-//! What has happened, as it is read back: movements, scans and sales.
+//! Sales as they are read back, and their lists and sums.
 
 use serde::Serialize;
 use sqlx::FromRow;
 
 use crate::{
     clock::Moment,
-    ids::{DeviceId, EventId, HoldId, Named, SaleId, ScanId, SessionId, TicketId, TicketTypeId, UserId, VoidId},
-    ledger::kinds::{Direction, PaymentMethod},
+    ids::{DeviceId, EventId, Named, SaleId, SessionId, TicketId, TicketTypeId, UserId},
+    ledger::kinds::PaymentMethod,
 };
-
-/// The last row of `admissions` of a ticket.
-#[derive(Clone, Debug, PartialEq, FromRow)]
-pub struct Movement {
-    /// Its number, from 1.
-    pub seq: i32,
-    /// Which way.
-    pub direction: Direction,
-    /// Entries used after it.
-    pub used: i32,
-    /// How many are inside after it.
-    pub inside: i32,
-    /// Where.
-    pub gate: Option<String>,
-    /// When it was recorded.
-    pub recorded_at: Moment,
-    /// On which device; none where another system made it.
-    pub device_id: Option<DeviceId>,
-    /// That device's name.
-    pub device_name: Option<String>,
-}
-
-impl Movement {
-    /// The device that it was made on, unless another system made it.
-    pub fn device(&self) -> Option<Named> {
-        Some(Named::new(self.device_id?, self.device_name.as_deref().unwrap_or_default()))
-    }
-}
-
-/// A scan that the ledger has under this id, with all that its answer told.
-#[derive(Clone, Debug, FromRow)]
-pub struct RecordedScan {
-    /// Its id.
-    pub id: ScanId,
-    /// On which device; none where another system made it.
-    pub device_id: Option<DeviceId>,
-    /// What the request meant.
-    pub fingerprint: String,
-    /// Its number.
-    pub seq: i32,
-    /// Which way.
-    pub direction: Direction,
-    /// Entries that it used: 1 in, 0 or -1 out.
-    pub uses: i32,
-    /// Entries used after it.
-    pub used: i32,
-    /// Where.
-    pub gate: Option<String>,
-    /// When it was recorded.
-    pub recorded_at: Moment,
-    /// The number of the movement that took it back.
-    pub back_seq: Option<i32>,
-    /// Entries used after that one.
-    pub back_used: Option<i32>,
-    /// When that one was recorded.
-    pub back_recorded_at: Option<Moment>,
-    /// The ticket.
-    pub ticket_id: TicketId,
-    /// Its holder.
-    pub holder: Option<String>,
-    /// Entries that it allows.
-    pub entries_allowed: i32,
-    /// Its type.
-    pub ticket_type_id: TicketTypeId,
-    /// Its type's name.
-    pub ticket_type_name: String,
-}
-
-/// A movement that took another one back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reversal {
-    /// Its number.
-    pub seq: i32,
-    /// Which way: the other one.
-    pub direction: Direction,
-    /// Entries used after it.
-    pub used: i32,
-    /// When it was recorded.
-    pub recorded_at: Moment,
-}
-
-impl RecordedScan {
-    /// The movement that took it back, if there is one.
-    pub fn reversal(&self) -> Option<Reversal> {
-        let (seq, used, recorded_at) = (self.back_seq?, self.back_used?, self.back_recorded_at?);
-        Some(Reversal { seq, direction: self.direction.reversed(), used, recorded_at })
-    }
-}
 
 /// A sale that the ledger has under this id.
 #[derive(Clone, Debug)]
@@ -167,53 +79,6 @@ pub struct SoldTicket {
     pub ticket_type_id: TicketTypeId,
     /// Its type's name.
     pub ticket_type_name: String,
-}
-
-/// A row of `holds`.
-#[derive(Clone, Debug, FromRow)]
-pub struct Hold {
-    /// Its id.
-    pub id: HoldId,
-    /// The event.
-    pub event_id: EventId,
-    /// On which device.
-    pub device_id: DeviceId,
-    /// ISO 4217.
-    pub currency: String,
-    /// The total of its lines.
-    pub total_minor: i64,
-    /// From when on it keeps nothing.
-    pub expires_at: Moment,
-    /// What the request meant.
-    pub fingerprint: String,
-    /// The sale that used it.
-    pub used_by: Option<SaleId>,
-    /// When it was released.
-    pub released_at: Option<Moment>,
-}
-
-/// A hold that the ledger has under this id.
-#[derive(Clone, Debug)]
-pub struct RecordedHold {
-    /// The hold.
-    pub hold: Hold,
-    /// Its lines, in the order of the request, with the prices that it keeps.
-    pub lines: Vec<SaleLine>,
-}
-
-/// A row of `sale_voids`.
-#[derive(Clone, Debug, FromRow)]
-pub struct Void {
-    /// Its id.
-    pub id: VoidId,
-    /// The sale that it takes back.
-    pub sale_id: SaleId,
-    /// On which device.
-    pub device_id: DeviceId,
-    /// When it was recorded.
-    pub recorded_at: Moment,
-    /// What the request meant.
-    pub fingerprint: String,
 }
 
 /// Which sales to list or to sum; whatever is none does not matter.

@@ -5,6 +5,8 @@
 //! late write to Redis brings nothing back, and a Redis that was emptied, restored or failed over needs no special care: what it then
 //! holds is judged like everything else. (The plan had a key generation per Redis incarnation; the position does the same and more.)
 
+mod reads;
+
 use std::{
     sync::atomic::{AtomicI64, AtomicU64, Ordering},
     time::Instant,
@@ -14,6 +16,8 @@ use dashmap::DashMap;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub use self::reads::Altered;
+pub(super) use self::reads::{changes_after_on, position_on};
 use crate::{clock::Clock, limits};
 
 /// The signing keys as a thing that changes: they are the ledger's own and no organisation's, and have no id.

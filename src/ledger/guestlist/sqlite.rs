@@ -1,16 +1,16 @@
 //! Guest lists in SQLite: what the functions of the Postgres ledger do, statement by statement in one transaction.
 
-use sqlx::{SqliteConnection, query, query_scalar};
+use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
 use super::{
     Sqlite, begin,
     change::{guard, image},
 };
 use crate::{
-    ids::{EventId, GuestId, OrganisationId},
+    ids::EventId,
     ledger::{
         error::LedgerError,
-        guestlist::{Guest, GuestChange, GuestList, ListedGuest},
+        guestlist::{Guest, GuestChange, GuestList, reads::GUEST_CENSUS},
     },
     limits,
 };
@@ -46,23 +46,12 @@ impl Sqlite {
         }
         Ok(tx.commit().await?)
     }
-
-    /// Those of these guests that there are.
-    pub async fn guests_by_id(&self, organisation: OrganisationId, ids: &[GuestId]) -> Result<Vec<ListedGuest>, LedgerError> {
-        let mut lease = self.lease().await?;
-        let mut found = Vec::with_capacity(ids.len());
-        for id in ids {
-            found.extend(Self::guest_on(&mut lease, organisation, *id).await?);
-        }
-        lease.finish();
-        Ok(found)
-    }
 }
 
 /// How many guest lists and how many guests the event has now.
 async fn census(db: &mut SqliteConnection, event: Option<EventId>) -> Result<(i64, i64), sqlx::Error> {
     match event {
-        Some(event) => Sqlite::guest_census_on(db, event).await,
+        Some(event) => query_as(GUEST_CENSUS).bind(event).fetch_one(db).await,
         None => Ok((0, 0)),
     }
 }

@@ -6,7 +6,11 @@ use serde::Serialize;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::ids::{Named, TicketTypeId};
+use super::{LedgerError, Store, db::Arg};
+use crate::{
+    ids::{EventId, Named, OrganisationId, TicketTypeId},
+    limits,
+};
 
 /// The attendance of an event. A movement that was taken back counts for nothing, and neither does the one that took it back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -60,7 +64,7 @@ pub struct GateAttendance {
 
 /// One row of the count: tickets of one type whose first entry was at one gate, or the traffic of one gate.
 #[derive(FromRow)]
-pub(in crate::ledger) struct AttendanceCell {
+struct AttendanceCell {
     ticket_type_id: Option<TicketTypeId>,
     name: Option<String>,
     /// Whether somebody came or went through this gate; having no name, it may be one too.
@@ -75,7 +79,7 @@ pub(in crate::ledger) struct AttendanceCell {
 
 impl Attendance {
     /// The sums of the cells.
-    pub(in crate::ledger) fn of(cells: Vec<AttendanceCell>) -> Self {
+    fn of(cells: Vec<AttendanceCell>) -> Self {
         let mut all = Self::default();
         // Ids grow with time, so the types stand in their order; gates stand in the order of their names, none of them last.
         let mut types: BTreeMap<Uuid, TypeAttendance> = BTreeMap::new();
@@ -103,5 +107,47 @@ impl Attendance {
         all.by_type = types.into_values().collect();
         all.by_gate = gates.into_values().collect();
         all
+    }
+}
+
+impl Store {
+    /// The attendance of an event of this organisation, counted in one statement and so of one moment.
+    pub(super) async fn attendance(&self, organisation: OrganisationId, event: EventId) -> Result<Attendance, LedgerError> {
+        let mut db = self.reader(limits::LEDGER_BULK_TIMEOUT).await?;
+        let cells = db
+            .all(
+                "with standing as (
+                 select ticket_id, seq, direction, gate
+                 from admissions
+                 where event_id = $2 and organisation_id = $1 and undoes is null
+                   and id not in (select undoes from admissions where organisation_id = $1 and undoes is not null)
+             ),
+             came as (
+                 select ticket_id, min(case when direction = 'in' then seq end) as entered,
+                        sum(case direction when 'in' then 1 else -1 end) as inside
+                 from standing group by ticket_id
+             ),
+             counted as (
+                 select t.ticket_type_id, f.gate, c.entered is not null as came,
+                        count(case when t.status = 'valid' then 1 end) as tickets, count(c.entered) as admitted, sum(c.inside) as inside
+                 from tickets t
+                 left join came c on c.ticket_id = t.id
+                 left join standing f on f.ticket_id = c.ticket_id and f.seq = c.entered
+                 where t.event_id = $2 and t.organisation_id = $1
+                 group by t.ticket_type_id, f.gate, c.entered is not null
+             )
+             select y.id as ticket_type_id, y.name, c.gate, coalesce(c.came, 1 = 0) as came,
+                    coalesce(c.tickets, 0) as tickets, coalesce(c.admitted, 0) as admitted, cast(coalesce(c.inside, 0) as bigint) as inside,
+                    cast(0 as bigint) as entries, cast(0 as bigint) as exits
+             from ticket_types y left join counted c on c.ticket_type_id = y.id
+             where y.event_id = $2 and y.organisation_id = $1
+             union all
+             select null, null, gate, 1 = 1, 0, 0, 0,
+                    count(case direction when 'in' then 1 end), count(case direction when 'out' then 1 end)
+             from standing group by gate",
+                &[Arg::id(organisation), Arg::id(event)],
+            )
+            .await?;
+        Ok(Attendance::of(cells))
     }
 }

@@ -1,17 +1,11 @@
 //! Guest lists in Postgres: what is written is one call of a function of the ledger.
 
 use serde_json::{Value, json};
-use sqlx::{query, query_as, types::Json};
-use uuid::Uuid;
+use sqlx::{query, types::Json};
 
 use super::Postgres;
 use crate::{
-    ids::{GuestId, OrganisationId},
-    ledger::{
-        error::LedgerError,
-        guestlist::{GuestChange, ListedGuest, guests},
-        lease::within,
-    },
+    ledger::{error::LedgerError, guestlist::GuestChange, lease::within},
     limits,
 };
 
@@ -32,15 +26,5 @@ impl Postgres {
         within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.execute(&mut *lease)).await?;
         lease.finish();
         Ok(())
-    }
-
-    /// Those of these guests that there are.
-    pub async fn guests_by_id(&self, organisation: OrganisationId, ids: &[GuestId]) -> Result<Vec<ListedGuest>, LedgerError> {
-        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-        let mut lease = self.lease().await?;
-        let statement = query_as(guests!("where g.organisation_id = $1 and g.id = any($2)")).bind(organisation).bind(ids);
-        let found = within(lease.left(limits::LEDGER_BULK_TIMEOUT), statement.fetch_all(&mut *lease)).await?;
-        lease.finish();
-        Ok(found)
     }
 }

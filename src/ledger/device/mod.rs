@@ -1,0 +1,4 @@
+//! Devices.
+
+mod reads;
+pub mod rows;

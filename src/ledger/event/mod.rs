@@ -1,0 +1,4 @@
+//! Events and their ticket types.
+
+pub(super) mod reads;
+pub mod rows;

@@ -1,0 +1,4 @@
+//! Tickets.
+
+mod reads;
+pub mod rows;
