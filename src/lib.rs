@@ -1,22 +1,23 @@
-//! Stagedoor: the gateway between the people who let an audience in and the ledger of what happened.
+//! Stagedoor: the gateway between the people who admit an audience and the ledger of what happened.
 //!
-//! The map, in the order in which a request walks:
+//! The modules, in the order in which a request meets them:
 //!
-//! | room | what it makes |
+//! | module | what it makes |
 //! |---|---|
-//! | [`http`] | bytes into requests, and answers into bytes |
-//! | [`authenticate`] | a token into a `Caller`: who is asking |
-//! | [`authorise`] | a caller, an act and an event into a `Permit`: may they |
-//! | [`door`], [`pos`] | a scan, a sale: request, facts, decide, commit, answer |
-//! | [`ledger`] | the ledger: what is true, written once and kept |
+//! | [`http`] | requests from bytes, and bytes from answers |
+//! | [`authenticate`] | a `Caller` from a token |
+//! | [`authorise`] | a `Permit` from a caller, an act and an event |
+//! | [`attempt`] | an answer: look, consider, commit, and again when something has changed |
+//! | [`door`], [`pos`], [`guestlist`] | the calls along that corridor: scans, sales, holds, voids, check-ins |
+//! | [`ledger`] | what is true, written once and kept |
 //!
-//! Beside the corridor: [`session`] signs people in and keeps hot copies, [`event`] keeps events and their tickets, [`guestlist`] those
-//! who come without one, [`device`] enrols phones and terminals, [`team`] says who may do what, [`preflight`] answers questions, [`stream`] tells
-//! terminals at once what has changed.
-//! What all of them stand on: [`ids`], [`money`], [`faults`], `shapes`, [`attempt`], [`clock`] (the only place that asks the time) and
-//! [`limits`] (every limit in one table).
-//! [`gateway`] opens the timings, [`handover`] lets the listening socket outlive the process, [`control_socket`] is how a command reaches one that runs, [`config`] has every setting, [`demo`] fills an
-//! organisation to try it all.
+//! Beside them: [`session`] signs members in and keeps hot copies of sessions, [`event`] keeps events and tickets, [`device`] enrols phones and
+//! terminals, [`team`] manages members, [`preflight`] answers whether a call would be allowed, [`reports`] reads back what happened, [`stream`]
+//! sends terminals what has changed. Everything stands on [`ids`], [`money`], [`faults`], [`clock`] (the only module that reads the time) and
+//! [`limits`] (every limit in one table). [`gateway`] opens all of it, [`handover`] passes the listening socket to the next process,
+//! [`control_socket`] lets a command reach the running gateway, [`config`] has every setting, [`demo`] fills an organisation to try out.
+//!
+//! Longer pages: [`docs`].
 
 pub mod attempt;
 pub mod authenticate;
@@ -26,6 +27,7 @@ pub mod config;
 pub mod control_socket;
 pub mod demo;
 pub mod device;
+pub mod docs;
 pub mod door;
 pub mod event;
 pub mod faults;

@@ -5,6 +5,9 @@
 //! under the organisation's lock if every one of them is still what it was, and says [`super::LedgerError::Moved`] otherwise. So all
 //! rules of the team, of devices and of events are written once, in Rust, and hold under races between gateways.
 
+mod postgres;
+pub(super) mod sqlite;
+
 use serde::Serialize;
 use uuid::Uuid;
 

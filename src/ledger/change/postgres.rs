@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use sqlx::{query_as, query_scalar, types::Json};
 use uuid::Uuid;
 
-use super::Postgres;
+use crate::ledger::postgres::Postgres;
 use crate::{
     ledger::{
         CarryOverEntry, UploadChunk, UploadCount,

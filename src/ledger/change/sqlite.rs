@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::{SqliteConnection, query, query_as, query_scalar, types::Json};
 use uuid::Uuid;
 
-use super::{Sqlite, begin};
+use crate::ledger::sqlite::{Sqlite, begin};
 use crate::{
     clock::Moment,
     ids::{EventId, OrganisationId, TicketTypeId},
@@ -146,7 +146,7 @@ macro_rules! image {
         }
     };
 }
-pub(super) use image;
+pub(in crate::ledger) use image;
 
 async fn images(db: &mut SqliteConnection, organisation: OrganisationId, images: &Images) -> Result<(), LedgerError> {
     for o in &images.organisations {

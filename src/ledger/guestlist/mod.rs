@@ -3,7 +3,9 @@
 //! A guest's `arrived` moves only with a row of `guest_check_ins`, under the guest's row lock; its `version` moves only with what a
 //! manager changes. So a check-in rests on the version, and the ledger itself counts the people.
 
+mod postgres;
 pub(super) mod reads;
+mod sqlite;
 
 use serde::Serialize;
 use sqlx::FromRow;

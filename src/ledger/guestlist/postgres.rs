@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::{query, types::Json};
 
-use super::Postgres;
+use crate::ledger::postgres::Postgres;
 use crate::{
     ledger::{error::LedgerError, guestlist::GuestChange, lease::within},
     limits,

@@ -2,9 +2,9 @@
 
 use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
-use super::{
-    Sqlite, begin,
-    change::{guard, image},
+use crate::ledger::{
+    change::sqlite::{guard, image},
+    sqlite::{Sqlite, begin},
 };
 use crate::{
     ids::EventId,

@@ -2,7 +2,8 @@
 
 use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
-use crate::ledger::sqlite::{InOrder, Sqlite, begin, change};
+use crate::ledger::change::sqlite::guard;
+use crate::ledger::sqlite::{InOrder, Sqlite, begin};
 use crate::{
     clock::Moment,
     ids::{HoldId, OrganisationId, SaleId, TicketTypeId},
@@ -21,7 +22,7 @@ impl Sqlite {
     pub async fn release_hold(&self, at: Moment, entry: &ReleaseEntry) -> Result<Outcome<()>, LedgerError> {
         let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
-        change::guard(&mut tx, &entry.decided_on().guards()).await?;
+        guard(&mut tx, &entry.decided_on().guards()).await?;
         let released = end_hold(&mut tx, entry.organisation(), entry.0, None, at).await?;
         tx.commit().await?;
         Ok(if released { Outcome::Recorded(()) } else { Outcome::Moved })

@@ -3,9 +3,7 @@
 //! One process owns the file (a lock file beside it says so) and one connection writes to it, so a transaction on that connection is
 //! the lock that the Postgres ledger takes by name. Readers have connections of their own and see the last commit.
 
-pub(super) mod change;
 mod checkpoint;
-mod guestlist;
 mod writer;
 
 use std::{

@@ -2,7 +2,8 @@
 
 use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
-use crate::ledger::sqlite::{Sqlite, begin, change};
+use crate::ledger::change::sqlite::{guard, log};
+use crate::ledger::sqlite::{Sqlite, begin};
 use crate::{
     clock::Moment,
     ids::{OrganisationId, SaleId, TicketId, TicketTypeId},
@@ -20,7 +21,7 @@ impl Sqlite {
         let organisation = entry.organisation();
         let mut writer = self.writer.lock().await?;
         let mut tx = begin!(writer)?;
-        change::guard(&mut tx, &entry.decided_on().guards()).await?;
+        guard(&mut tx, &entry.decided_on().guards()).await?;
         let known: bool = query_scalar("select exists (select 1 from sale_voids where organisation_id = $1 and (id = $2 or sale_id = $3))")
             .bind(organisation)
             .bind(entry.id)
@@ -35,7 +36,7 @@ impl Sqlite {
         }
         write_void(&mut tx, organisation, at, entry).await?;
         give_back(&mut tx, organisation, entry).await?;
-        let number = change::log(&mut tx, organisation, at, &[entry.decided_on().event.0.0]).await?;
+        let number = log(&mut tx, organisation, at, &[entry.decided_on().event.0.0]).await?;
         tx.commit().await?;
         Ok((Outcome::Recorded(at), number))
     }
