@@ -124,7 +124,7 @@ impl Drop for ControlSocket {
     }
 }
 
-/// Takes commands for the ledger that this process has open, one at a time. On Postgres nobody needs them.
+/// Takes commands for the ledger that this process has open, one at a time. On Postgres a command opens the ledger itself.
 pub fn serve(config: &Config, ledger: Ledger, clock: Clock) -> Option<ControlSocket> {
     let Database::Sqlite(file) = &config.database else { return None };
     let socket = socket(file);

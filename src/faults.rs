@@ -78,7 +78,7 @@ impl Faults {
         i32::try_from(number).unwrap_or(i32::MAX)
     }
 
-    /// A moment of this age: both databases hold it, and nobody means another.
+    /// A moment of this age: both databases hold it, and no client means another.
     pub fn moment(&mut self, pointer: &str, moment: Moment) -> Moment {
         if !(limits::YEAR_MIN..=limits::YEAR_MAX).contains(&moment.year()) {
             self.add(pointer, format!("must be in the years {} to {}", limits::YEAR_MIN, limits::YEAR_MAX));

@@ -81,10 +81,10 @@ impl Gateway {
 
     /// Takes nothing new in, finishes what was begun, and closes the ledger.
     pub async fn stop(self) {
-        // Nobody is sent here any more. Where another gateway has taken the socket over, or does so now, it goes on; else there is time
+        // Balancers send no more connections here. Where another gateway has taken the socket over, or does so now, it goes on; else there is time
         // for balancers to notice, and for clients to hear with an answer that it was their connection's last.
         self.shutdown.announce();
-        // A stream has no end of its own: nobody is to wait for one.
+        // A stream has no end of its own: the drain must not wait for one.
         self.state.streams.close();
         let successor = self.offer.successor_within(self.notice).await.map(|successor| hand_over(successor, &self.shutdown));
         if successor.is_none() {

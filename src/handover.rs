@@ -245,7 +245,7 @@ async fn give(line: UnixStream, socket: &TcpListener, ledger: Uuid) -> io::Resul
     Ok(line)
 }
 
-/// The same user; root may take what is another's, but takes it from nobody.
+/// The same user. Root may take over another user's socket, but no other user may take over from root.
 fn is_one_of_us(line: &UnixStream, or_root: bool) -> io::Result<()> {
     let (peer, own) = (line.peer_cred()?.uid(), rustix::process::geteuid().as_raw());
     if peer == own || (or_root && peer == 0) {

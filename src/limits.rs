@@ -64,7 +64,7 @@ pub const UPLOADS_ARRIVING_MAX: usize = 16;
 pub const UPLOADS_PER_ORGANISATION_MAX: usize = 4;
 /// Time after which an upload must have come at [`UPLOAD_MIN_BYTES_PER_SECOND`] on average.
 pub const UPLOAD_GRACE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of an upload that must come in a second, on average: a slow line, and nobody who only wants to hold a seat.
+/// Bytes of an upload that must come in a second, on average: a slow connection may be so slow; one that only occupies a place may not.
 pub const UPLOAD_MIN_BYTES_PER_SECOND: u64 = 4 * 1024;
 /// Time from which on a request is told in the log although it went well.
 pub const SLOW_REQUEST_TIMEOUT: Duration = Duration::from_millis(250);
@@ -92,7 +92,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(700);
 pub const FIRST_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for a call on Redis; past it the ledger is asked.
 pub const REDIS_CALL_TIMEOUT: Duration = Duration::from_millis(50);
-/// Time to open a connection to Redis, its Sentinels included; nobody waits for it.
+/// Time to open a connection to Redis, its Sentinels included; no request waits for it.
 pub const REDIS_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time between two tries to reach Redis after it failed.
 pub const REDIS_RETRY_DELAY: Duration = Duration::from_millis(250);
@@ -113,7 +113,7 @@ pub const CONTROL_BYTES: u64 = 64 * 1024;
 // --- copies --------------------------------------------------------------------------------------------------------
 /// Age at which a copy is no longer trusted when the log of changes has not been heard.
 pub const COPY_TRUST_TIMEOUT: Duration = Duration::from_secs(1);
-/// Time between two looks at the log of changes, when nobody woke the follower.
+/// Time between two looks at the log of changes, when nothing woke the follower.
 pub const CHANGE_LOG_POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// Changes read from the log at once.
 pub const CHANGES_AT_ONCE_MAX: i64 = 1_000;
@@ -164,7 +164,7 @@ pub const IN_FLIGHT_MIN: usize = 320;
 pub const IN_FLIGHT_MAX: usize = 8_192;
 /// Time that scans and sales may take on average before fewer are let in; more where a commit takes long by itself.
 pub const SCAN_TARGET_TIMEOUT: Duration = Duration::from_millis(40);
-/// Time between two requests that a turnstile without time to spare hears of those who were turned away and ask again.
+/// Time between two requests that a worker without time to spare reads from connections that were answered busy and send again at once.
 pub const OVERLOAD_EACH_DELAY: Duration = Duration::from_millis(1);
 /// Time for which it does not read from a connection at most, should too many ask again; less than the second that they are asked to wait.
 pub const OVERLOAD_DELAY_MAX: Duration = Duration::from_millis(250);
@@ -178,7 +178,7 @@ pub const SHED_WINDOW_INTERVAL: Duration = Duration::from_millis(100);
 pub const SHED_SAMPLES_MIN: u32 = 16;
 /// Time for which the fastest commit is remembered, and as long again.
 pub const SHED_FLOOR_INTERVAL: Duration = Duration::from_secs(60);
-/// Time for which lower ranks stay out after a higher one was turned away, in milliseconds.
+/// Time for which lower ranks stay out after a higher one was refused, in milliseconds.
 pub const SHED_HOLD_MILLIS: u64 = 500;
 
 // --- queues and batches --------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ pub const COMMIT_QUEUE_MAX: usize = 8_192;
 /// Pages of 4 KiB from which on the log beside the embedded ledger is folded into the file. Seldom, for keys are spread over many pages, and
 /// each of them is copied once however often it changed.
 pub const CHECKPOINT_PAGES: u32 = 8_192;
-/// The same for whoever writes, should it not have happened beside them.
+/// The same during a write, if the checkpoint task has not done it.
 pub const CHECKPOINT_PAGES_MAX: u32 = 65_536;
 /// Time between two looks at how long that log is.
 pub const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(250);
@@ -272,7 +272,7 @@ pub const REFERENCE_CHARS: usize = 200;
 pub const SALE_LINES_MAX: usize = 50;
 /// Tickets of one line of a sale.
 pub const LINE_QUANTITY_MAX: u32 = 100;
-/// Holds of one till that are live at once: a queue at a counter, and no way to lock the house.
+/// Holds of one till that are live at once: enough for a queue at a counter, and too few to block all stock.
 pub const HOLDS_PER_TILL_MAX: i32 = 10;
 /// Characters of the reason of a void.
 pub const REASON_CHARS: usize = 500;
@@ -372,7 +372,7 @@ pub const STREAM_KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 pub const STREAM_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Time that a client gets to read the rest of a stream that has ended.
 pub const STREAM_END_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time between two looks at the stock of events that somebody watches, at the most.
+/// Time between two looks at the stock of events that are watched, at the most.
 pub const STOCK_POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// Time between two looks at the stock, at the least.
 pub const STOCK_REST_MIN: Duration = Duration::from_millis(50);
@@ -380,7 +380,7 @@ pub const STOCK_REST_MIN: Duration = Duration::from_millis(50);
 pub const STOCK_REST_MAX: Duration = Duration::from_secs(1);
 /// Time between two counts of the attendance, when a count takes long.
 pub const ATTENDANCE_REST_MAX: Duration = Duration::from_secs(20);
-/// Time between two counts of the attendance of events that somebody watches, at the least.
+/// Time between two counts of the attendance of events that are watched, at the least.
 pub const ATTENDANCE_REST_MIN: Duration = Duration::from_secs(1);
 /// Events whose attendance one stream tells.
 pub const STREAM_COUNTS_MAX: usize = 10;

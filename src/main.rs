@@ -70,8 +70,8 @@ enum Command {
     CreateOrganisation(CreateOrganisation),
     /// Put a new signing key in the place of the active one, while gateways run.
     ///
-    /// New tokens are signed with the new key at once, and tokens of the old one are accepted until they are too old: nobody is signed
-    /// out and nothing is restarted. Run it beside gateways on Postgres, or with the same settings as the embedded gateway, which it
+    /// New tokens are signed with the new key at once, and tokens of the old one are accepted until they are too old: no session
+    /// ends and nothing is restarted. Run it beside gateways on Postgres, or with the same settings as the embedded gateway, which it
     /// then asks to do it. When a key has leaked, forget it as well: its tokens answer token_invalid on every gateway by the time that
     /// the command ends, people sign in again, and devices that were enrolled under it are enrolled again.
     #[command(after_long_help = Config::settings_help())]
@@ -86,7 +86,7 @@ struct RotateKeys {
     /// Forget this key, and with it every token that it has signed. May be given several times.
     #[arg(long, value_name = "KID")]
     forget: Vec<String>,
-    /// Forget every key but the new one: everybody signs in again, every device is enrolled again.
+    /// Forget every key but the new one: all members sign in again, all devices are enrolled again.
     #[arg(long)]
     forget_all: bool,
 }
@@ -237,7 +237,7 @@ async fn import_tickets(config: &Config, what: ImportTickets) -> anyhow::Result<
     Ok(())
 }
 
-/// What became of each row, as a CSV, if somebody wants it.
+/// What became of each row, as a CSV, if it is wanted.
 struct RowFile(Option<Mutex<RowWriter>>);
 
 struct RowWriter {
@@ -331,9 +331,9 @@ async fn run_command(config: &Config, command: ControlCommand) -> anyhow::Result
     Ok(())
 }
 
-/// A file that may not grow any more (`ulimit -f`) is a full disk for whoever writes it, and not the end of the process.
+/// A file that may not grow any more (`ulimit -f`) is a full disk for the writer, and not the end of the process.
 fn survive_file_limits() -> anyhow::Result<()> {
-    // Who has once heard the signal does not die of it, also when nobody listens any more.
+    // A process that has once handled the signal does not die of it, also when no handler is left.
     drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
     Ok(())
 }

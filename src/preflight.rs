@@ -18,7 +18,7 @@ use crate::{
 };
 
 string_enum! {
-    /// What somebody wants to know about.
+    /// What the question is about.
     pub enum Action {
         /// Scan a ticket.
         Scan = "scan",

@@ -1,6 +1,6 @@
 //! When sessions were last used: kept in memory, and written to the ledger now and then, for the idle limit and for "last seen".
 //!
-//! It is no part of what a decision rests on: losing a note costs nobody a sign-in before its idle time.
+//! It is no part of what a decision rests on: a lost note ends no session before its idle time.
 
 use std::sync::Arc;
 

@@ -59,7 +59,7 @@ pub enum NotAuthenticated {
     },
 }
 
-/// Somebody who is who they say: the device is good, the person active, the session live.
+/// An authenticated caller: the device is not revoked, the member is active, the session is live.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Caller {
@@ -130,12 +130,12 @@ fn judge_session(authority: &Authority, used: Option<Moment>, now: Moment) -> Re
     Ok(())
 }
 
-/// Whether a session's time is over, though nobody has ended it.
+/// Whether a session's time is over, though it was not ended.
 pub fn is_over(authority: &Authority, used: Option<Moment>, now: Moment) -> bool {
     now >= over_at(authority, used)
 }
 
-/// When a session's time is over, if nobody uses it until then.
+/// When a session's time is over, if it is not used until then.
 pub fn over_at(authority: &Authority, used: Option<Moment>) -> Moment {
     let session = &authority.session;
     let last_use = used.map_or(session.seen_at, |used| used.max(session.seen_at));
@@ -169,7 +169,7 @@ impl EnrolledDevice {
     }
 }
 
-/// Why nobody is let in: they may not, or the ledger does not say.
+/// Why a token gives no caller: it is not valid, or the ledger does not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// They may not.

@@ -2,7 +2,7 @@
 //!
 //! A token says which session or device it speaks for and until when; everything else is asked at each use. Verifying costs four
 //! fifths of the throughput, so a token that was found good is remembered in a bounded cache: not whole, but by a keyed hash of 128 bits
-//! (SipHash-2-4). Its key is drawn at the start and told to nobody, so nobody can make another token of the same hash.
+//! (SipHash-2-4). Its key is drawn at the start and never leaves the process, so no other token of the same hash can be made.
 
 use std::sync::Arc;
 

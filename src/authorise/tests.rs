@@ -140,7 +140,7 @@ fn caller(authority: Authority) -> Caller {
     judge(Some(Arc::new(authority)), None, now()).unwrap()
 }
 
-/// Somebody of this role, with these events in the list.
+/// A member of this role, with these events in the list.
 fn member(kind: SessionKind, role: Role, events: &[EventId]) -> Authority {
     let mut authority = authority(kind, role);
     authority.membership.events = events.to_vec();

@@ -16,7 +16,7 @@ pub enum Origin {
     Environment,
     /// The file that `STAGEDOOR_CONFIG` names.
     File(PathBuf),
-    /// Nobody gave it.
+    /// It was not given.
     Default,
 }
 
@@ -41,7 +41,7 @@ struct Entry {
     origin: Origin,
 }
 
-/// Every setting that somebody gave, by its name in lower case.
+/// Every setting that was given, by its name in lower case.
 pub(super) struct Given(BTreeMap<&'static str, Entry>);
 
 impl Given {
@@ -56,7 +56,7 @@ impl Given {
         Ok(given)
     }
 
-    /// The setting's value; the table's default when nobody gave one.
+    /// The setting's value; the table's default when none was given.
     pub fn required<T>(&self, setting: &Setting, parse: impl Fn(&str) -> Option<T>) -> Result<T, ConfigError> {
         let value = match (self.optional(setting, &parse)?, &setting.fallback) {
             (None, Fallback::Value(text)) => parse(text),
@@ -65,7 +65,7 @@ impl Given {
         value.ok_or_else(|| ill_formed(setting, &Origin::Default, "nothing"))
     }
 
-    /// The setting's value if somebody gave one.
+    /// The setting's value, if one was given.
     pub fn optional<T>(&self, setting: &Setting, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ConfigError> {
         let Some(entry) = self.0.get(setting.name) else {
             return Ok(None);

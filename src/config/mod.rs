@@ -1,6 +1,6 @@
 //! Every setting of the gateway, read once at the start from the environment and, if it names one, from a file.
 //!
-//! A name that nobody knows, or a value that is ill-formed or out of its bound, stops the start with the setting's name: a typing error
+//! An unknown name, or a value that is ill-formed or out of its bound, stops the start with the setting's name: a typing error
 //! never passes as a default. The value of a setting that may hold a password is never printed. The table is in `table.rs`.
 
 mod given;
@@ -123,7 +123,7 @@ impl Debug for Secret {
 /// Why the gateway does not start. It names the setting and where it was found, and never a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// Nobody knows this name.
+    /// The name is unknown.
     #[error("{name} {origin} is not a setting; `stagedoor --help` lists them all")]
     Unknown {
         /// As it was written.

@@ -44,7 +44,7 @@ pub(super) const TEST_PREFIX: &str = "STAGEDOOR_TEST_";
 /// The most entries in a list.
 pub(super) const LIST_ENTRIES: usize = 64;
 
-/// Thirty days. A lost phone that nobody reports must come to an end some day.
+/// Thirty days. A session on a lost phone that is never reported must end some day.
 const LIFETIME: RangeInclusive<u64> = 1..=2_592_000;
 const OPEN: bool = false;
 const SECRET: bool = true;

@@ -14,7 +14,7 @@ use crate::{
     session::sign_in::{SignInRequest, sign_in},
 };
 
-/// Somebody who is signed in, so that a list of sessions is not empty.
+/// A member who is signed in, so that a list of sessions is not empty.
 const SIGNED_IN: &str = "finance";
 
 /// Finds it.
@@ -54,7 +54,7 @@ async fn user(services: &Services, organisation: OrganisationId, username: &str)
     Ok(member.map(|(_, user)| user.id.0).unwrap_or_default())
 }
 
-/// A session that is open; nobody is displaced for it.
+/// A session that is open; it displaces no other.
 async fn session(services: &Services, organisation: OrganisationId, filled: &Filled) -> anyhow::Result<Uuid> {
     let Some((membership, _)) = services.ledger.member_by_username(organisation, SIGNED_IN).await? else { return Ok(Uuid::nil()) };
     if let Some(open) = services.ledger.open_sessions(Some(membership.id), None).await?.first() {

@@ -1,7 +1,7 @@
 //! Many devices at once: twenty volunteers, twenty codes, one sheet to print.
 //!
 //! All of them or none. The codes are hashed in the ledger like every other, so the one answer is the only place where they stand. The
-//! same batch again makes no further devices: it gives fresh codes to those that nobody has enrolled yet, for a sheet that was lost on
+//! same batch again makes no further devices: it gives fresh codes to those that are not enrolled yet, for a sheet that was lost on
 //! the way or in the venue, and the codes of the lost sheet are then good for nothing.
 
 use chrono::TimeDelta;

@@ -131,7 +131,7 @@ fn check(body: &EnrolBody) -> Result<Option<serde_json::Value>, DeviceError> {
     faults.none_or(hardware).map_err(DeviceError::Invalid)
 }
 
-/// The code is used up; an older token of the device, and whoever was signed in with it, is done.
+/// The code is used up; an older token of the device and the sessions on it are no longer valid.
 async fn attempt(ledger: &Ledger, clock: Clock, hash: &str, hardware: Option<&serde_json::Value>) -> Result<(Change, Device), DeviceError> {
     let now = clock.now();
     let mut device = ledger.device_by_enrolment(hash).await?.ok_or(DeviceError::CodeInvalid)?;

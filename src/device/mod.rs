@@ -22,7 +22,7 @@ use crate::{
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
-    /// The caller is turned away.
+    /// The caller is refused.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// There is no such device.

@@ -34,7 +34,7 @@ pub struct Reported {
 }
 
 /// Notes what the app on this device says. No decision rests on it, so it is no change: an app that says something else every second
-/// holds up nobody.
+/// delays no other call.
 pub async fn report(ledger: &Ledger, gate: &Authenticator, token: &str, report: Report) -> Result<Reported, DeviceError> {
     let mut device = gate.device(token).await.map_err(Denied::from)?.device().clone();
     let mut faults = Faults::default();

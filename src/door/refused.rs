@@ -1,4 +1,4 @@
-//! Refused scans for supervisors: what was turned away, where, by whom and why.
+//! Refused scans for supervisors: what was refused, where, by which member and why.
 
 use serde::Serialize;
 

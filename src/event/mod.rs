@@ -24,7 +24,7 @@ use crate::{
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
-    /// The caller is turned away.
+    /// The caller is refused.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// There is no such event for the caller.

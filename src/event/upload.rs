@@ -122,7 +122,7 @@ pub struct Imported {
 pub enum Backing<'g> {
     /// An operator at the ledger itself.
     Operator,
-    /// Somebody in the back office: what is stored rests on the mandate as it stands then, so who loses it stores no further.
+    /// A member in the back office. What is stored rests on the mandate at that moment: a member who loses it stores no further.
     StaffSession(StaffSession<'g>),
 }
 

@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    /// What is written, and a part of it as somebody at the door may type it.
+    /// What is written, and a part of it as it may be typed at the door.
     const FOUND: &[(&str, &str)] = &[
         ("José Núñez", "jose nunez"),
         ("Jose Nunez", "JOSÉ"),

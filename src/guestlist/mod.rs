@@ -29,7 +29,7 @@ use crate::{
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum GuestError {
-    /// The caller is turned away.
+    /// The caller is refused.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// The caller may not, or there is no such thing for them.

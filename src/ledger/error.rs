@@ -1,6 +1,6 @@
 //! What the ledger answers when it cannot do what it was asked.
 
-/// Why the ledger did not do it. Small enough to be told to everybody who waits for the same batch.
+/// Why the ledger did not do it. Small, because it is cloned for every request that waits for the same batch.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LedgerError {
     /// It did not answer in time, or the way to it is broken. Whether something was written is unknown: look it up by its id.
@@ -93,7 +93,7 @@ fn unique(constraint: &str, message: &str) -> LedgerError {
     } else if is("guest_lists_name", "guest_lists.name") {
         LedgerError::Taken(Name::GuestList)
     } else {
-        // Two changes wrote the same thing at once (a live session above all): whoever reads afresh sees the other's.
+        // Two changes wrote the same thing at once (a live session above all): a fresh read sees the other's.
         LedgerError::Moved
     }
 }

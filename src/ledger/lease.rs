@@ -32,7 +32,7 @@ impl<M: Manager> Connections<M> {
         pool.map(Self).map_err(|_| LedgerError::Broken)
     }
 
-    /// Opens a first connection: nobody waits for an answer yet.
+    /// Opens a first connection: no request waits for an answer yet.
     pub async fn open_first(&self) -> Result<(), LedgerError> {
         let first = Timeouts { create: Some(limits::FIRST_CONNECT_TIMEOUT), ..self.0.timeouts() };
         self.0.timeout_get(&first).await.map(drop).map_err(|_| LedgerError::Unavailable)
@@ -57,7 +57,7 @@ pub struct Lease<M: Manager> {
 }
 
 impl<M: Manager> Lease<M> {
-    /// What is left of this time for the work: whoever waited long for a connection to a ledger that hangs does not wait as long again.
+    /// What is left of this time for the work: a call that waited long for a connection to a ledger that hangs does not wait as long again.
     pub fn left(&self, limit: Duration) -> Duration {
         limit.saturating_sub(Clock.since(self.asked))
     }

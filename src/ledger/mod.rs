@@ -182,7 +182,7 @@ impl Ledger {
         })
     }
 
-    /// The clock by which whoever works on this ledger goes.
+    /// The clock that all work on this ledger uses.
     pub fn clock(&self) -> Clock {
         self.clock
     }

@@ -23,7 +23,7 @@ pub async fn sign_out(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>) ->
     end(ledger, clock, staff, caller.organisation(), caller.authority().session.id).await
 }
 
-/// Ends a session: one's own, or anybody's with `team:manage`.
+/// Ends a session: the caller's own, or any with `team:manage`.
 pub async fn end_one(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, session: SessionId) -> Result<(), Denied> {
     let caller = staff.caller().await?;
     end(ledger, clock, staff, caller.organisation(), session).await
@@ -53,14 +53,14 @@ async fn end(
         .await
 }
 
-/// EndScope sessions somebody wants to see or to end.
+/// Which sessions are to be listed or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndScope {
     /// A user's.
     User(UserId),
     /// Those on a device.
     Device(DeviceId),
-    /// Everybody's.
+    /// Of all members.
     Everybody,
 }
 
@@ -157,7 +157,7 @@ pub async fn may_end(staff: StaffSession<'_>) -> Result<(), Denied> {
     Ok(may_touch(&staff.caller().await?, EndScope::Everybody)?)
 }
 
-/// `team:manage` sees and ends all sessions, `devices:manage` those on a device, and everybody their own.
+/// `team:manage` sees and ends all sessions, `devices:manage` those on a device, and every member their own.
 fn may_touch(caller: &Caller, whose: EndScope) -> Result<(), Refused> {
     let may = |permission| authorise::mandate(caller.clone(), permission).map(drop);
     match whose {

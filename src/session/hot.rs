@@ -42,7 +42,7 @@ impl Hot {
         Some(copy.authority)
     }
 
-    /// Keeps what a fresh look has seen, here and in Redis, unless that is known. Nobody waits for Redis.
+    /// Keeps what a fresh look has seen, here and in Redis, unless that is known. No request waits for Redis.
     pub fn remember(&self, as_of: i64, authority: &Arc<Authority>) {
         let session = authority.session.id;
         let copy = Copy { as_of, authority: Arc::clone(authority) };

@@ -1,6 +1,6 @@
 //! Passwords: Argon2id (RFC 9106) in a small bounded pool, so that a storm of sign-ins never slows a scan.
 //!
-//! The pool has threads of its own, which give way to others on a core, and which end when nobody signs in: with them goes the memory that
+//! The pool has threads of its own, which give way to others on a core, and which end when there are no sign-ins: with them goes the memory that
 //! Argon2 has filled.
 
 use std::{
@@ -124,7 +124,7 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        // A runtime that is dropped waits for its threads, which nobody may do who serves others.
+        // A runtime that is dropped waits for its threads, which a worker thread must not do.
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }

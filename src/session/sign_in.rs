@@ -71,7 +71,7 @@ pub struct SignedIn {
     pub displaced: Option<Displaced>,
 }
 
-/// Why nobody was signed in.
+/// Why a sign-in failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
     /// Unknown organisation, unknown user or wrong password: one answer.
@@ -133,7 +133,7 @@ struct Begun {
     displaced: Option<Displaced>,
 }
 
-/// Signs somebody in, on this device or backstage. The address tells guessers apart where there is no device.
+/// Signs a member in, on this device or backstage. The address tells guessers apart where there is no device.
 pub async fn sign_in(
     service: &SignInService,
     device: Option<EnrolledDevice>,

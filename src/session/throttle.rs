@@ -1,7 +1,7 @@
-//! Slows down who guesses passwords, and nobody else.
+//! Slows down guesses of passwords, and no other sign-in.
 //!
 //! Only failures count, and they count for one user name at one source: the device that asks, or without a device the address. So a
-//! stranger who guesses somebody's password keeps only themselves out, and a venue behind one address is not one guesser.
+//! stranger who guesses a member's password locks only themselves out, and a venue behind one address is not one guesser.
 //!
 //! Failures are forgotten one by one, at an even pace (the generic cell rate algorithm). So guesses become few, and a name is never locked:
 //! where a stranger and whose name it is share an address, the latter waits for less than a second once the stranger has stopped.
@@ -31,7 +31,7 @@ pub struct Attempt {
 
 /// The failures that are remembered.
 pub struct Throttle {
-    /// When the last failure of an attempt is forgotten, on the clock that never steps: no step of another keeps anybody out.
+    /// When the last failure of an attempt is forgotten, on the clock that never steps: a step of another clock locks no one out.
     forgotten: Cache<Attempt, Instant>,
     /// Held while a failure is counted: of two at once, none is lost.
     counting: Mutex<()>,
@@ -56,7 +56,7 @@ impl Throttle {
         Ok(())
     }
 
-    /// It succeeded: whoever it was knows the password. Unless it was one of so many guesses at once that it would not be tried now.
+    /// It succeeded: the caller knows the password. Unless it was one of so many guesses at once that it would not be tried now.
     pub fn succeeded(&self, attempt: &Attempt, now: Instant) -> Result<(), i64> {
         let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         self.allows(attempt, now)?;
@@ -69,7 +69,7 @@ impl Throttle {
         let forgotten = self.forgotten.get(attempt).map_or(now, |forgotten| forgotten.max(now)) + limits::FAILED_SIGN_IN_INTERVAL;
         match (forgotten - now).checked_sub(BUCKET) {
             None | Some(Duration::ZERO) => Ok(forgotten),
-            // A second more than there is, so that nobody is asked to come back at once.
+            // A second more than there is, so that `Retry-After` is never 0.
             Some(early) => Err(i64::try_from(early.as_secs()).unwrap_or(i64::MAX).saturating_add(1)),
         }
     }

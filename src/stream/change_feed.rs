@@ -34,7 +34,7 @@ async fn next(hub: &Hub, position: i64) -> Result<i64, LedgerError> {
     let changes = hub.ledger.changes_after(position).await?;
     let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return Ok(position) };
     let (missed, last) = (first.seq > position + 1, last.seq);
-    // A token may be worth nothing now: whoever listens comes back with theirs, and is judged.
+    // A token may be worth nothing now: subscribers reconnect with theirs, and are judged.
     let keys_changed = changes.iter().any(|change| change.ids.contains(&SIGNING_KEYS));
     let mut calls = Vec::new();
     for (organisation, changed) in by_organisation(changes) {

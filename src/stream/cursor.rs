@@ -1,7 +1,7 @@
 //! Where in the log a terminal stands, as the id of what it was told.
 //!
 //! An id is a position of the log of changes and a mark. The mark stands for the ledger, the session and what the terminal asked for:
-//! a position is worth something only to whom it was told. Whoever comes with another mark, or with what is no id at all, is told
+//! a position is valid only for the stream that it was sent to. A client with another mark, or with something that is no id, is sent
 //! everything anew; a browser sends back whatever it has, and could not mend an error.
 
 use uuid::Uuid;

@@ -2,12 +2,12 @@
 //!
 //! * [`subscribers`]: who listens. Every organisation has a channel of its own, so what is said in one is never heard in another.
 //! * [`crier`]: follows the log of changes in the ledger, and calls out what has changed.
-//! * [`sampler`]: looks at what is no change (stock, attendance) while somebody watches it, and calls out when it differs.
+//! * [`sampler`]: looks at what is no change (stock, attendance) while it is watched, and publishes it when it differs.
 //! * [`teller`]: one per stream. Knows what its terminal was told ([`sent`]), and tells the rest; [`beginning`] is how it begins.
 //!
 //! It promises that nothing is missed in silence: what is told is always read from the ledger after the change was heard, who has missed
 //! a call is told everything anew, and who comes back with the id of what they heard last is told what has changed since. It rests on
-//! the ledger alone, never on Redis. And nobody ever waits for a listener: who does not keep up is cut off, and may come back.
+//! the ledger alone, never on Redis. And nothing ever waits for a subscriber: one that does not keep up is cut off, and may reconnect.
 
 mod change_feed;
 mod cursor;
@@ -56,7 +56,7 @@ struct Hub {
     clock: Clock,
     subscribers: Arc<Subscribers>,
     counts: Counts,
-    /// Places for tellers that read the ledger: a change that touches everybody must not take every connection to it.
+    /// Limits the stream sessions that read the ledger at once: a change that concerns all of them must not take every connection to it.
     reads: Semaphore,
     closing: CancellationToken,
 }

@@ -1,8 +1,8 @@
-//! Looks at what sales and scans move while somebody watches it, and calls out when it differs.
+//! Reads what sales and scans move while it is watched, and publishes it when it differs.
 //!
 //! Sales and scans are no changes: they stand in no log, and telling the database to notify others in their commit would make them wait for each
 //! other. So each gateway looks by itself, once for all who watch, never for more than a small part of its time, and not at all
-//! while nobody watches.
+//! while it is not watched.
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
     limits,
 };
 
-/// The attendance of each event that somebody watches, as it was counted last; bounded by who watches.
+/// The attendance of each event that is watched, as it was counted last; bounded by the subscribers.
 pub(super) type Counts = DashMap<EventId, Arc<AttendanceView>>;
 
 /// Watches the stock: at once after a sale of this gateway, else every [`limits::STOCK_POLL_INTERVAL`].
@@ -84,7 +84,7 @@ pub(super) async fn watch_attendance(hub: Arc<Hub>) {
         }
         let rest = rest(counted, hub.clock.since(begun), limits::ATTENDANCE_REST_MIN..=limits::ATTENDANCE_REST_MAX);
         let next = hub.clock.deadline(rest);
-        // Whoever begins to watch an event that was not counted yet does not wait for the others.
+        // A subscriber of an event that was not counted yet does not wait for the others.
         while let Ok(Ok(())) = timeout_at(next, moved.changed()).await {
             for (event, organisation) in hub.subscribers.attendance() {
                 if !hub.counts.contains_key(&event) {
@@ -107,7 +107,7 @@ async fn count(hub: &Hub, organisation: OrganisationId, event: EventId) -> Resul
     Ok(())
 }
 
-/// How long to rest after a look that took so long. Time in which the ledger did not answer cost nobody anything.
+/// How long to rest after a look that took so long. Time in which the ledger did not answer was no work.
 fn rest(looked: Result<(), LedgerError>, took: Duration, within: RangeInclusive<Duration>) -> Duration {
     match looked {
         Ok(()) => (took * limits::SAMPLER_REST_FACTOR).clamp(*within.start(), *within.end()),

@@ -57,7 +57,7 @@ impl From<LedgerError> for End {
 macro_rules! insist {
     ($hub:expr, $ask:expr) => {
         loop {
-            // Nobody closes it.
+            // The channel is never closed.
             let turn = $hub.reads.acquire().await;
             match $ask.await {
                 Err(LedgerError::Unavailable | LedgerError::Busy | LedgerError::Moved) => {
@@ -276,7 +276,7 @@ impl StreamSession {
         Ok(())
     }
 
-    /// How long the session lasts, if nobody uses or ends it.
+    /// How long the session lasts, if it is neither used nor ended.
     fn time_left(&self) -> Duration {
         let over = authenticate::over_at(self.caller.authority(), self.hub.used.last(self.session));
         (over - self.hub.clock.now()).to_std().unwrap_or_default()

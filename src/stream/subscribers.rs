@@ -26,7 +26,7 @@ pub(super) struct Changed {
     pub events: Vec<Arc<EventFacts>>,
 }
 
-/// Something that is called out to an organisation's listeners.
+/// Something that is sent to an organisation's listeners.
 #[derive(Clone)]
 pub(super) enum Notice {
     /// Things have changed.
@@ -65,7 +65,7 @@ pub struct Figures {
 #[derive(Default)]
 pub(super) struct Subscribers {
     taken: Mutex<Registry>,
-    /// Wakes the samplers when somebody begins or ceases to watch.
+    /// Wakes the samplers when a subscriber begins or ends.
     moved: watch::Sender<()>,
     /// Events that were told as a whole: what was sampled before that may be older or newer than what was told.
     anew: Mutex<BTreeSet<EventId>>,
@@ -118,30 +118,30 @@ impl Subscribers {
     /// Calls out to an organisation's listeners, if there are any.
     pub fn call(&self, organisation: OrganisationId, news: Notice) {
         if let Some(channel) = self.taken().channels.get(&organisation) {
-            // Nobody may be left to hear it.
+            // There may be no receiver left.
             let _ = channel.send(news);
         }
     }
 
-    /// Calls out to everybody.
+    /// Sends to all subscribers.
     pub fn call_all(&self, news: &Notice) {
         for channel in self.taken().channels.values() {
             let _ = channel.send(news.clone());
         }
     }
 
-    /// Whether anybody of this organisation listens.
+    /// Whether this organisation has a subscriber.
     pub fn any_of(&self, organisation: OrganisationId) -> bool {
         self.taken().channels.contains_key(&organisation)
     }
 
-    /// The events whose stock somebody watches, each with its organisation.
+    /// The events whose stock is watched, each with its organisation.
     pub fn stock(&self) -> BTreeMap<EventId, OrganisationId> {
         let taken = self.taken();
         taken.subscribers.values().flat_map(|place| place.stock.iter().map(|event| (*event, place.organisation))).collect()
     }
 
-    /// The events whose attendance somebody watches, each with its organisation.
+    /// The events whose attendance is watched, each with its organisation.
     pub fn attendance(&self) -> BTreeMap<EventId, OrganisationId> {
         let taken = self.taken();
         taken.subscribers.values().flat_map(|place| place.attendance.iter().map(|event| (*event, place.organisation))).collect()
@@ -158,7 +158,7 @@ impl Subscribers {
         std::mem::take(&mut self.anew.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Wakes when somebody begins or ceases to watch.
+    /// Wakes when a subscriber begins or ends.
     pub fn moved(&self) -> watch::Receiver<()> {
         self.moved.subscribe()
     }

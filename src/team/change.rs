@@ -280,7 +280,7 @@ async fn team_change(ledger: &Ledger, mandate: &Mandate, now: Moment) -> Result<
     Ok(change)
 }
 
-/// By a role nobody gives more than they have themselves (who held it before keeps it); an Organisation Admin makes everybody everything.
+/// A member cannot give by a role more than they hold themselves (a member who held it before keeps it); an Organisation Admin can give any role.
 fn may_make(mandate: &Mandate, role: Role, held: EnumSet<Permission>) -> Result<(), Refused> {
     if mandate.caller().authority().membership.role == Role::OrganisationAdmin {
         return Ok(());

@@ -21,7 +21,7 @@ use crate::{
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum TeamError {
-    /// The caller is turned away.
+    /// The caller is refused.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// The caller may not, or there is no such member.
@@ -33,7 +33,7 @@ pub enum TeamError {
     /// It would leave the organisation without an active Organisation Admin.
     #[error("This is the last Organisation Admin. Make somebody else one first.")]
     LastAdministrator,
-    /// Nobody changes or removes themselves.
+    /// Members do not change or remove themselves.
     #[error("You cannot change your own membership.")]
     OwnMembership,
     /// The user name or slug is in use.

@@ -36,7 +36,7 @@ pub struct Keys {
     ring: RwLock<Arc<Ring>>,
     /// How many readings of the ledger have begun.
     begun: AtomicU64,
-    /// The last reading; whoever holds it reads.
+    /// The last reading; the task that holds it reads.
     reading: tokio::sync::Mutex<Reading>,
 }
 
@@ -109,7 +109,7 @@ impl Keys {
         }
     }
 
-    /// The keys as a reading tells them that begins now or later: one's own, or one that somebody else began meanwhile.
+    /// The keys as a reading tells them that begins now or later: its own, or one that another task began meanwhile.
     async fn read_again(&self) -> Result<Arc<Ring>, LedgerError> {
         let begun_before = self.begun.load(Ordering::Acquire);
         let mut last = self.reading.lock().await;

@@ -96,7 +96,7 @@ fn a_sale_is_refused_in_the_order_of_the_contract() {
         (|scene| revoke(scene, P::EntryScan), Refused::PermissionMissing(P::EntryScan)),
     ];
     assert_order(Act::Sell { cash: true, admit: true }, &order);
-    // Who takes no cash needs no permission for it, and who lets nobody in needs none for that.
+    // A sale without cash needs no permission for cash, and one that admits no one needs none for that.
     assert_order(CARD, &order[..5]);
     assert_order(CASH, &order[..6]);
 }

@@ -123,7 +123,7 @@ pub fn decide(question: &Question<'_>) -> Verdict {
         Direction::In => by_time(ticket, ticket_type, question.now)
             .or_else(|| by_gate(ticket_type, question.gate))
             .or_else(|| by_entries(ticket, question.last)),
-        // Whoever is inside gets out, at any time and by any gate.
+        // A person who is inside gets out, at any time and by any gate.
         Direction::Out => by_presence(question.last),
     });
     match (refusal, question.direction) {

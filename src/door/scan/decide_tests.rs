@@ -236,7 +236,7 @@ fn a_code_that_is_not_of_this_event_is_unknown_or_of_another() {
     let (ticket, ticket_type, elsewhere) = (ticket(TicketStatus::Valid, 1), ticket_type(Window::None, &[], false), named());
     for direction in DIRECTIONS {
         let nothing = nothing(direction);
-        // A ticket without its type is no better than none: nobody can say when and where it is good.
+        // A ticket without its type is no better than none: it is unknown when and where it is valid.
         for question in [nothing, Question { ticket: Some(&ticket), ..nothing }, Question { ticket_type: Some(&ticket_type), ..nothing }] {
             assert_eq!(decide(&question), Verdict::Refuse(Reason::UnknownTicket), "{question:?}");
             let question = Question { elsewhere: Some(&elsewhere), ..question };

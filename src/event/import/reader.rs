@@ -19,7 +19,7 @@ const SEPARATORS: [u8; 3] = [b'\t', b';', b','];
 /// Reads the tickets of an export one by one, in the order of the file.
 ///
 /// Reading ends early, with a [`Rejected`] that says so, when the input fails or when a record does not end within
-/// [`IMPORT_RECORD_BYTES`]: where the next one begins is then anybody's guess.
+/// [`IMPORT_RECORD_BYTES`]: where the next one begins is then unknown.
 pub struct Reader<'r> {
     /// `Take` is the memory limit: it is filled up before each record, and csv holds at most one record.
     records: csv::Reader<Take<Begun<'r>>>,

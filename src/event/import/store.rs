@@ -76,7 +76,7 @@ impl<'i> Import<'i> {
         Self { ledger, clock, event, backing: Backing::Operator, dry_run: false, progress: &|_, _| {}, witness: NOBODY }
     }
 
-    /// The import that somebody in the back office makes.
+    /// The import that a member of the back office makes.
     pub fn by_staff(ledger: &'i Ledger, clock: Clock, event: EventId, staff: StaffSession<'i>, dry_run: bool) -> Self {
         Self { ledger, clock, event, backing: Backing::StaffSession(staff), dry_run, progress: &|_, _| {}, witness: NOBODY }
     }
@@ -248,7 +248,7 @@ async fn survey<S: Source + 'static>(mut source: S, zone: Tz) -> Result<(S, Surv
     surveyed.await.unwrap_or_else(|_| Err(ImportError::Io(std::io::Error::other("the reader of the file failed"))))
 }
 
-/// The rows of a file, in batches. Reading waits while nobody takes them, and ends when nobody will. Why it could not be read at all was
+/// The rows of a file, in batches. Reading waits while no batch is taken, and ends when the receiver is gone. Why it could not be read at all was
 /// told by the first look.
 fn rows_of<S: Source + 'static>(mut source: S, zone: Tz) -> mpsc::Receiver<Vec<Result<Row, Rejected>>> {
     let (to, rows) = mpsc::channel(limits::IMPORT_BATCHES_MAX);

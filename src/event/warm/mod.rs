@@ -1,7 +1,7 @@
 //! Events and their tickets kept warm in memory, so that a scan needs nothing from the ledger but its commit.
 //!
 //! An event is read when it is first asked for; if it is live, its tickets follow in the background, page by page. When the event's
-//! version moves, what has changed since is read and put in place before the new version is shown: whoever decides on a version decides
+//! version moves, what has changed since is read and put in place before the new version is shown: a decision on a version is a decision
 //! on that version's tickets. Tickets that were added since are simply not here; who does not find one takes a fresh look.
 
 mod ticket_table;
@@ -58,7 +58,7 @@ impl WarmEvent {
     }
 }
 
-/// Where a ticket is kept. Whoever has found it once need not search a house of a million again.
+/// Where a ticket is kept. A caller that has found it once need not search a million tickets again.
 pub struct CachedTicket {
     tickets: Arc<Tickets>,
     place: Slot,
@@ -84,7 +84,7 @@ pub struct Warm {
     events: Cache<EventId, WarmEvent>,
     /// Events that are being read: each by one task, however many ask.
     reading: DashSet<EventId>,
-    /// Where they are read: nobody at the door waits for that.
+    /// Where they are read: no scan waits for that.
     background: Handle,
 }
 

@@ -147,7 +147,7 @@ impl Shard {
         self.places.find(hash, |place| self.at(*place).is_some_and(|kept| kept.code() == code)).copied()
     }
 
-    /// Whoever looks for the ticket at this place finds none.
+    /// A look-up of the ticket at this place finds none.
     fn forget(&mut self, hash: u64, place: Option<u32>) {
         if let Ok(entry) = self.places.find_entry(hash, |known| Some(*known) == place) {
             entry.remove();

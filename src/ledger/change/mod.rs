@@ -1,6 +1,6 @@
 //! A change: new images of rows, stored whole or not at all.
 //!
-//! Whoever changes something reads it, makes the new images, each one version above what was read, and hands them over with a guard:
+//! A caller that changes something reads it, makes the new images, each one version above what was read, and hands them over with a guard:
 //! the versions of all else that the change rests on (the caller's session, membership and device above all). The ledger stores them
 //! under the organisation's lock if every one of them is still what it was, and says [`super::LedgerError::Moved`] otherwise. So all
 //! rules of the team, of devices and of events are written once, in Rust, and hold under races between gateways.

@@ -116,8 +116,8 @@ impl Sqlite {
     }
 }
 
-/// All of this still stands, or the change has lost. One statement, whatever it rests on: each would be a change of threads, while nobody
-/// else can write.
+/// All of this still stands, or the change has lost. One statement, whatever it rests on: each would be a change of threads, during which no
+/// other write can begin.
 pub(in crate::ledger) async fn guard(db: &mut SqliteConnection, guards: &[Guard]) -> Result<(), LedgerError> {
     let stands: bool = query_scalar(
         "select not exists (

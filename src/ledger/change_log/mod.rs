@@ -37,7 +37,7 @@ pub struct ChangeLog {
     changed: DashMap<Uuid, i64>,
     /// Milliseconds since `begun` at which the log was last heard to its end.
     heard: AtomicU64,
-    /// The number of the last change that is known of, heard in its turn or not: whoever wants to read on, reads in the ledger.
+    /// The number of the last change that is known of, received in order or not. To read on, read the ledger.
     last: watch::Sender<i64>,
 }
 
@@ -72,7 +72,7 @@ impl ChangeLog {
             self.changed.entry(*id).and_modify(|last| *last = number.max(*last)).or_insert(number);
         }
         // The position rises last, so that who finds it risen finds this change as well. One that was committed before, beside it, may still
-        // be on its way here; then nobody has been told yet that it was made.
+        // be on its way here; then it has not been answered yet.
         if self.alone {
             self.position.fetch_max(number, Ordering::AcqRel);
         }

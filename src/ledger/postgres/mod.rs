@@ -77,8 +77,8 @@ impl Postgres {
         first.close().await?;
         let connect = |most| Connections::new(Connector(options.clone()), most);
         // What a batch needs is always found by its keys. A plan that was made while a table was nearly empty would read all of it, and
-        // would still do so when the house is full: plans are kept, and the next ANALYZE may come after the doors have opened.
-        // What is switched off counts as very costly, which must not bring the compiler of queries into each batch. And a plan for just
+        // would still do so when it has a million rows: plans are kept, and the next ANALYZE may come after the doors have opened.
+        // Disabled plan types get a huge cost, which would trigger JIT, so JIT is off. And a plan for just
         // this batch is the same plan again: to make it takes as long as to carry it out.
         let keys_only = [
             ("enable_seqscan", "off"),
@@ -90,7 +90,7 @@ impl Postgres {
         let by_keys = options.clone().options(keys_only);
         let connect_by_keys = |most| Connections::new(Connector(by_keys.clone()), most);
         let calls = connect(connections)?;
-        // One for whoever opens the gateway, one for the follower of the log, who begins meanwhile.
+        // One for the start of the gateway, one for the follower of the change log, which begins meanwhile.
         tokio::try_join!(calls.open_first(), calls.open_first())?;
         Ok(Self {
             calls,

@@ -1,7 +1,7 @@
 //! The log of refused scans: written down beside the ledger, by a task of its own, in batches.
 //!
-//! It promises nothing. Whoever was refused has their answer long before; a full queue, a slow ledger or a lock lose rows, which are counted,
-//! and nobody waits for any of it.
+//! It promises nothing. The refused scan was answered long before. A full queue, a slow ledger or a lock lose rows, which are counted, and no
+//! request waits for any of it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The log of refused scans in Postgres: a batch is one statement, on a connection that nobody else waits for.
+//! The log of refused scans in Postgres: a batch is one statement, on a connection of its own.
 
 use sqlx::query;
 

@@ -1,7 +1,7 @@
-//! Folds the log beside the ledger into its file, on a connection of its own: nobody at the door waits while thousands of pages are copied.
+//! Folds the log beside the ledger into its file, on a connection of its own: no scan waits while thousands of pages are copied.
 //!
-//! What has been copied is written over only once all of it has been, and while somebody writes there is always more. So nearly all of it is
-//! copied beside whoever writes, and the little that came meanwhile while they wait.
+//! What has been copied is written over only once all of it has been, and during writes there is always more. So nearly all of it is
+//! copied beside the writes, and the rest, which came meanwhile, while writes wait.
 
 use std::sync::Arc;
 

@@ -89,7 +89,7 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .pragma("recursive_triggers", "on")
-            // Whoever writes folds the log into the file only if nobody else has for far too long.
+            // A write folds the log into the file only if the checkpoint task has not done so for far too long.
             .pragma("wal_autocheckpoint", limits::CHECKPOINT_PAGES_MAX.to_string())
             .pragma("cache_size", format!("-{}", limits::CACHE_KIBIBYTES))
             // A whole batch is handed over at once, and not row by row with a change of threads at each.

@@ -23,8 +23,8 @@ impl Writer {
         Self { options, connection: Mutex::new(connection) }
     }
 
-    /// Waits until nobody else writes, but no longer than the longest call on the ledger may take: behind a disk that answers nothing any more
-    /// nobody waits for ever. No transaction is open on it.
+    /// Waits until the connection is free, but no longer than the longest call on the ledger may take: behind a disk that no longer answers,
+    /// no call waits for ever. No transaction is open on it.
     ///
     /// A transaction that failed is rolled back when it is dropped, and that may still be under way. On a full disk, or one that fails,
     /// SQLite has rolled it back by itself: the connection's own count says for ever that one is open, and begins none any more.

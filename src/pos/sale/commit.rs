@@ -74,7 +74,7 @@ pub async fn commit(
     })
 }
 
-/// The tickets of a sale, with codes of 160 random bits: nobody guesses one.
+/// The tickets of a sale, with codes of 160 random bits, which cannot be guessed.
 fn mint(sources: &Sources, request: &Request, basket: &Basket) -> Vec<NewTicket> {
     let clock = sources.authenticator.clock;
     let mut tickets = Vec::new();

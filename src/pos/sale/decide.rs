@@ -119,7 +119,7 @@ fn same_lines(hold: &RecordedHold, request: &Request) -> bool {
         })
 }
 
-/// What these lines cost, at the prices that a hold has kept or else of now; nothing where the event has no currency that anybody knows.
+/// What these lines cost, at the prices that a hold has kept or else of now; nothing where the currency of the event is unknown.
 pub(in crate::pos) fn price(lines: &[Line], event: &EventFacts, kept: Option<&RecordedHold>, faults: &mut Faults) -> Option<Basket> {
     let currency = faults.money("/event", Currency::parse(&event.event.currency))?;
     let mut basket = Basket { currency, lines: Vec::new(), entries_allowed: Vec::new(), total: currency.zero() };
