@@ -220,7 +220,8 @@ enum Connection {
 
 /// A connection to either database, lent for the statements of one read. Each statement ends at the read's deadline.
 ///
-/// The connection goes back to its pool only if every statement that was begun has succeeded and no snapshot is open; otherwise it is closed.
+/// The connection goes back to its pool only if every statement that was begun has succeeded and no snapshot is open; otherwise it is
+/// closed.
 pub(super) struct Reader {
     connection: Connection,
     deadline: Instant,

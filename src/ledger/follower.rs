@@ -1,4 +1,5 @@
-//! Follows the log of changes in Postgres, and its clock: woken by `NOTIFY`, and looking by itself every [`limits::CHANGE_LOG_POLL_INTERVAL`] in any case.
+//! Follows the log of changes in Postgres, and its clock: woken by `NOTIFY`, and in any case every
+//! [`limits::CHANGE_LOG_POLL_INTERVAL`].
 
 use std::sync::Arc;
 
@@ -14,14 +15,14 @@ use crate::{clock::Clock, limits};
 
 /// Follows until the task is dropped.
 pub(super) async fn follow(ledger: Arc<Postgres>, log: Arc<ChangeLog>, clock: Clock) {
-    let mut told = clock.mark();
+    let mut clock_read = clock.mark();
     loop {
         // Without a listener the poll alone carries the guarantee.
         match ledger.listen().await {
             Ok(mut listener) => {
                 while catch_up(&ledger, &log, clock).await.is_ok() {
-                    if clock.since(told) >= limits::CHANGE_LOG_POLL_INTERVAL {
-                        told = clock.mark();
+                    if clock.since(clock_read) >= limits::CHANGE_LOG_POLL_INTERVAL {
+                        clock_read = clock.mark();
                         let _ = ledger.hear_time().await;
                     }
                     let woken = timeout(limits::CHANGE_LOG_POLL_INTERVAL, listener.recv()).await;
@@ -38,7 +39,7 @@ pub(super) async fn follow(ledger: Arc<Postgres>, log: Arc<ChangeLog>, clock: Cl
     }
 }
 
-/// Hears every change up to now.
+/// Reads every change up to now.
 async fn catch_up(ledger: &Postgres, log: &ChangeLog, clock: Clock) -> Result<(), LedgerError> {
     loop {
         fail_point!("before-hearing");

@@ -1,7 +1,7 @@
 //! Connections to a database, lent for one piece of work.
 //!
 //! A connection goes back only if its work was finished; whatever else happens to it (an error, a deadline, a panic) it is closed.
-//! So no transaction and no half-read answer is ever handed on, and a peer that died silently costs one deadline and no permit.
+//! So no transaction and no half-read answer is ever passed on, and a peer that died silently costs one deadline and no permit.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -32,7 +32,7 @@ impl<M: Manager> Connections<M> {
         pool.map(Self).map_err(|_| LedgerError::Broken)
     }
 
-    /// Opens a first connection: no request waits for an answer yet.
+    /// Opens a first connection, with a long timeout: no request waits for it yet.
     pub async fn open_first(&self) -> Result<(), LedgerError> {
         let first = Timeouts { create: Some(limits::FIRST_CONNECT_TIMEOUT), ..self.0.timeouts() };
         self.0.timeout_get(&first).await.map(drop).map_err(|_| LedgerError::Unavailable)
@@ -57,7 +57,8 @@ pub struct Lease<M: Manager> {
 }
 
 impl<M: Manager> Lease<M> {
-    /// What is left of this time for the work: a call that waited long for a connection to a ledger that hangs does not wait as long again.
+    /// What is left of this time for the work, once the wait for the connection is taken off: a ledger that hangs costs the caller one
+    /// limit, not two.
     pub fn left(&self, limit: Duration) -> Duration {
         limit.saturating_sub(Clock.since(self.asked))
     }
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_may_ask_the_ledger_does_not_carry_a_dial_along() {
+    fn a_read_has_no_room_for_the_opening_of_a_connection() {
         let asked = bytes(|ledger, session| ledger.authority(session));
         assert!(asked < 3_000, "{asked} bytes; it was 11,000 when each had room for the opening of a connection");
     }

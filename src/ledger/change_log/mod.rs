@@ -1,9 +1,9 @@
-//! The log of changes, as this gateway has followed it: tells which copies may still be trusted.
+//! The log of changes, as this gateway has followed it: decides which copies may still be trusted.
 //!
 //! Every copy (in memory or in Redis) carries the position of the log at which it was read from the ledger. It is trusted if nothing that
-//! it tells of has changed since, and if this gateway is in step with the log. So a copy needs no invalidation that could be lost, a
+//! it holds has changed since, and if this gateway is in step with the log. So a copy needs no invalidation that could be lost, a
 //! late write to Redis brings nothing back, and a Redis that was emptied, restored or failed over needs no special care: what it then
-//! holds is judged like everything else. (The plan had a key generation per Redis incarnation; the position does the same and more.)
+//! holds is judged like everything else.
 
 mod reads;
 
@@ -37,7 +37,7 @@ pub struct ChangeLog {
     changed: DashMap<Uuid, i64>,
     /// Milliseconds since `begun` at which the log was last heard to its end.
     heard: AtomicU64,
-    /// The number of the last change that is known of, received in order or not. To read on, read the ledger.
+    /// The number of the last change that is known of, heard in its turn or not: the changes themselves are read from the ledger.
     last: watch::Sender<i64>,
 }
 
@@ -71,8 +71,8 @@ impl ChangeLog {
         for id in altered {
             self.changed.entry(*id).and_modify(|last| *last = number.max(*last)).or_insert(number);
         }
-        // The position rises last, so that who finds it risen finds this change as well. One that was committed before, beside it, may still
-        // be on its way here; then it has not been answered yet.
+        // The position rises last, so that a reader that finds it risen finds this change as well. A change that was committed before, at
+        // the same time, may still be on its way here; then no answer has yet said that it was made.
         if self.alone {
             self.position.fetch_max(number, Ordering::AcqRel);
         }
@@ -105,7 +105,7 @@ impl ChangeLog {
         self.alone || u128::from(since) < limits::COPY_TRUST_TIMEOUT.as_millis()
     }
 
-    /// Whether a copy that was read at this position still tells the truth about these things.
+    /// Whether a copy that was read at this position is still true about these things.
     pub fn trusts(&self, as_of: i64, things: &[Uuid]) -> bool {
         let unchanged = |id: &Uuid| self.changed.get(id).is_none_or(|last| *last <= as_of);
         self.in_step() && as_of >= self.floor.load(Ordering::Acquire) && things.iter().all(unchanged)
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_pruned_before_it_was_heard_is_mistrusted() {
+    fn what_was_pruned_before_it_was_read_is_mistrusted() {
         let log = ChangeLog::new(Clock, 10, true);
         assert!(log.trusts(10, &[Uuid::from_u128(1)]));
         log.missed(500);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_out_of_step_trusts_no_copy() {
+    fn a_log_that_is_out_of_step_trusts_no_copy() {
         let log = ChangeLog::new(Clock, 0, false);
         let later = log.begun + limits::COPY_TRUST_TIMEOUT * 100;
         assert!(log.in_step(), "it was opened just now");

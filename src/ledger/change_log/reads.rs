@@ -9,12 +9,12 @@ use crate::{
     limits,
 };
 
-/// A row of `changes`: which things have changed.
+/// A row of `changes`: which things one change has altered.
 #[derive(Clone, Debug, FromRow)]
 pub struct Altered {
     /// Its number; without gaps, over all organisations.
     pub seq: i64,
-    /// Whose.
+    /// The organisation that the things belong to.
     pub organisation_id: OrganisationId,
     /// The things.
     #[sqlx(json)]

@@ -13,7 +13,7 @@ impl Ledger {
         db.optional("select * from devices where id = $1", &[Arg::id(id)]).await
     }
 
-    /// The device whose enrolment code hashes to this.
+    /// The device that waits for an enrolment code with this hash.
     pub async fn device_by_enrolment(&self, hash: &str) -> Result<Option<Device>, LedgerError> {
         let mut db = self.reader(limits::LEDGER_CALL_TIMEOUT).await?;
         db.optional("select * from devices where enrolment_hash = $1", &[hash.into()]).await

@@ -21,19 +21,19 @@ pub struct Device {
     pub name: String,
     /// What it is for.
     pub kind: DeviceKind,
-    /// The gate that it stands at.
+    /// The gate at which it is used.
     pub gate: Option<String>,
     /// The hash of the enrolment code that waits to be used.
     pub enrolment_hash: Option<String>,
     /// Until when that code works.
     pub enrolment_expires_at: Option<Moment>,
-    /// The enrolment whose token is good.
+    /// The enrolment that the valid device token belongs to.
     pub enrolment_id: Option<EnrolmentId>,
     /// When it was last enrolled.
     pub enrolled_at: Option<Moment>,
     /// When it was revoked.
     pub revoked_at: Option<Moment>,
-    /// What the app said of the hardware.
+    /// What the app reported of the hardware.
     #[sqlx(json(nullable))]
     pub hardware: Option<Value>,
     /// Its version.

@@ -28,7 +28,7 @@ pub struct Event {
     pub timezone: String,
     /// The ISO 4217 code of its prices.
     pub currency: String,
-    /// Where it stands.
+    /// Its state.
     pub status: EventStatus,
     /// Its version: moves with its ticket types, prices and changed tickets as well.
     pub version: Version,
@@ -64,7 +64,7 @@ pub struct TicketType {
     pub valid_until: Option<Moment>,
     /// Tickets of this type that are not void.
     pub taken: i32,
-    /// Tickets of this type that live holds keep; told with an event only, and no column.
+    /// Tickets of this type that live holds keep; read with an event only, and no column.
     #[sqlx(default)]
     #[serde(skip)]
     pub held: i32,

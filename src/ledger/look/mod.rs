@@ -1,4 +1,4 @@
-//! Fresh looks: what many walks need to see, read together in one snapshot and so of one moment.
+//! Fresh looks: what many attempts decide on, read together in one snapshot and so of one moment.
 //!
 //! Sessions and events are read once for all looks that name them, and shared; the tickets and scans of a batch are read in one statement,
 //! which each database has a form of its own for (see `postgres.rs` and `sqlite.rs`).
@@ -111,7 +111,7 @@ impl FoundElsewhere {
     }
 }
 
-/// The organisation, event and code of each look whose event has not the ticket.
+/// The organisation, event and code of each look whose event has no such ticket.
 fn missing<'l>(looks: &'l [Look], authorities: &Authorities, tickets: &Tickets) -> HashSet<(OrganisationId, EventId, &'l str)> {
     let missing = |look: &'l Look| {
         let code = look.code.as_ref().filter(|code| !tickets.contains_key(&(look.event, (*code).clone())))?;
@@ -141,7 +141,7 @@ fn confirmed(refusal_checks: usize, as_of: i64, moved: impl IntoIterator<Item = 
 }
 
 impl Store {
-    /// What each of these walks needs to see, in their order, all of one moment.
+    /// What each of these looks asks for, in their order, all of one moment.
     pub(super) async fn look(&self, looks: &[Look]) -> Result<Vec<Box<Seen>>, LedgerError> {
         let mut db = self.reader_for_looks().await?;
         db.begin_snapshot().await?;

@@ -23,7 +23,7 @@ pub(super) const TICKETS: &str =
              left join lateral (select * from admissions a where a.ticket_id = t.id order by a.seq desc limit 1) l on true
              left join devices d on d.id = l.device_id";
 
-/// Live events of the same organisation that have the tickets which these events have not.
+/// Live events of the same organisations that have the tickets which the given events lack.
 pub(super) const ELSEWHERE: &str = "select w.organisation_id, w.event_id, w.code, e.id, e.name
              from unnest($1::uuid[], $2::uuid[], $3::text[]) as w (organisation_id, event_id, code)
              join events e on e.organisation_id = w.organisation_id and e.id <> w.event_id and e.status = 'live'

@@ -23,7 +23,7 @@ pub(super) const TICKETS: &str =
              left join admissions l on l.ticket_id = t.id and l.seq = (select max(seq) from admissions where ticket_id = t.id)
              left join devices d on d.id = l.device_id";
 
-/// Live events of the same organisation that have the tickets which these events have not.
+/// Live events of the same organisations that have the tickets which the given events lack.
 pub(super) const ELSEWHERE: &str = "select w.organisation_id, w.event_id, w.code, e.id, e.name
              from (select unhex(value ->> 0, '-') as organisation_id, unhex(value ->> 1, '-') as event_id, value ->> 2 as code
                    from json_each($1)) w

@@ -28,7 +28,7 @@ pub struct Organisation {
     pub created_at: Moment,
 }
 
-/// What an organisation is called: its sessions tell it, and share it.
+/// The names of an organisation; all its sessions share one copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrganisationNames {
     /// Its slug.

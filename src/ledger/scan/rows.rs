@@ -36,7 +36,7 @@ impl Movement {
     }
 }
 
-/// A scan that the ledger has under this id, with all that its answer told.
+/// A scan that the ledger has under this id, with all that its answer contained.
 #[derive(Clone, Debug, FromRow)]
 pub struct RecordedScan {
     /// Its id.

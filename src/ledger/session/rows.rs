@@ -21,7 +21,7 @@ pub struct Session {
     pub id: SessionId,
     /// The organisation.
     pub organisation_id: OrganisationId,
-    /// Whose it is.
+    /// The member that signed in.
     pub membership_id: MembershipId,
     /// The device that it was begun on.
     pub device_id: Option<DeviceId>,
@@ -45,12 +45,12 @@ pub struct Session {
     pub seen_at: Moment,
 }
 
-/// Who may act: a session, its member, its device and their names, as the ledger had them at one moment.
+/// What a request is authorised by: a session, its member, its device and their names, as the ledger had them at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Authority {
     /// The session.
     pub session: Session,
-    /// Whose it is.
+    /// The member that signed in.
     pub membership: Membership,
     /// The device that it was begun on.
     pub device: Option<Device>,

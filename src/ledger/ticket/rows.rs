@@ -18,7 +18,7 @@ pub struct Ticket {
     pub ticket_type_id: TicketTypeId,
     /// What its bar code holds.
     pub code: String,
-    /// Whose it is.
+    /// The holder's name.
     pub holder: Option<String>,
     /// Its state.
     pub status: TicketStatus,
