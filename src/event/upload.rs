@@ -252,7 +252,7 @@ impl<'f> Intake<'f> {
             holder,
             status: body.status,
             entries_allowed: entries.unwrap_or(ticket_type.entries_allowed),
-            window_told: imported.window.is_some(),
+            sets_window: imported.window.is_some(),
             valid_from: imported.window.and_then(|window| window.from),
             valid_until: imported.window.and_then(|window| window.until),
         })

@@ -31,7 +31,7 @@ pub struct UploadTicket {
     /// Entries that it allows.
     pub entries_allowed: i32,
     /// Whether its own window is told; otherwise it keeps the one that it has.
-    pub window_told: bool,
+    pub sets_window: bool,
     /// From when it is admitted.
     pub valid_from: Option<Moment>,
     /// Until when it is admitted.
@@ -42,7 +42,7 @@ impl UploadTicket {
     /// Whether storing it would change the ticket that has its code.
     pub fn changes(&self, known: &Ticket) -> bool {
         let holder = if self.keeps_holder { &known.holder } else { &self.holder };
-        let window = if self.window_told { (self.valid_from, self.valid_until) } else { (known.valid_from, known.valid_until) };
+        let window = if self.sets_window { (self.valid_from, self.valid_until) } else { (known.valid_from, known.valid_until) };
         (known.ticket_type_id, &known.holder, known.status, known.entries_allowed, (known.valid_from, known.valid_until))
             != (self.ticket_type_id, holder, self.status, self.entries_allowed, window)
     }

@@ -310,8 +310,8 @@ async fn differing(
          from (select key, value as v from json_each($2)) j cross join tickets t on t.event_id = $1 and t.code = v ->> 'code'
          where (t.ticket_type_id, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until) is not
                (unhex(v ->> 'ticket_type_id', '-'), case when v ->> 'keeps_holder' then t.holder else v ->> 'holder' end, v ->> 'status',
-                v ->> 'entries_allowed', case when v ->> 'window_told' then v ->> 'valid_from' else t.valid_from end,
-                case when v ->> 'window_told' then v ->> 'valid_until' else t.valid_until end)",
+                v ->> 'entries_allowed', case when v ->> 'sets_window' then v ->> 'valid_from' else t.valid_from end,
+                case when v ->> 'sets_window' then v ->> 'valid_until' else t.valid_until end)",
     )
     .bind(event)
     .bind(incoming)
@@ -325,8 +325,8 @@ async fn update_tickets(db: &mut SqliteConnection, event: EventId, tickets: &[&U
         query(
             "update tickets
              set ticket_type_id = $4, status = $5, entries_allowed = $6, holder = case when $3 ->> 'keeps_holder' then holder else $3 ->> 'holder' end,
-                 valid_from = case when $3 ->> 'window_told' then $3 ->> 'valid_from' else valid_from end,
-                 valid_until = case when $3 ->> 'window_told' then $3 ->> 'valid_until' else valid_until end,
+                 valid_from = case when $3 ->> 'sets_window' then $3 ->> 'valid_from' else valid_from end,
+                 valid_until = case when $3 ->> 'sets_window' then $3 ->> 'valid_until' else valid_until end,
                  version = $7
              where event_id = $1 and code = $2",
         )

@@ -1,15 +1,17 @@
 //! The ledger in Postgres.
 //!
-//! What is written on the door path, and every change, is one call of a function in `migrations/postgres`; what is read is one
-//! statement, or a few in one snapshot. Every connection carries the timeouts of [`crate::limits`], so that neither a lock, nor a
+//! What is written on the door path, and every change, is one call of a function, whose text is in the `postgres.sql` of its subject
+//! ([`functions`]); what is read is one statement, or a few in one snapshot. Every connection carries the timeouts of [`crate::limits`], so that neither a lock, nor a
 //! statement, nor a client that went quiet can hold the door.
+
+pub mod functions;
+mod migrate;
 
 use std::sync::atomic::AtomicU32;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use sqlx::{
     ConnectOptions, Connection, Executor, PgConnection,
-    migrate::Migrator,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use tokio::time::timeout;
@@ -56,22 +58,20 @@ impl Manager for Connector {
     }
 }
 
-/// Every step from an empty database to this ledger.
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
-
 impl Postgres {
     /// Connects, brings the ledger up to date, and refuses one whose commits would not be on disk.
     pub async fn open(url: &str, connections: usize, clock: Clock) -> anyhow::Result<Self> {
         let plain: PgConnectOptions = url.parse()?;
-        let options = plain.clone().application_name("stagedoor").options([
+        // A migration may take longer than a statement on the door path, so it runs without their timeouts.
+        let mut first = timeout(limits::FIRST_CONNECT_TIMEOUT, plain.connect()).await??;
+        let search_path = migrate::run(&mut first).await?;
+        let options = plain.application_name("stagedoor").options([
+            ("search_path", search_path),
             ("default_transaction_isolation", "read committed".to_owned()),
             ("lock_timeout", limits::LOCK_MILLIS.to_string()),
             ("statement_timeout", limits::STATEMENT_MILLIS.to_string()),
             ("idle_in_transaction_session_timeout", limits::IDLE_IN_TRANSACTION_MILLIS.to_string()),
         ]);
-        // A migration may take longer than a statement on the door path, so it runs without their timeouts.
-        let mut first = timeout(limits::FIRST_CONNECT_TIMEOUT, plain.connect()).await??;
-        MIGRATIONS.run(&mut first).await?;
         refuse_to_lose_commits(&mut first).await?;
         hear_time(&mut first, clock).await?;
         first.close().await?;

@@ -1,39 +1,10 @@
--- How a change is written: one function call, so that no client can go quiet while it holds an organisation's lock.
+-- How a change is stored: one function call, so that no client can go quiet while it holds an organisation's lock.
 --
--- What becomes true here:
---   * A change is a set of row images, each one version above what its author read, and a guard: the versions of all else that
---     it rests on. It is stored whole, or not at all (SQLSTATE SD001, "moved") when any of them is no longer what it was.
---   * It takes the organisation's lock first: alone if it alters anything, shared if it only adds.
---   * What it altered is in the log of changes when it commits, and listeners are woken.
+-- A change is a set of row images, each one version above what its author read, and a guard: the versions of everything else that it was
+-- decided on. It is stored whole, or not at all (SQLSTATE SD001). It takes the organisation's lock first: alone if it alters a row, shared if
+-- it only adds rows. What it altered is in the log of changes when it commits, and the listeners are notified.
 
-create function organisation_lock(organisation uuid) returns bigint language sql immutable parallel safe as $$
-    select hashtextextended(organisation::text, 7431)
-$$;
-
--- What a decision rests on, each as {kind, id, version}: versions, and how many sessions of a member or on a device are open.
--- True if all of it still stands.
-create function versions_stand(guard jsonb) returns boolean language sql stable as $$
-    select not exists (
-        select 1
-        from jsonb_to_recordset(guard) as g (kind text, id uuid, version bigint)
-        where g.version is distinct from case g.kind
-            when 'organisation' then (select version from organisations where id = g.id)
-            when 'membership'   then (select version from memberships where id = g.id)
-            when 'device'       then (select version from devices where id = g.id)
-            when 'session'      then (select version from sessions where id = g.id)
-            when 'event'        then (select version from events where id = g.id)
-            when 'open_of_member' then (select count(*) from sessions where membership_id = g.id and ended_at is null)
-            when 'open_of_device' then (select count(*) from sessions where device_id = g.id and ended_at is null)
-        end
-    )
-$$;
-
-create function raise_moved() returns void language plpgsql as $$
-begin
-    raise exception 'what this rests on has moved' using errcode = 'SD001';
-end $$;
-
--- Writes down which things have changed, as the last step of a change. Answers the change's number, or 0 when nothing was altered.
+-- Writes to the log which things have changed, as the last step of a change. Returns the change's number, or 0 when nothing was altered.
 create function log_change(organisation uuid, at timestamptz, ids jsonb) returns bigint language plpgsql as $$
 declare
     number bigint := 0;
@@ -58,7 +29,7 @@ begin
         perform pg_advisory_xact_lock_shared(organisation_lock(organisation));
     end if;
     -- A statement of its own, after the lock: it sees every change that was committed before the lock was granted.
-    if not versions_stand(guard) then
+    if not versions_match(guard) then
         perform raise_moved();
     end if;
 
@@ -119,7 +90,7 @@ begin
         if stored <> jsonb_array_length(images -> 'events') then perform raise_moved(); end if;
     end if;
 
-    -- A ticket type has no version of its own: its event's image stands beside it.
+    -- A ticket type has no version of its own: its event's image is in the same change.
     if images ? 'ticket_types' then
         insert into ticket_types (id, organisation_id, event_id, name, price_minor, quota, entries_allowed, reentry, gates, valid_from, valid_until, created_at)
         select id, organisation_id, event_id, name, price_minor, quota, entries_allowed, reentry, gates, valid_from, valid_until, created_at
@@ -129,7 +100,7 @@ begin
                excluded.valid_from, excluded.valid_until);
     end if;
 
-    -- The sessions that end stand before the one that begins: the unique indexes look at each row as it is written.
+    -- The sessions that end come before the one that begins: a unique index is checked as each row is written.
     if images ? 'sessions' then
         insert into sessions (id, organisation_id, membership_id, device_id, kind, started_at, expires_at, idle_seconds, ended_at,
                               end_reason, displaced_by, version, seen_at)
@@ -144,56 +115,4 @@ begin
     end if;
 
     return log_change(organisation, at, altered);
-end $$;
-
--- A chunk of an upload: tickets are created or brought to the state that the upload tells, by their code.
--- Answers how many were created and how many updated; the rest stood so already. The event's version moves only if a ticket changed.
-create function store_tickets(organisation uuid, event uuid, guard jsonb, incoming jsonb, at timestamptz)
-returns table (created bigint, updated bigint, seq bigint) language plpgsql as $$
-declare
-    next_version bigint;
-begin
-    perform pg_advisory_xact_lock(organisation_lock(organisation));
-    if not versions_stand(guard) then
-        perform raise_moved();
-    end if;
-    select version + 1 into strict next_version from events where id = event;
-
-    with wanted as (
-        select r.* from jsonb_to_recordset(incoming)
-            as r (id uuid, code text, ticket_type_id uuid, holder text, status text, entries_allowed integer)
-    ),
-    before as (
-        select t.id, t.ticket_type_id, t.status from tickets t join wanted w on t.event_id = event and t.code = w.code collate "C"
-    ),
-    stored as (
-        insert into tickets as t (id, organisation_id, event_id, ticket_type_id, code, holder, status, entries_allowed, created_at)
-        select w.id, organisation, event, w.ticket_type_id, w.code, w.holder, w.status, w.entries_allowed, at from wanted w
-        on conflict (event_id, code) do update
-            set (ticket_type_id, holder, status, entries_allowed, version)
-                = (excluded.ticket_type_id, excluded.holder, excluded.status, excluded.entries_allowed, next_version)
-            where (t.ticket_type_id, t.holder, t.status, t.entries_allowed)
-                is distinct from (excluded.ticket_type_id, excluded.holder, excluded.status, excluded.entries_allowed)
-        returning t.id, t.ticket_type_id, t.status
-    ),
-    moved as (
-        select s.ticket_type_id, 1 as n from stored s where s.status <> 'void'
-        union all
-        select b.ticket_type_id, -1 from before b join stored s using (id) where b.status <> 'void'
-    ),
-    counted as (
-        update ticket_types tt set taken = tt.taken + d.n
-        from (select ticket_type_id, sum(n)::integer as n from moved group by ticket_type_id) d
-        where tt.id = d.ticket_type_id and d.n <> 0
-    )
-    select count(*) filter (where b.id is null), count(*) filter (where b.id is not null)
-    into created, updated
-    from stored s left join before b using (id);
-
-    seq := 0;
-    if updated > 0 then
-        update events set version = next_version where id = event;
-        seq := log_change(organisation, at, jsonb_build_array(event));
-    end if;
-    return next;
 end $$;

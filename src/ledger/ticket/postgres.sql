@@ -1,37 +1,29 @@
--- What an import brings with it: a ticket's own window of validity, and movements that another system made.
---
--- What becomes true here:
---   * A ticket may have a window of its own, which is then used instead of its type's.
---   * New tickets are added under the shared lock, beside the open door; the lock is taken alone only for tickets that change.
---   * An entry and an exit of another system are carried over as movements, once: only for a ticket that has not moved here.
+-- Uploads of tickets, and the movements of another system that an import carries over.
 
-alter table tickets
-    add column valid_from timestamptz,
-    add column valid_until timestamptz;
-
--- The tickets of an upload. `keeps_holder`: the name that the ticket has stays; `window_told`: the window is the one told here.
+-- The tickets of an upload. `keeps_holder`: the ticket keeps the holder it has; `sets_window`: the upload states the window of validity.
 create function upload_rows(incoming jsonb) returns table (
     id uuid, code text, ticket_type_id uuid, holder text, keeps_holder boolean, status text, entries_allowed integer,
-    window_told boolean, valid_from timestamptz, valid_until timestamptz
+    sets_window boolean, valid_from timestamptz, valid_until timestamptz
 ) language sql immutable as $$
     select r.* from jsonb_to_recordset(incoming) as r (
         id uuid, code text, ticket_type_id uuid, holder text, keeps_holder boolean, status text, entries_allowed integer,
-        window_told boolean, valid_from timestamptz, valid_until timestamptz)
+        sets_window boolean, valid_from timestamptz, valid_until timestamptz)
 $$;
 
--- Adds the tickets of a chunk that the event does not have. Answers how many were new, and the codes of those that the event has and that
--- stand otherwise there. Nothing that a decision rests on changes: whoever does not find a ticket looks again.
+-- Adds the tickets of a chunk that the event does not have, under the shared lock: scans of the event go on meanwhile. Returns how many were
+-- new, and the codes of tickets that the event has with other values. No row that a decision was made on changes; a scan that does not find
+-- a ticket reads the ledger again.
 create function add_tickets(organisation uuid, event uuid, guard jsonb, incoming jsonb, at timestamptz)
 returns table (created bigint, differing text[]) language plpgsql as $$
 declare
     taking jsonb;
 begin
     perform pg_advisory_xact_lock_shared(organisation_lock(organisation));
-    if not versions_stand(guard) then
+    if not versions_match(guard) then
         perform raise_moved();
     end if;
 
-    -- In the order of the codes: two uploads of the same tickets wait for each other and never in a circle.
+    -- In the order of the codes, so that two uploads of the same tickets cannot deadlock.
     with fresh as (
         insert into tickets as t (id, organisation_id, event_id, ticket_type_id, code, holder, status, entries_allowed, valid_from, valid_until, created_at)
         select w.id, organisation, event, w.ticket_type_id, w.code, w.holder, w.status, w.entries_allowed, w.valid_from, w.valid_until, at
@@ -45,7 +37,7 @@ begin
     select coalesce(sum(b.n), 0), coalesce(jsonb_object_agg(b.ticket_type_id, b.taken) filter (where b.taken > 0), '{}')
     into created, taking from by_type b;
 
-    -- Stock is locked in the same order as by sales.
+    -- Stock is locked in the order that sales lock it in.
     perform 1 from ticket_types y where taking ? y.id::text order by y.id for no key update;
     update ticket_types y set taken = y.taken + (taking ->> y.id::text)::integer where taking ? y.id::text;
 
@@ -56,20 +48,20 @@ begin
         join tickets t on t.event_id = event and t.code = w.code collate "C"
         where (t.ticket_type_id, t.holder, t.status, t.entries_allowed, t.valid_from, t.valid_until) is distinct from
               (w.ticket_type_id, case when w.keeps_holder then t.holder else w.holder end, w.status, w.entries_allowed,
-               case when w.window_told then w.valid_from else t.valid_from end, case when w.window_told then w.valid_until else t.valid_until end);
+               case when w.sets_window then w.valid_from else t.valid_from end, case when w.sets_window then w.valid_until else t.valid_until end);
     end if;
     return next;
 end $$;
 
--- As before, with windows: tickets are created or brought to the state that the upload tells, by their code, under the lock taken alone.
--- Answers how many were created and how many updated; the rest stood so already. The event's version moves only if a ticket changed.
-create or replace function store_tickets(organisation uuid, event uuid, guard jsonb, incoming jsonb, at timestamptz)
+-- Creates tickets or brings them to the state of the upload, by their code, under the lock held alone. Returns how many were created and
+-- how many updated; the rest were the same already. The event's version changes only if a ticket changed.
+create function store_tickets(organisation uuid, event uuid, guard jsonb, incoming jsonb, at timestamptz)
 returns table (created bigint, updated bigint, seq bigint) language plpgsql as $$
 declare
     next_version bigint;
 begin
     perform pg_advisory_xact_lock(organisation_lock(organisation));
-    if not versions_stand(guard) then
+    if not versions_match(guard) then
         perform raise_moved();
     end if;
     select version + 1 into strict next_version from events where id = event;
@@ -81,8 +73,8 @@ begin
     wanted as (
         select w.id, w.code, w.ticket_type_id, w.status, w.entries_allowed,
                case when w.keeps_holder then b.holder else w.holder end as holder,
-               case when w.window_told then w.valid_from else b.valid_from end as valid_from,
-               case when w.window_told then w.valid_until else b.valid_until end as valid_until
+               case when w.sets_window then w.valid_from else b.valid_from end as valid_from,
+               case when w.sets_window then w.valid_until else b.valid_until end as valid_until
         from upload_rows(incoming) w left join before b on b.code = w.code collate "C"
     ),
     stored as (
@@ -120,10 +112,10 @@ begin
     return next;
 end $$;
 
--- Movements of another system, for tickets of one event by their codes: {code, entry_id, exit_id, is_over, gate, entered_at, left_at},
--- where the ids are those of the movements, and `is_over` says that the ticket went out last. An entry is written for a ticket that has not
--- moved; an exit behind an entry that was carried over and is the last movement. What a phone has scanned stands as it is.
--- Answers how many movements were written.
+-- Movements of another system, for tickets of one event by their codes: {code, entry_id, exit_id, is_over, gate, entered_at, left_at}.
+-- The ids are those of the movements; `is_over` says that the ticket went out last. An entry is written for a ticket that has not moved, an
+-- exit after an entry that was carried over and is the last movement. Movements that were scanned here stay as they are.
+-- Returns how many movements were written.
 create function carry_over(organisation uuid, event uuid, guard jsonb, incoming jsonb, at timestamptz)
 returns bigint language plpgsql as $$
 declare
@@ -131,7 +123,7 @@ declare
     exits bigint;
 begin
     perform pg_advisory_xact_lock_shared(organisation_lock(organisation));
-    if not versions_stand(guard) then
+    if not versions_match(guard) then
         perform raise_moved();
     end if;
 
