@@ -1,6 +1,7 @@
-//! What is wrong with a body, field by field: a JSON pointer (RFC 6901) and a sentence for each.
+//! Validation errors of a body: a JSON pointer (RFC 6901) and a sentence for each wrong field.
 //!
-//! A body is parsed in two steps: what was sent (serde, unknown fields refused) and what it means (here, bounds and forms).
+//! A body is parsed in two steps: its shape (serde, unknown fields refused) and its values (here: bounds and formats).
+#![allow(missing_docs, reason = "internal: names explain themselves")]
 
 use chrono::Datelike;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -16,49 +17,44 @@ pub struct Fault {
     pub detail: String,
 }
 
-/// All that is wrong with a body.
+/// All validation errors of a body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Notes that something is wrong.
     pub fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         self.0.push(Fault { pointer: pointer.into(), detail: detail.into() });
     }
 
-    /// One thing that is wrong.
     pub fn one(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let mut faults = Self::default();
         faults.add(pointer, detail);
         faults
     }
 
-    /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The value, if nothing is wrong.
+    /// The value, if there are no errors.
     pub fn none_or<T>(self, value: T) -> Result<T, Self> {
         if self.is_empty() { Ok(value) } else { Err(self) }
     }
 
-    /// All of them.
     pub fn into_vec(self) -> Vec<Fault> {
         self.0
     }
 
-    /// A name: trimmed, not empty, not too long, no control characters.
+    /// Trims a name, and checks that it is not empty, not too long and has no control characters.
     pub fn name(&mut self, pointer: &str, text: &str) -> String {
         self.text(pointer, text, 1, limits::NAME_CHARS)
     }
 
-    /// A name that may be absent.
     pub fn name_if_any(&mut self, pointer: &str, text: Option<&str>) -> Option<String> {
         text.map(|text| self.name(pointer, text))
     }
 
-    /// A text of so many characters once trimmed, without control characters.
+    /// Trims a text, and checks that it has `least` to `most` characters and no control characters.
     pub fn text(&mut self, pointer: &str, text: &str, least: usize, most: usize) -> String {
         let trimmed = text.trim();
         let length = trimmed.chars().count();
@@ -70,7 +66,7 @@ impl Faults {
         trimmed.to_owned()
     }
 
-    /// A number within bounds.
+    /// Checks that a number is in `least..=most`.
     pub fn count(&mut self, pointer: &str, Whole(number): Whole, least: u32, most: u32) -> i32 {
         if number < least || number > most {
             self.add(pointer, format!("must be {least} to {most}"));
@@ -78,7 +74,7 @@ impl Faults {
         i32::try_from(number).unwrap_or(i32::MAX)
     }
 
-    /// A moment of this age: both databases hold it, and no client means another.
+    /// Checks that the year is one that both databases can store and that a client can mean.
     pub fn moment(&mut self, pointer: &str, moment: Moment) -> Moment {
         if !(limits::YEAR_MIN..=limits::YEAR_MAX).contains(&moment.year()) {
             self.add(pointer, format!("must be in the years {} to {}", limits::YEAR_MIN, limits::YEAR_MAX));
@@ -86,12 +82,11 @@ impl Faults {
         moment
     }
 
-    /// A moment that may be absent.
     pub fn moment_if_any(&mut self, pointer: &str, moment: Option<Moment>) -> Option<Moment> {
         moment.map(|moment| self.moment(pointer, moment))
     }
 
-    /// A value that did not parse is noted and replaced by nothing.
+    /// Adds an error for a value that did not parse.
     pub fn money<T>(&mut self, pointer: &str, parsed: Result<T, NotMoney>) -> Option<T> {
         parsed.inspect_err(|error| self.add(pointer, error.to_string())).ok()
     }
@@ -125,12 +120,12 @@ impl utoipa::ToSchema for Whole {
     }
 }
 
-/// In a change, a field may be absent; what cannot be taken away cannot be null either.
+/// For an optional field of a change whose value cannot be removed: it may be absent, but not null.
 pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
-/// In a change, a field that is null differs from one that is absent: null takes the value away.
+/// For an optional field of a change whose value can be removed: null removes it, absent keeps it.
 pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(from).map(Some)
 }

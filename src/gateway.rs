@@ -1,4 +1,4 @@
-//! A gateway: opens everything, hands it to the routes, and drains at the end.
+//! A gateway: opens the stores and services, serves the routes, and drains at the end.
 
 use std::{
     io,
@@ -24,11 +24,11 @@ use crate::{
     config::{Config, Database},
     control_socket::{self, ControlSocket},
     event::warm::Warm,
-    handover::{ListeningSocket, Offer, Successor},
+    handover::{ListeningSocket, SocketOffer, Successor},
     http::{
         accept::{self, Shutdown},
         connection_limit::ConnectionLimit,
-        examples::Given,
+        examples::ExampleValues,
         metrics::Metrics,
         router,
         state::{AppState, Services},
@@ -41,32 +41,32 @@ use crate::{
     team::change::TeamService,
 };
 
-/// A gateway that listens.
+/// A running gateway.
 pub struct Gateway {
     address: SocketAddr,
     state: AppState,
     shutdown: Shutdown,
     notice: Duration,
-    offer: Offer,
+    offer: SocketOffer,
     serving: JoinHandle<io::Result<()>>,
     housekeeping: JoinHandle<()>,
     control_socket: Option<ControlSocket>,
 }
 
 impl Gateway {
-    /// Opens the stores and serves.
+    /// Opens the stores, and serves.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         let listening = bind(config).await?;
         let state = open_at(config, &listening).await?;
-        Self::serve(config, state, listening, &Given::default()).await
+        Self::serve(config, state, listening, &ExampleValues::default()).await
     }
 
-    /// Serves, with stores that are open, at a listening that is open. The examples of the documentation are made of what is given.
-    pub async fn serve(config: &Config, state: AppState, listening: ListeningSocket, examples: &Given) -> anyhow::Result<Self> {
+    /// Serves with open stores on an open socket. `examples` are the values for the examples of the OpenAPI document.
+    pub async fn serve(config: &Config, state: AppState, listening: ListeningSocket, examples: &ExampleValues) -> anyhow::Result<Self> {
         let address = listening.socket.local_addr()?;
         let shutdown = state.shutdown.clone();
         let router = router(state.clone(), config, examples)?;
-        let offer = Offer::make(Arc::clone(&listening.socket), state.ledger.id().await?);
+        let offer = SocketOffer::open(Arc::clone(&listening.socket), state.ledger.id().await?);
         let connection_limit = ConnectionLimit::new(config.connections, config.connections_per_address, &config.trusted_proxies);
         let serving = tokio::spawn(accept::serve(listening, router, connection_limit, shutdown.clone()));
         let housekeeping = tokio::spawn(housekeeping_loop(state.ledger.clone(), state.clock));
@@ -74,28 +74,29 @@ impl Gateway {
         Ok(Self { address, state, shutdown, notice: config.stop_notice, offer, serving, housekeeping, control_socket })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Takes nothing new in, finishes what was begun, and closes the ledger.
+    /// Accepts no more connections, finishes the requests in progress, and closes the ledger.
     pub async fn stop(self) {
-        // Balancers send no more connections here. Where another gateway has taken the socket over, or does so now, it goes on; else there is time
-        // for balancers to notice, and for clients to hear with an answer that it was their connection's last.
+        // From now on the gateway reports that it is not ready. If a successor has taken the socket over, or does so within the notice time,
+        // it gets the connections; otherwise this time lets load balancers notice, and lets each client get a response with
+        // `Connection: close`.
         self.shutdown.announce();
-        // A stream has no end of its own: the drain must not wait for one.
+        // A stream does not end by itself, so the drain must not wait for it.
         self.state.streams.close();
         let successor = self.offer.successor_within(self.notice).await.map(|successor| hand_over(successor, &self.shutdown));
         if successor.is_none() {
             self.shutdown.close();
         }
         if let Err(error) = self.serving.await.map_err(anyhow::Error::new).and_then(|served| Ok(served?)) {
-            tracing::error!(error = %error, "the accept loop ended in a fault of ours");
+            tracing::error!(error = %error, "the accept loop failed");
         }
-        if let Some((handing, done)) = successor {
+        if let Some((sending, done)) = successor {
             done.cancel();
-            let _ = handing.await;
+            let _ = sending.await;
         }
         self.housekeeping.abort();
         drop(self.control_socket);
@@ -103,23 +104,23 @@ impl Gateway {
     }
 }
 
-/// Leaves every connection to the gateway that has taken the socket over.
+/// Hands every connection over to the gateway that has taken the socket over.
 fn hand_over(successor: Successor, shutdown: &Shutdown) -> (JoinHandle<()>, CancellationToken) {
     tracing::info!("another gateway has the listening socket: it gets the connections as well");
     let (sender, connections) = mpsc::channel(limits::CONNECTIONS_MAX);
     let done = CancellationToken::new();
-    let handing = tokio::spawn(successor.take_all(connections, done.clone()));
+    let sending = tokio::spawn(successor.send_all(connections, done.clone()));
     shutdown.hand_over_to(sender);
-    (handing, done)
+    (sending, done)
 }
 
-/// Opens the listening at the address that the gateway is to listen on.
+/// Opens the listening socket at the configured address, or takes it over from the gateway that listens there.
 pub async fn bind(config: &Config) -> anyhow::Result<ListeningSocket> {
     ListeningSocket::open(config.listen, Clock).await
 }
 
-/// Opens the stores of a gateway that is to stand at this listening. Behind one that still has the embedded ledger open, it waits for its end:
-/// who connects meanwhile waits in the socket's queue.
+/// Opens the stores of a gateway for this socket. If the previous gateway still has the embedded ledger open, this waits until that gateway has
+/// ended; connections that are made meanwhile wait in the socket's queue.
 pub async fn open_at(config: &Config, listening: &ListeningSocket) -> anyhow::Result<AppState> {
     let until = Clock.deadline(limits::TAKE_OVER_TIMEOUT);
     loop {
@@ -129,7 +130,7 @@ pub async fn open_at(config: &Config, listening: &ListeningSocket) -> anyhow::Re
             }
             opened => {
                 let state = opened?;
-                listening.is_fit_for(state.ledger.id().await?)?;
+                listening.ensure_same_ledger(state.ledger.id().await?)?;
                 return Ok(state);
             }
         }
@@ -189,7 +190,7 @@ pub async fn open(config: &Config) -> anyhow::Result<AppState> {
     Ok(AppState(Arc::new(services)))
 }
 
-/// Keeps the log of changes and that of refused scans short, and keys no longer than their tokens.
+/// Deletes old entries of the change log and of the refused scans, and signing keys whose tokens have all expired.
 async fn housekeeping_loop(ledger: Ledger, clock: Clock) {
     loop {
         if let Err(error) = ledger.note(Note::PruneKeys(of_no_more_use_before(clock.now()))).await {
@@ -200,7 +201,7 @@ async fn housekeeping_loop(ledger: Ledger, clock: Clock) {
         }
         let before = clock.now() - TimeDelta::days(limits::REFUSED_DAYS);
         if let Err(error) = ledger.note(Note::PruneRefused(before)).await {
-            tracing::warn!(error = %error, "old refused scans were not forgotten");
+            tracing::warn!(error = %error, "old refused scans were not deleted");
         }
         sleep(limits::HOUSEKEEPING_INTERVAL).await;
     }

@@ -1,15 +1,16 @@
-//! The listening socket, and how it outlives the process: a new gateway takes it over from the one that runs.
+//! The listening socket, and its takeover: a new gateway can take it over from the running one, so that it outlives the process.
 //!
-//! A gateway that is started at an address where another one listens does not bind, it asks that one for its socket. From then on both
-//! accept from the same queue, and when the older one is told to stop it leaves the queue to the newer: nothing that has ever been
-//! connected is refused or reset. The older one also hands over each connection at the moment when no request is on it, so that clients
-//! notice nothing at all. (Two sockets under `SO_REUSEPORT` would not do: what waits in the queue of the one that closes is reset.)
+//! A gateway that is started at an address where another gateway listens does not bind: it requests the socket of that gateway. From then on
+//! both accept from the same queue. When the older gateway stops, the newer one keeps accepting: no connection is refused or reset. The older
+//! gateway also hands over each connection at a moment when no request is in progress on it, so that clients see no interruption. (Two
+//! sockets with `SO_REUSEPORT` would not do: connections in the queue of the socket that is closed are reset.)
 //!
-//! The two meet at a Unix socket whose name is made of the listening address. It lies in Linux' abstract namespace, which belongs to the
-//! network namespace as the address itself does, and leaves no file behind. Who may come is decided by the kernel's word on the other
-//! end: the same user or root, both ways. Elsewhere than on Linux a gateway only binds.
+//! The two gateways connect through a Unix socket whose name is made of the listening address. It is in Linux' abstract namespace, which
+//! belongs to the network namespace as the address itself does, and leaves no file behind. Access is decided by the peer credentials that
+//! the kernel reports: the older gateway accepts its own user and root, the newer one its own user only. On other systems a gateway only
+//! binds.
 //!
-//! Where systemd has bound the socket (`LISTEN_FDS`), it is taken from there.
+//! If systemd has bound the socket (`LISTEN_FDS`), that socket is used.
 
 use std::{
     io::{self, ErrorKind, IoSlice, IoSliceMut},
@@ -39,18 +40,18 @@ use uuid::Uuid;
 
 use crate::{clock::Clock, limits};
 
-/// What a gateway listens on, and what it was given by the one before it.
+/// The listening socket of a gateway, and what the previous gateway hands over.
 pub struct ListeningSocket {
-    /// The listening socket.
+    /// Accepts the connections; a successor shares it.
     pub socket: Arc<TcpListener>,
-    /// Connections that the gateway before this one hands over.
+    /// Connections that the previous gateway hands over.
     pub inherited: Option<mpsc::Receiver<TcpStream>>,
-    /// The ledger of the gateway before this one.
-    before: Option<Uuid>,
+    /// The id of the previous gateway's ledger; none if the socket was not taken over.
+    previous_ledger: Option<Uuid>,
 }
 
 impl ListeningSocket {
-    /// Opens the listening_socket at this address: the socket that systemd has bound, one of our own, or that of the gateway which listens there.
+    /// Opens the socket at this address: the one that systemd has bound, a new one, or that of the gateway that listens there.
     pub async fn open(address: SocketAddr, clock: Clock) -> anyhow::Result<Self> {
         if let Some(socket) = from_systemd()? {
             return Ok(Self::new(socket));
@@ -62,7 +63,7 @@ impl ListeningSocket {
                 Err(error) if error.kind() == ErrorKind::AddrInUse => {
                     match take_over(address).await {
                         Ok(listening_socket) => return Ok(listening_socket),
-                        // The one who listens may be just starting or just gone; who does not answer for long is no gateway of ours.
+                        // The other process may be starting or ending, so this tries again; if it never answers, it is not a gateway.
                         Err(refusal) if clock.is_past(until) => {
                             tracing::debug!(error = %refusal, "the socket in use was not handed over");
                             return Err(error).with_context(|| format!("{address} cannot be listened on"));
@@ -76,120 +77,124 @@ impl ListeningSocket {
     }
 
     fn new(socket: TcpListener) -> Self {
-        Self { socket: Arc::new(socket), inherited: None, before: None }
+        Self { socket: Arc::new(socket), inherited: None, previous_ledger: None }
     }
 
-    /// Whether another gateway still has this socket, or had it a moment ago.
+    /// Whether the socket was taken over from another gateway.
     pub fn is_taken_over(&self) -> bool {
-        self.before.is_some()
+        self.previous_ledger.is_some()
     }
 
-    /// Two gateways on one socket must have the same ledger, or half of all tickets would be unknown.
-    pub fn is_fit_for(&self, ledger: Uuid) -> anyhow::Result<()> {
-        let fit = self.before.is_none_or(|before| before == ledger);
-        anyhow::ensure!(fit, "the gateway that listens at {} has another ledger", self.socket.local_addr()?);
+    /// Fails if the previous gateway has another ledger: with two ledgers on one socket, half of all tickets would be unknown.
+    pub fn ensure_same_ledger(&self, ledger: Uuid) -> anyhow::Result<()> {
+        let same = self.previous_ledger.is_none_or(|previous| previous == ledger);
+        anyhow::ensure!(same, "the gateway that listens at {} has another ledger", self.socket.local_addr()?);
         Ok(())
     }
 }
 
 fn from_systemd() -> anyhow::Result<Option<TcpListener>> {
     let given = listenfd::ListenFd::from_env().take_tcp_listener(0).context("LISTEN_FDS names no listening TCP socket")?;
-    given.map(listening).transpose().context("the socket of LISTEN_FDS cannot be used")
+    given.map(to_tokio_listener).transpose().context("the socket of LISTEN_FDS cannot be used")
 }
 
-fn listening(socket: StdListener) -> io::Result<TcpListener> {
+fn to_tokio_listener(socket: StdListener) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     TcpListener::from_std(socket)
 }
 
-/// Asks the gateway that listens at this address for its socket.
+/// Requests the socket of the gateway that listens at this address.
 async fn take_over(address: SocketAddr) -> io::Result<ListeningSocket> {
-    let line = StdUnixStream::connect_addr(&meeting_point(address)?)?;
-    line.set_nonblocking(true)?;
-    let line = UnixStream::from_std(line)?;
-    is_one_of_us(&line, false)?;
+    let channel = StdUnixStream::connect_addr(&control_name(address)?)?;
+    channel.set_nonblocking(true)?;
+    let channel = UnixStream::from_std(channel)?;
+    check_peer(&channel, false)?;
     let mut ledger = Uuid::nil().into_bytes();
-    let handed = timeout(limits::TAKE_OVER_ASK_TIMEOUT, receive(&line, &mut ledger)).await??;
+    let handed = timeout(limits::TAKE_OVER_ASK_TIMEOUT, receive(&channel, &mut ledger)).await??;
     let socket = StdListener::from(handed.ok_or(ErrorKind::UnexpectedEof)?);
     if !socket2::SockRef::from(&socket).is_listener()? || socket.local_addr()? != address {
-        return Err(io::Error::new(ErrorKind::InvalidData, "what was handed over does not listen there"));
+        return Err(io::Error::new(ErrorKind::InvalidData, "the socket that was handed over does not listen there"));
     }
-    let (found, inherited) = mpsc::channel(limits::CONNECTIONS_MAX);
-    // Ends when the older gateway does.
-    tokio::spawn(inherit(line, found));
+    let (sender, inherited) = mpsc::channel(limits::CONNECTIONS_MAX);
+    // Ends with the older gateway.
+    tokio::spawn(receive_connections(channel, sender));
     tracing::info!(%address, "the gateway that listens here hands its socket over");
-    Ok(ListeningSocket { socket: Arc::new(listening(socket)?), inherited: Some(inherited), before: Some(Uuid::from_bytes(ledger)) })
+    Ok(ListeningSocket {
+        socket: Arc::new(to_tokio_listener(socket)?),
+        inherited: Some(inherited),
+        previous_ledger: Some(Uuid::from_bytes(ledger)),
+    })
 }
 
-/// Takes the connections that the older gateway hands over, also while the ledger is still being opened.
-async fn inherit(line: UnixStream, found: mpsc::Sender<TcpStream>) {
+/// Receives connections from the older gateway, also while the ledger is still being opened.
+async fn receive_connections(channel: UnixStream, sender: mpsc::Sender<TcpStream>) {
     let mut mark = [0];
     loop {
-        let stream = match receive(&line, &mut mark).await {
+        let stream = match receive(&channel, &mut mark).await {
             Ok(Some(stream)) => StdStream::from(stream),
             Ok(None) => return,
             Err(error) => {
-                tracing::warn!(%error, "the gateway before this one could not hand everything over");
+                tracing::warn!(%error, "the previous gateway could not hand everything over");
                 return;
             }
         };
         let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
         if let Ok(stream) = stream
-            && found.send(stream).await.is_err()
+            && sender.send(stream).await.is_err()
         {
             return;
         }
     }
 }
 
-/// Where a gateway waits for the next one.
-pub struct Offer {
+/// Offers the listening socket to the next gateway.
+pub struct SocketOffer {
     successor: Arc<Mutex<Option<UnixStream>>>,
-    came: Arc<Notify>,
-    waiting: JoinHandle<()>,
+    connected: Arc<Notify>,
+    task: JoinHandle<()>,
 }
 
-impl Offer {
-    /// Waits for the next gateway, and gives it the socket.
-    pub fn make(socket: Arc<TcpListener>, ledger: Uuid) -> Self {
-        let (successor, came) = (Arc::default(), Arc::default());
-        let waiting = tokio::spawn(wait_for_heirs(socket, ledger, Arc::clone(&successor), Arc::clone(&came)));
-        Self { successor, came, waiting }
+impl SocketOffer {
+    /// Starts a task that gives the socket to each gateway that requests it.
+    pub fn open(socket: Arc<TcpListener>, ledger: Uuid) -> Self {
+        let (successor, connected) = (Arc::default(), Arc::default());
+        let task = tokio::spawn(give_to_successors(socket, ledger, Arc::clone(&successor), Arc::clone(&connected)));
+        Self { successor, connected, task }
     }
 
-    /// The gateway that has taken the socket last, if it lives, or one that comes within this time. No further one is waited for.
+    /// The gateway that has taken the socket last, if it is alive, or one that takes it within this time. The offer ends with this call.
     pub async fn successor_within(self, time: Duration) -> Option<Successor> {
         let successor = timeout(time, async {
             loop {
-                match self.living_heir() {
+                match self.live_successor() {
                     Some(successor) => return successor,
-                    None => self.came.notified().await,
+                    None => self.connected.notified().await,
                 }
             }
         });
         successor.await.ok().map(Successor)
     }
 
-    fn living_heir(&self) -> Option<UnixStream> {
-        let line = self.successor.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        // An successor says nothing; what can be read is its end.
-        let alive = matches!(line.try_read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
-        alive.then_some(line)
+    fn live_successor(&self) -> Option<UnixStream> {
+        let channel = self.successor.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        // A successor never sends; a readable channel means that it has ended.
+        let alive = matches!(channel.try_read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+        alive.then_some(channel)
     }
 }
 
-impl Drop for Offer {
+impl Drop for SocketOffer {
     fn drop(&mut self) {
-        self.waiting.abort();
+        self.task.abort();
     }
 }
 
-/// The gateway that goes on where this one stops.
+/// The gateway that takes over the socket and the connections.
 pub struct Successor(UnixStream);
 
 impl Successor {
-    /// Hands connections over until it is told that there are no more.
-    pub async fn take_all(self, mut connections: mpsc::Receiver<StdStream>, done: CancellationToken) {
+    /// Hands connections over until `done` is cancelled.
+    pub async fn send_all(self, mut connections: mpsc::Receiver<StdStream>, done: CancellationToken) {
         loop {
             let stream = tokio::select! {
                 biased;
@@ -204,17 +209,17 @@ impl Successor {
     }
 }
 
-async fn wait_for_heirs(socket: Arc<TcpListener>, ledger: Uuid, successor: Arc<Mutex<Option<UnixStream>>>, came: Arc<Notify>) {
-    let Some(waiting) = meet(&socket).await else { return };
+async fn give_to_successors(socket: Arc<TcpListener>, ledger: Uuid, successor: Arc<Mutex<Option<UnixStream>>>, connected: Arc<Notify>) {
+    let Some(listener) = bind_control_socket(&socket).await else { return };
     loop {
-        let given = match waiting.accept().await {
-            Ok((line, _)) => give(line, &socket, ledger).await,
+        let given = match listener.accept().await {
+            Ok((channel, _)) => give(channel, &socket, ledger).await,
             Err(error) => Err(error),
         };
         match given {
-            Ok(line) => {
-                *successor.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
-                came.notify_one();
+            Ok(channel) => {
+                *successor.lock().unwrap_or_else(PoisonError::into_inner) = Some(channel);
+                connected.notify_one();
             }
             Err(error) => {
                 tracing::warn!(%error, "the listening socket was not handed over");
@@ -224,12 +229,12 @@ async fn wait_for_heirs(socket: Arc<TcpListener>, ledger: Uuid, successor: Arc<M
     }
 }
 
-/// Opens the meeting point; while an older gateway is still there, as soon as it is gone.
-async fn meet(socket: &TcpListener) -> Option<UnixListener> {
+/// Binds the Unix socket; while an older gateway still has its name, this waits until that gateway has ended.
+async fn bind_control_socket(socket: &TcpListener) -> Option<UnixListener> {
     loop {
-        let bound = socket.local_addr().and_then(meeting_point).and_then(|name| StdUnixListener::bind_addr(&name));
+        let bound = socket.local_addr().and_then(control_name).and_then(|name| StdUnixListener::bind_addr(&name));
         match bound.and_then(|bound| bound.set_nonblocking(true).and_then(|()| UnixListener::from_std(bound))) {
-            Ok(waiting) => return Some(waiting),
+            Ok(listener) => return Some(listener),
             Err(error) if error.kind() == ErrorKind::AddrInUse => sleep(limits::TAKE_OVER_RETRY_DELAY).await,
             Err(error) => {
                 tracing::info!(%error, "no other gateway can take this one's socket over");
@@ -239,15 +244,15 @@ async fn meet(socket: &TcpListener) -> Option<UnixListener> {
     }
 }
 
-async fn give(line: UnixStream, socket: &TcpListener, ledger: Uuid) -> io::Result<UnixStream> {
-    is_one_of_us(&line, true)?;
-    timeout(limits::TAKE_OVER_ASK_TIMEOUT, send(&line, ledger.as_bytes(), socket)).await??;
-    Ok(line)
+async fn give(channel: UnixStream, socket: &TcpListener, ledger: Uuid) -> io::Result<UnixStream> {
+    check_peer(&channel, true)?;
+    timeout(limits::TAKE_OVER_ASK_TIMEOUT, send(&channel, ledger.as_bytes(), socket)).await??;
+    Ok(channel)
 }
 
-/// The same user. Root may take over another user's socket, but no other user may take over from root.
-fn is_one_of_us(line: &UnixStream, or_root: bool) -> io::Result<()> {
-    let (peer, own) = (line.peer_cred()?.uid(), rustix::process::geteuid().as_raw());
+/// Accepts the own user, and root if `or_root`. A gateway of root takes no socket from another user.
+fn check_peer(channel: &UnixStream, or_root: bool) -> io::Result<()> {
+    let (peer, own) = (channel.peer_cred()?.uid(), rustix::process::geteuid().as_raw());
     if peer == own || (or_root && peer == 0) {
         return Ok(());
     }
@@ -255,38 +260,38 @@ fn is_one_of_us(line: &UnixStream, or_root: bool) -> io::Result<()> {
 }
 
 #[cfg(target_os = "linux")]
-fn meeting_point(address: SocketAddr) -> io::Result<Name> {
+fn control_name(address: SocketAddr) -> io::Result<Name> {
     use std::os::linux::net::SocketAddrExt;
     Name::from_abstract_name(format!("stagedoor/{address}"))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn meeting_point(_: SocketAddr) -> io::Result<Name> {
+fn control_name(_: SocketAddr) -> io::Result<Name> {
     Err(ErrorKind::Unsupported.into())
 }
 
-/// Sends a few bytes, and with them a descriptor.
-async fn send(line: &UnixStream, bytes: &[u8], what: impl AsFd) -> io::Result<()> {
-    let sent = line.async_io(Interest::WRITABLE, || {
+/// Sends a few bytes together with a file descriptor.
+async fn send(channel: &UnixStream, bytes: &[u8], descriptor: impl AsFd) -> io::Result<()> {
+    let sent = channel.async_io(Interest::WRITABLE, || {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
-        let descriptors = [what.as_fd()];
+        let descriptors = [descriptor.as_fd()];
         if !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
             return Err(ErrorKind::OutOfMemory.into());
         }
-        Ok(sendmsg(line, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)?)
+        Ok(sendmsg(channel, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)?)
     });
     if sent.await? == bytes.len() { Ok(()) } else { Err(ErrorKind::WriteZero.into()) }
 }
 
-/// Receives as many bytes, and the descriptor that came with them; none at the end.
-async fn receive(line: &UnixStream, bytes: &mut [u8]) -> io::Result<Option<OwnedFd>> {
+/// Receives that many bytes and the file descriptor that came with them; none at the end of the channel.
+async fn receive(channel: &UnixStream, bytes: &mut [u8]) -> io::Result<Option<OwnedFd>> {
     let expected = bytes.len();
-    let (read, descriptor) = line
+    let (read, descriptor) = channel
         .async_io(Interest::READABLE, || {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut control = RecvAncillaryBuffer::new(&mut space);
-            let received = recvmsg(line, &mut [IoSliceMut::new(bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+            let received = recvmsg(channel, &mut [IoSliceMut::new(bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
             let descriptor = control.drain().find_map(|message| match message {
                 RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
                 _ => None,

@@ -1,7 +1,7 @@
-//! The shapes of values that many bodies share, as the OpenAPI document tells them, made from the limits that [`crate::faults`] and
-//! [`crate::money`] judge by: a client that keeps to the document is not told that a field is wrong.
+//! OpenAPI schemas of values that many bodies share. They are built from the same limits that [`crate::faults`] and [`crate::money`] check,
+//! so a value that is valid by the document is accepted.
 //!
-//! A text is judged once the white space at its ends is cut, which is why it has a pattern and no `maxLength`.
+//! A text is checked after the white space at its ends is cut; the patterns allow for that.
 
 use std::borrow::Cow;
 
@@ -41,7 +41,7 @@ shapes! {
     Name = "name", text(limits::NAME_CHARS);
     /// What a manager writes to a guest list or to a guest; a blank one is none.
     Note = "note", string(&format!("^[^{CONTROL}]*$")).max_length(Some(limits::NOTE_CHARS)).into();
-    /// The name by which somebody signs in.
+    /// The name that a user signs in with.
     Username = "username", text(limits::USERNAME_CHARS);
     /// What a card terminal printed.
     Reference = "payment_reference", text(limits::REFERENCE_CHARS);
@@ -72,7 +72,7 @@ fn string(pattern: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))
 }
 
-/// At least one character that is seen, and none that controls.
+/// At least one visible character, and no control characters.
 fn text(most: usize) -> Object {
     string(&format!("^[^{CONTROL}]*[^\\s{CONTROL}][^{CONTROL}]*$"))
         .min_length(Some(1))
@@ -104,8 +104,8 @@ mod tests {
     use super::*;
     use crate::faults::Faults;
 
-    /// Whether the document takes the text.
-    fn takes<S: PartialSchema>(text: &str) -> bool {
+    /// Whether the text is valid by the document.
+    fn is_valid<S: PartialSchema>(text: &str) -> bool {
         let shape: Value = serde_json::to_value(S::schema()).unwrap();
         let length = u64::try_from(text.chars().count()).unwrap();
         shape["pattern"].as_str().is_none_or(|pattern| Regex::new(pattern).unwrap().is_match(text))
@@ -114,39 +114,39 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_in_the_document_what_it_is_in_a_body() {
+    fn a_name_is_valid_by_the_document_if_a_body_with_it_is() {
         let long = "n".repeat(limits::NAME_CHARS);
         for text in ["", " ", "\u{a0}", "a", " a ", "a\tb", "\u{7f}", "Zoë \u{1f3ad}", &long, &format!("{long}n")] {
             let mut faults = Faults::default();
             faults.name("/name", text);
-            assert_eq!(takes::<Name>(text), faults.is_empty(), "{text:?}");
+            assert_eq!(is_valid::<Name>(text), faults.is_empty(), "{text:?}");
         }
     }
 
     #[test]
-    fn a_note_is_in_the_document_what_it_is_in_a_body() {
+    fn a_note_is_valid_by_the_document_if_a_body_with_it_is() {
         let long = "n".repeat(limits::NOTE_CHARS);
         for text in ["", " ", "vegan", "two\nlines", &long, &format!("{long}n")] {
             let mut faults = Faults::default();
             faults.text("/note", text, 0, limits::NOTE_CHARS);
-            assert_eq!(takes::<Note>(text), faults.is_empty(), "{text:?}");
+            assert_eq!(is_valid::<Note>(text), faults.is_empty(), "{text:?}");
         }
     }
 
     #[test]
-    fn an_amount_is_in_the_document_what_it_is_in_a_body() {
+    fn an_amount_is_valid_by_the_document_if_a_body_with_it_is() {
         let currencies = ["JPY", "EUR", "KWD"].map(|code| Currency::parse(code).unwrap());
         for text in
             ["", "0", "00", "1", "1.", ".5", "1.50", "01.50", "1.5000", "1.50000", "-1.00", "999999999999.99", "1000000000000.00", "1e3"]
         {
-            let taken = currencies.iter().any(|currency| currency.amount(text).is_ok());
-            assert!(!taken || takes::<Amount>(text), "{text:?} is taken and not in the document");
-            assert!(taken || text == "1.5000" || !takes::<Amount>(text), "{text:?} is in the document and not taken");
+            let accepted = currencies.iter().any(|currency| currency.amount(text).is_ok());
+            assert!(!accepted || is_valid::<Amount>(text), "{text:?} is accepted and not valid by the document");
+            assert!(accepted || text == "1.5000" || !is_valid::<Amount>(text), "{text:?} is valid by the document and not accepted");
         }
     }
 
     #[test]
-    fn currencies_and_time_zones_are_named_one_by_one() {
+    fn currencies_and_time_zones_are_enumerated() {
         let named = |schema| serde_json::to_value::<RefOr<Schema>>(schema).unwrap()["enum"].as_array().unwrap().clone();
         assert!(named(CurrencyCode::schema()).contains(&Value::from("EUR")));
         assert!(!named(CurrencyCode::schema()).contains(&Value::from("XAU")), "a metal has no minor unit");

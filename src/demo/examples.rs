@@ -7,7 +7,7 @@ use super::{
     fill::{password, ticket},
 };
 use crate::{
-    http::{examples::Given, state::Services},
+    http::{examples::ExampleValues, state::Services},
     ids::{EventId, OrganisationId},
     ledger::{Page, guestlist::GuestSearch, kinds::DeviceKind},
     limits,
@@ -18,7 +18,7 @@ use crate::{
 const SIGNED_IN: &str = "finance";
 
 /// Finds it.
-pub async fn given(services: &Services, organisation: OrganisationId, filled: &Filled) -> anyhow::Result<Given> {
+pub async fn given(services: &Services, organisation: OrganisationId, filled: &Filled) -> anyhow::Result<ExampleValues> {
     let event = |place: usize| filled.events.get(place).map(|event| event.id).unwrap_or_default();
     let first_type = filled.events.first().and_then(|event| event.ticket_types.first());
     let till = filled.devices.iter().rfind(|device| device.kind == DeviceKind::Pos);
@@ -26,7 +26,7 @@ pub async fn given(services: &Services, organisation: OrganisationId, filled: &F
     let scanner = devices.iter().rfind(|device| device.kind == DeviceKind::Scanner && device.revoked_at.is_none());
     let guests = services.ledger.guests(organisation, EventId(event(0)), &GuestSearch::default(), first_page()).await?;
     let guest = guests.first().map(|listed| &listed.guest);
-    Ok(Given::from([
+    Ok(ExampleValues::from([
         ("organisation", filled.organisation.to_owned()),
         ("event", event(0).to_string()),
         ("other_event", event(1).to_string()),

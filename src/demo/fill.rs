@@ -18,7 +18,7 @@ use crate::{
         upload::{Backing, Intake, TicketBody},
     },
     faults::{Faults, Whole},
-    http::{examples::Given, state::Services},
+    http::{examples::ExampleValues, state::Services},
     ids::{EventId, OrganisationId},
     ledger::{
         Ledger, Page,
@@ -87,7 +87,8 @@ pub async fn fill(services: &Services, base_url: &str) -> anyhow::Result<(Organi
     for event in events {
         told.push(tell(ledger, event, clock.now()).await?);
     }
-    let filled = Filled { base_url: base_url.to_owned(), organisation: SLUG, events: told, users, devices, examples: Given::default() };
+    let filled =
+        Filled { base_url: base_url.to_owned(), organisation: SLUG, events: told, users, devices, examples: ExampleValues::default() };
     Ok((organisation, filled))
 }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    http::{examples::Given, state::Services},
+    http::{examples::ExampleValues, state::Services},
     ledger::kinds::{DeviceKind, EventStatus, Role},
     money::Money,
 };
@@ -40,7 +40,7 @@ pub struct Filled {
     pub devices: Vec<DemoDevice>,
     /// What the examples of the OpenAPI document stand for here.
     #[serde(skip)]
-    pub examples: Given,
+    pub examples: ExampleValues,
 }
 
 /// An event.

@@ -1,13 +1,19 @@
-//! The accept loop: who connects gets the routes, and nobody holds a connection for nothing.
+//! The accept loop: accepts connections, serves the routes on them, and closes or hands over all of them at the end.
 //!
-//! It promises that a client which dawdles is closed: in the middle of a request's head after
-//! `limits::HEADER_READ_TIMEOUT`, between two requests after `limits::IDLE_TIMEOUT`, and after `limits::IDLE_TIMEOUT`
-//! in which it takes nothing of an answer. An answer that has no end may be quiet for as long as it likes. How long a body may take is not seen here; the layer
-//! that reads it says so. It never ends because accepting failed, and when it has returned, no
-//! connection is left. How it ends is told by a [`Shutdown`]: with a gateway that goes on in this one's place, every connection is handed
-//! over at a moment when no request is on it; without one, it is closed after its next answer.
+//! Contract:
+//! - A slow client is closed: in the middle of a request's head after `limits::HEADER_READ_TIMEOUT`, between two requests after
+//!   `limits::IDLE_TIMEOUT`, and after `limits::IDLE_TIMEOUT` in which it reads nothing of a response. A response without an end (a stream)
+//!   may be silent for any time. The time limit of a request body is set where the body is read (`http/body.rs`).
+//! - An error of `accept` does not end the loop.
+//! - When [`serve`] has returned, no connection is left. [`Shutdown`] decides how they end: with a successor gateway, each connection is
+//!   handed over at a moment when no request is in progress on it; without one, it is closed after its next response.
 //!
-//! `axum::serve` (0.8.9) installs no timer, so with it none of these limits exists.
+//! Why not a ready-made server:
+//! - `axum::serve` (0.8.9) installs no timer, so none of these limits would exist.
+//! - `hyper_util::server::conn::auto` (0.1.21) reads the first bytes without a timeout to find out the HTTP version, so a client that sends
+//!   nothing would keep its connection; with `http1_only` it is a wrapper of the builder that is used here.
+//! - `hyper_util::server::graceful` (0.1.21) can only close. It closes a connection that was accepted a moment before the shutdown without
+//!   reading its first request, and it cannot hand a connection over.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -34,27 +40,27 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use super::connection::{Connection, ConnectionState, HeadTimer, linger};
+use super::connection::{Connection, ConnectionState, HeadTimer, lingering_close};
 use super::connection_limit::{ConnectionLimit, ConnectionSlot};
 use super::problem::Problem;
-use super::shed::Overloaded;
+use super::shed::RetryLater;
 use super::workers::{Worker, Workers};
 use crate::handover::ListeningSocket;
 use crate::limits;
 
-/// How a request has come, in its extensions.
+/// The connection that a request came on; in the extensions of the request.
 #[derive(Clone)]
 pub struct ConnectionInfo {
-    /// Who is at the other end of the connection. An IPv4 address is one even when it came in on an IPv6 socket, so that it can be compared
-    /// with a setting.
+    /// The address of the other end. An IPv4 address that came in on an IPv6 socket is converted to IPv4, so that it can be compared with
+    /// a setting.
     pub peer: SocketAddr,
-    /// Closes the connection: for an answer that has no end, when its reader does not keep up.
-    pub hang_up: CancellationToken,
-    /// The request's head said twice how long its body is.
-    pub two_lengths: bool,
+    /// Closes the connection: for a response without an end whose client does not read fast enough.
+    pub close: CancellationToken,
+    /// The request's head has both `Content-Length` and `Transfer-Encoding`.
+    pub ambiguous_length: bool,
 }
 
-/// How a gateway leaves, step by step; its connections and its readiness look at it.
+/// The steps of a shutdown; connections and the readiness check read it.
 #[derive(Clone, Default)]
 pub struct Shutdown {
     announced: Arc<AtomicBool>,
@@ -62,61 +68,60 @@ pub struct Shutdown {
     closing: Signal,
 }
 
-/// Something that happens once and that every connection waits for.
+/// An event that happens once and that every connection waits for.
 #[derive(Clone, Default)]
 struct Signal {
-    given: Arc<AtomicBool>,
+    is_set: Arc<AtomicBool>,
     token: CancellationToken,
 }
 
 impl Signal {
-    fn give(&self) {
-        self.given.store(true, Ordering::Release);
+    fn set(&self) {
+        self.is_set.store(true, Ordering::Release);
         self.token.cancel();
     }
 
-    /// Waits for it. Whoever is asked again and again asks the token, and with it everybody's lock, only at first and at last; in between it
-    /// is enough to look.
-    async fn heard(&self) {
-        let mut heard = pin!(self.token.cancelled());
-        let mut listening: Option<Waker> = None;
+    /// Waits for the event. Each poll of `CancellationToken::cancelled` takes a lock that all connections share, so it is polled only when
+    /// the waker is new or the event has happened; every other poll reads the flag.
+    async fn wait(&self) {
+        let mut cancelled = pin!(self.token.cancelled());
+        let mut registered: Option<Waker> = None;
         poll_fn(|context| {
             let waker = context.waker();
-            if listening.as_ref().is_some_and(|known| known.will_wake(waker)) && !self.given.load(Ordering::Acquire) {
+            if registered.as_ref().is_some_and(|known| known.will_wake(waker)) && !self.is_set.load(Ordering::Acquire) {
                 return Poll::Pending;
             }
-            listening = Some(waker.clone());
-            heard.as_mut().poll(context)
+            registered = Some(waker.clone());
+            cancelled.as_mut().poll(context)
         })
         .await;
     }
 }
 
 impl Shutdown {
-    /// First: the gateway says that it is not ready for more. All else goes on, but every answer is the last of its connection.
+    /// First step: the gateway reports that it is not ready. It still serves, but every response is the last of its connection.
     pub fn announce(&self) {
         self.announced.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the gateway is about to stop.
     pub fn is_announced(&self) -> bool {
         self.announced.load(Ordering::Relaxed)
     }
 
-    /// Then: nothing more is accepted, what was begun is finished, and the connections are closed.
+    /// Second step: accept no more connections, finish the requests in progress, and close the connections.
     pub fn close(&self) {
-        self.closing.give();
+        self.closing.set();
     }
 
-    /// The same, but the connections go to another gateway.
+    /// Second step with a successor: the same, but the connections go to the other gateway.
     pub fn hand_over_to(&self, successor: mpsc::Sender<std::net::TcpStream>) {
         let _ = self.successor.set(successor);
-        self.closing.give();
+        self.closing.set();
     }
 }
 
-/// Serves `routes` to those who knock at the listening, as many as the connection_limit may be, and to the connections of the gateway before this one, until it is time to shutdown; then
-/// lets open requests finish within `limits::DRAIN_TIMEOUT`.
+/// Serves `routes` on new connections of the listening socket, up to the connection limit, and on those that the previous gateway hands
+/// over, until `shutdown` closes; then lets open requests finish within `limits::DRAIN_TIMEOUT`.
 ///
 /// Dropped before its end, it closes all connections as well.
 pub async fn serve(
@@ -127,9 +132,9 @@ pub async fn serve(
 ) -> io::Result<()> {
     let closing = shutdown.closing.clone();
     let acceptor = Acceptor::open(routes, connection_limit, shutdown)?;
-    let mut arrivals = Arrivals { socket: listening.socket, inherited: listening.inherited };
-    closing.token.run_until_cancelled(acceptor.accept_all(&mut arrivals)).await;
-    acceptor.accept_the_rest(arrivals);
+    let mut source = ConnectionSource { socket: listening.socket, inherited: listening.inherited };
+    closing.token.run_until_cancelled(acceptor.accept_all(&mut source)).await;
+    acceptor.accept_pending(source);
     acceptor.drain().await;
     Ok(())
 }
@@ -139,129 +144,128 @@ struct Acceptor {
     routes: Router,
     workers: Workers,
     connection_limit: Arc<ConnectionLimit>,
-    /// Who is turned away, and told so.
-    lingering: Arc<Semaphore>,
+    /// Bounds the connections over the limit that get a 503 before they are closed.
+    rejecting: Arc<Semaphore>,
     shutdown: Shutdown,
     open: TaskTracker,
-    cut: CancellationToken,
+    abort: CancellationToken,
 }
 
 impl Acceptor {
     fn open(routes: Router, connection_limit: Arc<ConnectionLimit>, shutdown: Shutdown) -> io::Result<Self> {
         Ok(Self {
-            // Given its (empty) state here, once, and not for each request anew.
+            // Built with its (empty) state once here, not again for each request.
             routes: routes.with_state(()),
             workers: Workers::open()?,
             connection_limit,
-            lingering: Arc::new(Semaphore::new(limits::LINGERING_MAX)),
+            rejecting: Arc::new(Semaphore::new(limits::LINGERING_MAX)),
             shutdown,
             open: TaskTracker::new(),
-            cut: CancellationToken::new(),
+            abort: CancellationToken::new(),
         })
     }
 
-    /// Lets people in, one seat each.
-    async fn accept_all(&self, arrivals: &mut Arrivals) {
+    async fn accept_all(&self, source: &mut ConnectionSource) {
         loop {
-            self.receive(arrivals.next().await);
+            self.serve_or_reject(source.next().await);
         }
     }
 
-    /// Whoever stands at the door when it closes is still let in. With another gateway on the same socket, they are left to it.
-    fn accept_the_rest(&self, mut arrivals: Arrivals) {
-        let has_heir = self.shutdown.successor.get().is_some();
-        while let Some(arrival) = if has_heir { arrivals.inherited().now_or_never() } else { arrivals.next().now_or_never() } {
-            self.receive(arrival);
+    /// Serves the connections that wait in the queue when the socket closes. With a successor on the same socket, they are left to it.
+    fn accept_pending(&self, mut source: ConnectionSource) {
+        let has_successor = self.shutdown.successor.get().is_some();
+        while let Some(connection) = if has_successor { source.inherited().now_or_never() } else { source.next().now_or_never() } {
+            self.serve_or_reject(connection);
         }
     }
 
-    fn receive(&self, arrival: Arrival) {
-        match self.connection_limit.seat(arrival.peer.ip().to_canonical()) {
-            Some(seat) => self.seat(arrival, seat),
-            None => self.turn_away(arrival.stream),
+    fn serve_or_reject(&self, connection: NewConnection) {
+        match self.connection_limit.acquire(connection.peer.ip().to_canonical()) {
+            Some(slot) => self.spawn(connection, slot),
+            None => self.reject(connection.stream),
         }
     }
 
-    /// Past the limit: a word, and the door. The word fits into an empty socket; if there are too many even for that, only the door.
-    fn turn_away(&self, stream: TcpStream) {
-        let Ok(place) = Arc::clone(&self.lingering).try_acquire_owned() else { return };
-        let cut = self.cut.clone();
-        self.open.spawn(cut.run_until_cancelled_owned(async move {
+    /// Over the limit: answer 503 and close. The response fits into an empty socket buffer. If too many are being rejected already, only
+    /// close.
+    fn reject(&self, stream: TcpStream) {
+        let Ok(permit) = Arc::clone(&self.rejecting).try_acquire_owned() else { return };
+        let abort = self.abort.clone();
+        self.open.spawn(abort.run_until_cancelled_owned(async move {
             let mut stream = stream;
-            let words = Problem::busy().as_last_words();
-            if time::timeout(limits::LINGER_TIMEOUT, stream.write_all(&words)).await.is_ok() && stream.shutdown().await.is_ok() {
-                linger(stream).await;
+            let response = Problem::busy().to_closing_response();
+            if time::timeout(limits::LINGER_TIMEOUT, stream.write_all(&response)).await.is_ok() && stream.shutdown().await.is_ok() {
+                lingering_close(stream).await;
             }
-            drop(place);
+            drop(permit);
         }));
     }
 
-    fn seat(&self, arrival: Arrival, seat: ConnectionSlot) {
-        let Arrival { stream, peer, inherited } = arrival;
-        let cut = self.cut.child_token();
+    fn spawn(&self, connection: NewConnection, slot: ConnectionSlot) {
+        let NewConnection { stream, peer, inherited } = connection;
+        let abort = self.abort.child_token();
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let info = ConnectionInfo { peer, hang_up: cut.clone(), two_lengths: false };
+        let info = ConnectionInfo { peer, close: abort.clone(), ambiguous_length: false };
         let (routes, shutdown) = (self.routes.clone(), self.shutdown.clone());
-        // Who has hung up meanwhile is let go.
+        // An error means that the client has closed the connection.
         let Ok(stream) = stream.into_std() else { return };
         let worker = Arc::clone(self.workers.next());
         let handle = worker.handle().clone();
         let served = async move {
             if let Ok(stream) = TcpStream::from_std(stream) {
-                cut.run_until_cancelled(converse(Connection::new(stream, inherited), info, routes, shutdown, &worker)).await;
+                abort.run_until_cancelled(serve_connection(Connection::new(stream, inherited), info, routes, shutdown, &worker)).await;
             }
-            drop(seat);
+            drop(slot);
         };
         self.open.spawn_on(served, &handle);
     }
 
-    /// Idle connections shutdown at once, the others after the answer that they wait for, and
-    /// whoever is still there after `limits::DRAIN_TIMEOUT` is cut off.
+    /// Waits until all connections have ended: idle ones end at once, the others after the response in progress. What is still open after
+    /// `limits::DRAIN_TIMEOUT` is aborted.
     async fn drain(self) {
         self.open.close();
         if time::timeout(limits::DRAIN_TIMEOUT, self.open.wait()).await.is_err() {
             tracing::warn!(connections = self.open.len(), "requests were still open at the end of the drain; they are cut off");
         }
-        self.cut.cancel();
+        self.abort.cancel();
         self.open.wait().await;
     }
 }
 
 impl Drop for Acceptor {
     fn drop(&mut self) {
-        self.cut.cancel();
+        self.abort.cancel();
     }
 }
 
-/// Where connections come from.
-struct Arrivals {
+struct ConnectionSource {
     socket: Arc<TcpListener>,
     inherited: Option<mpsc::Receiver<TcpStream>>,
 }
 
-struct Arrival {
+struct NewConnection {
     stream: TcpStream,
     peer: SocketAddr,
     inherited: bool,
 }
 
-impl Arrivals {
-    async fn next(&mut self) -> Arrival {
+impl ConnectionSource {
+    async fn next(&mut self) -> NewConnection {
         let socket = Arc::clone(&self.socket);
         tokio::select! {
-            (stream, peer) = accept(&socket) => Arrival { stream, peer, inherited: false },
-            arrival = self.inherited() => arrival,
+            (stream, peer) = accept(&socket) => NewConnection { stream, peer, inherited: false },
+            connection = self.inherited() => connection,
         }
     }
 
-    /// The next connection that is handed over; never, once the gateway before this one is gone.
-    async fn inherited(&mut self) -> Arrival {
+    /// The next connection that the previous gateway hands over; pending for ever once that gateway has ended.
+    async fn inherited(&mut self) -> NewConnection {
         while let Some(from) = &mut self.inherited {
             match from.recv().await {
-                // Who has hung up meanwhile has no address.
+                // A connection that its client has closed meanwhile has no peer address.
                 Some(stream) => {
                     if let Ok(peer) = stream.peer_addr() {
-                        return Arrival { stream, peer, inherited: true };
+                        return NewConnection { stream, peer, inherited: true };
                     }
                 }
                 None => self.inherited = None,
@@ -277,10 +281,10 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            // The client went away while it waited. The next one is not to blame.
-            Err(error) if is_of_one_client(&error) => {}
+            // The client closed while it waited in the queue. The next connection is not affected.
+            Err(error) if is_client_error(&error) => {}
             Err(error) => {
-                // Said once, not twenty times a second.
+                // Logged once, not twenty times a second.
                 if !std::mem::replace(&mut failing, true) {
                     tracing::error!(%error, "connections cannot be accepted; trying again");
                 }
@@ -290,43 +294,43 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-fn is_of_one_client(error: &io::Error) -> bool {
+fn is_client_error(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
 }
 
 /// One connection, from its first request to its last.
-async fn converse(socket: Connection, info: ConnectionInfo, routes: Router, shutdown: Shutdown, worker: &Worker) {
+async fn serve_connection(socket: Connection, info: ConnectionInfo, routes: Router, shutdown: Shutdown, worker: &Worker) {
     let state = Arc::clone(&socket.state);
     let head_timer = HeadTimer::new(&state);
-    let service = service_fn(|request| answer(routes.clone(), info.clone(), &state, worker, &shutdown, request));
+    let service = service_fn(|request| handle_request(routes.clone(), info.clone(), &state, worker, &shutdown, request));
     let mut connection = pin!(
         Builder::new()
             .timer(head_timer)
             .header_read_timeout(limits::IDLE_TIMEOUT)
-            // The buffer's limit alone lets a head pass that came faster than it was looked at.
+            // The buffer's limit alone does not stop a larger head that arrives in one read.
             .max_header_size(limits::HEADER_BYTES)
             .max_buf_size(limits::HEADER_BYTES)
-            // Answers are small: put together they go out in one piece for less than what it costs to name the pieces.
+            // Responses are small: copying head and body into one buffer costs less than a vectored write.
             .writev(false)
             .serve_connection(TokioIo::new(socket), service)
     );
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = shutdown.closing.heard() => match shutdown.successor.get() {
+        () = shutdown.closing.wait() => match shutdown.successor.get() {
             Some(successor) => hand_over(connection, &state, successor).await,
             None => close(connection, &state).await,
         },
     };
-    if let Some(stream) = state.left() {
-        linger(stream).await;
+    if let Some(stream) = state.take_released() {
+        lingering_close(stream).await;
     }
-    // How a client leaves is its own business: it hangs up, dawdles or sends what is not HTTP.
+    // Not an error of the gateway: the client has closed, was too slow, or has sent bytes that are not HTTP.
     if let Err(error) = ended {
         tracing::debug!(peer = %info.peer, %error, "a connection ended before its time");
     }
 }
 
-/// Finishes what is begun. Who was let in only just now is heard once.
+/// Finishes the request in progress, then closes. A connection without any response yet may still send one request.
 async fn close<S>(mut connection: Pin<&mut HyperConnection<TokioIo<Connection>, S>>, state: &ConnectionState) -> hyper::Result<()>
 where
     S: HttpService<Incoming, ResBody = axum::body::Body, Error = Infallible>,
@@ -340,8 +344,8 @@ where
     connection.await
 }
 
-/// Hands the connection over as soon as no request is on it: between two polls hyper stands between two requests, and no byte has come
-/// since the last answer. What comes from now on waits in the kernel for the other gateway.
+/// Hands the connection over as soon as no request is on it. After a poll with `is_idle`, hyper is between two requests and has read no
+/// byte since the last response. Bytes that arrive from now on wait in the kernel for the other gateway.
 async fn hand_over<S>(
     mut connection: Pin<&mut HyperConnection<TokioIo<Connection>, S>>,
     state: &ConnectionState,
@@ -353,30 +357,30 @@ where
     let mut tried = false;
     let ended = poll_fn(|context| {
         let ended = connection.as_mut().poll(context);
-        if ended.is_ready() || tried || !state.is_quiet() {
+        if ended.is_ready() || tried || !state.is_idle() {
             return ended;
         }
         tried = true;
-        state.keep_open(true);
+        state.release_on_shutdown(true);
         connection.as_mut().graceful_shutdown();
         let ended = connection.as_mut().poll(context);
-        // An answer that goes on (a stream) ends by itself, and its connection with it.
-        state.keep_open(ended.is_ready());
+        // A response that is still being sent (a stream) ends by itself, and its connection with it.
+        state.release_on_shutdown(ended.is_ready());
         ended
     })
     .await;
-    if state.is_kept_open()
-        && state.is_quiet()
-        && let Some(stream) = state.left()
+    if state.releases_on_shutdown()
+        && state.is_idle()
+        && let Some(stream) = state.take_released()
         && let Ok(stream) = stream.into_std()
     {
-        // There is room for every connection.
+        // The channel has room for every connection.
         let _ = successor.try_send(stream);
     }
     ended
 }
 
-async fn answer(
+async fn handle_request(
     mut routes: Router,
     info: ConnectionInfo,
     state: &ConnectionState,
@@ -384,18 +388,18 @@ async fn answer(
     shutdown: &Shutdown,
     mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    state.asked();
-    let in_chunks = request.headers().contains_key(header::TRANSFER_ENCODING);
-    let two_lengths = state.takes_two_lengths() && in_chunks;
-    request.extensions_mut().insert(ConnectionInfo { two_lengths, ..info });
+    state.request_started();
+    let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let ambiguous_length = state.take_ambiguous_length() && is_chunked;
+    request.extensions_mut().insert(ConnectionInfo { ambiguous_length, ..info });
     let mut response = routes.call(request).await?;
-    // What follows a body in chunks is not believed to be a request: somebody in between may have counted otherwise.
-    if in_chunks || shutdown.is_announced() {
+    // A proxy may have seen another end of a chunked body, so bytes after it are not read as a request (request smuggling).
+    if is_chunked || shutdown.is_announced() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    state.answered(response.status());
-    if response.extensions().get::<Overloaded>().is_some() {
-        state.rest(worker.rest());
+    state.response_ready(response.status());
+    if response.extensions().get::<RetryLater>().is_some() {
+        state.delay_next_read(worker.retry_delay());
     }
     Ok(response)
 }

@@ -1,4 +1,4 @@
-//! Bodies: bounded in bytes and in time, and parsed so that an error says where it is.
+//! Request bodies: limited in bytes and in time, and parsed so that an error has the pointer of the wrong field.
 
 use std::time::Duration;
 
@@ -44,18 +44,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
 async fn receive<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
     let (parts, body) = request.into_parts();
     if media_type(&parts.headers).is_none_or(|media_type| media_type != "application/json") {
-        return Err(unsupported());
+        return Err(unsupported_media_type());
     }
     let bytes = collect(body, limits::BODY_BYTES, limits::BODY_READ_TIMEOUT).await?;
-    // A slow sender has taken nobody's place until now.
-    if let Some(guest) = parts.extensions.get::<InFlight>() {
-        guest.begin()?;
+    // Only now: while the body arrives slowly, the request counts for no limit.
+    if let Some(in_flight) = parts.extensions.get::<InFlight>() {
+        in_flight.begin()?;
     }
     parse(&bytes)
 }
 
-/// The media type of a body, without its parameters. A body that is packed on its way has none that is taken here: a few bytes could
-/// unpack to any number.
+/// The media type of a body, without its parameters. None for a compressed body, which is never accepted: a few bytes could decompress to
+/// any number.
 pub fn media_type(headers: &HeaderMap) -> Option<String> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return None;
@@ -65,22 +65,21 @@ pub fn media_type(headers: &HeaderMap) -> Option<String> {
     Some(essence.to_ascii_lowercase())
 }
 
-/// The body is of a media type that is not taken here.
-pub fn unsupported() -> Problem {
+pub fn unsupported_media_type() -> Problem {
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::UnsupportedMediaType, "This media type is not taken here.")
 }
 
-/// All bytes of a body, at most so many and within so much time.
+/// All bytes of a body: at most `most` and within this time.
 pub async fn collect(body: Body, most: usize, within: Duration) -> Result<Bytes, Problem> {
     match timeout(within, Limited::new(body, most).collect()).await {
         Err(_) => Err(too_slow()),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) => Err(not_whole(&*error, most)),
+        Ok(Err(error)) => Err(body_error(&*error, most)),
     }
 }
 
-/// A body as a file that nobody else sees and that is gone when it is closed, at its start: at most so many bytes and within so much time.
-/// Who sends less than [`limits::UPLOAD_MIN_BYTES_PER_SECOND`] is given up before that.
+/// Writes a body into an unnamed temporary file and returns it at its start: at most `most` bytes and within this time. A client that sends
+/// less than [`limits::UPLOAD_MIN_BYTES_PER_SECOND`] fails earlier.
 pub async fn to_file(body: Body, most: usize, within: Duration) -> Result<std::fs::File, Problem> {
     match timeout(within, write_to_file(body, most)).await {
         Err(_) => Err(too_slow()),
@@ -90,31 +89,30 @@ pub async fn to_file(body: Body, most: usize, within: Duration) -> Result<std::f
 
 async fn write_to_file(body: Body, most: usize) -> Result<std::fs::File, Problem> {
     let mut body = Limited::new(body, most);
-    let mut file = tokio::fs::File::from_std(tempfile::tempfile().map_err(|error| not_kept(&error))?);
+    let mut file = tokio::fs::File::from_std(tempfile::tempfile().map_err(|error| temporary_file_failed(&error))?);
     let grace = Clock.deadline(limits::UPLOAD_GRACE_TIMEOUT);
-    let (begun, mut came) = (Clock.mark(), 0_u64);
+    let (begun, mut received) = (Clock.mark(), 0_u64);
     loop {
         match timeout(limits::IMPORT_PAUSE_TIMEOUT, body.frame()).await {
             Err(_) => return Err(too_slow()),
-            Ok(Some(Err(error))) => return Err(not_whole(&*error, most)),
+            Ok(Some(Err(error))) => return Err(body_error(&*error, most)),
             Ok(Some(Ok(frame))) => {
                 if let Some(bytes) = frame.data_ref() {
-                    file.write_all(bytes).await.map_err(|error| not_kept(&error))?;
-                    came = came.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+                    file.write_all(bytes).await.map_err(|error| temporary_file_failed(&error))?;
+                    received = received.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
                 }
             }
             Ok(None) => break,
         }
-        if Clock.is_past(grace) && came < Clock.since(begun).as_secs() * limits::UPLOAD_MIN_BYTES_PER_SECOND {
+        if Clock.is_past(grace) && received < Clock.since(begun).as_secs() * limits::UPLOAD_MIN_BYTES_PER_SECOND {
             return Err(too_slow());
         }
     }
-    file.rewind().await.map_err(|error| not_kept(&error))?;
+    file.rewind().await.map_err(|error| temporary_file_failed(&error))?;
     Ok(file.into_std().await)
 }
 
-/// A temporary file failed.
-pub fn not_kept(error: &std::io::Error) -> Problem {
+pub fn temporary_file_failed(error: &std::io::Error) -> Problem {
     tracing::error!(error = %error, "an upload could not be kept in a temporary file");
     Problem::internal()
 }
@@ -123,7 +121,7 @@ fn too_slow() -> Problem {
     Problem::new(StatusCode::REQUEST_TIMEOUT, Code::RequestTimeout, "The request took too long to arrive.")
 }
 
-fn not_whole(error: &(dyn std::error::Error + 'static), most: usize) -> Problem {
+fn body_error(error: &(dyn std::error::Error + 'static), most: usize) -> Problem {
     if error.is::<LengthLimitError>() {
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, format!("The body is larger than {most} bytes."));
     }
@@ -134,9 +132,9 @@ fn malformed(detail: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, Code::MalformedBody, detail)
 }
 
-/// Parses JSON: what is no JSON is malformed, what is JSON of another shape is invalid at a pointer.
+/// Parses JSON: a text that is not JSON is malformed, JSON of another shape is invalid at a pointer.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // Most bodies are right, and keeping the path to where one reads costs more than reading.
+    // Most bodies are valid, and tracking the path costs more than parsing, so only a failed body is parsed again with its path.
     if let Ok(value) = serde_json::from_slice(bytes) {
         return Ok(value);
     }
@@ -150,12 +148,12 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 fn shape_error(text: &str, path: &serde_path_to_error::Path, error: &serde_json::Error) -> Problem {
-    // What is JSON by itself is of the wrong shape; what is cut off after the first error of shape is no JSON at all.
+    // The parser stops at the first wrong shape; only if the whole text is JSON, the shape is what is wrong.
     if serde_json::from_str::<IgnoredAny>(text).is_err() {
         return malformed("The body is not JSON.");
     }
     let message = error.to_string();
-    // serde_json ends its message with a line and a column; the pointer says it better.
+    // serde_json appends line and column to its message; the pointer replaces them.
     let detail = message.rsplit_once(" at line ").map_or(message.as_str(), |(detail, _)| detail);
     Problem::invalid(Faults::one(pointer(path, detail), detail))
 }
@@ -212,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_shape_says_where_it_is() {
+    fn a_shape_error_has_its_pointer() {
         assert_eq!(refused(br#"{"lines":[{"quantity":-1}]}"#), (Code::InvalidBody, json!("/lines/0/quantity")));
         assert_eq!(refused(br#"{"lines":[{}]}"#), (Code::InvalidBody, json!("/lines/0/quantity")));
         assert_eq!(refused(br#"{"lines":[{"quantity":1,"qty":1}]}"#), (Code::InvalidBody, json!("/lines/0/qty")));
@@ -222,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_malformed() {
+    fn text_that_is_not_json_is_malformed() {
         for text in [&b""[..], b"{", b"{\"lines\":[]} x", b"{\"lines\":[\xff]}", b"{\"note\":1,", b"[[[["] {
             assert_eq!(refused(text).0, Code::MalformedBody, "{text:?}");
         }

@@ -1,4 +1,9 @@
-//! One connection's socket, and what is known of it: how far it has come, how long it may take, and what hyper says in our name.
+//! One connection's socket and its state: whether a request is in progress, its time limits, and the replacement of hyper's own error
+//! responses by problems.
+//!
+//! Why not `tokio-io-timeout`: its read timeout starts again with every byte, so a head could be sent one byte at a time, and it runs
+//! while a stream is silent, which is allowed. Its write timeout would do, but it does not report that a write is blocked, and such a
+//! connection must not be handed over. `tower-http`'s timeouts begin after the head: they limit the handler or a pause in the body only.
 
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
@@ -14,274 +19,278 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{self, Instant, Sleep};
 
-use super::content_length::Lengths;
+use super::content_length::LengthHeaders;
 use super::problem::Problem;
 use crate::{clock::Clock, limits};
 
-/// How far a connection has come, as its socket and its service see it. One task looks at it and changes it.
+/// How far a connection has come, as its socket and its service see it. Only the connection's own task reads and writes it, so relaxed
+/// ordering is enough.
 #[derive(Default)]
 pub(super) struct ConnectionState {
-    /// Reads that brought something.
+    /// Reads that returned at least one byte.
     reads: AtomicU64,
-    /// The same at the moment of the last answer.
-    reads_at_answer: AtomicU64,
-    in_work: AtomicBool,
-    /// Something is to be written and the other end does not take it.
-    stuck: AtomicBool,
-    /// An answer of ours is to be written next.
-    due: AtomicBool,
-    /// For how many milliseconds the next request is not heard.
-    rest: AtomicU64,
-    /// The last answer was a refusal: the other end may still be sending what nobody will read.
-    refused: AtomicBool,
-    /// A head on its way named two lengths of its body.
-    two_lengths: AtomicBool,
-    /// When hyper shuts the socket down, it is left here instead.
-    keep_open: AtomicBool,
-    left: Mutex<Option<TcpStream>>,
+    /// The value of `reads` at the last response.
+    reads_at_response: AtomicU64,
+    in_progress: AtomicBool,
+    /// Bytes are waiting to be written and the client does not read.
+    write_blocked: AtomicBool,
+    /// The next bytes that hyper writes begin a response of the service.
+    response_pending: AtomicBool,
+    /// Milliseconds until the next read.
+    read_delay_millis: AtomicU64,
+    /// The last response was an error: the client may still be sending a body that is not read.
+    rejected: AtomicBool,
+    /// The head in progress has both `Content-Length` and `Transfer-Encoding`.
+    ambiguous_length: AtomicBool,
+    /// When hyper shuts the socket down, it is put into `released` instead.
+    release_on_shutdown: AtomicBool,
+    released: Mutex<Option<TcpStream>>,
 }
 
 impl ConnectionState {
-    /// A request's head has come.
-    pub(super) fn asked(&self) {
-        self.in_work.store(true, Ordering::Relaxed);
+    /// The head of a request is complete.
+    pub(super) fn request_started(&self) {
+        self.in_progress.store(true, Ordering::Relaxed);
     }
 
-    /// Its answer is ready to be written.
-    pub(super) fn answered(&self, status: StatusCode) {
-        self.due.store(true, Ordering::Relaxed);
-        self.refused.store(status.is_client_error() || status.is_server_error(), Ordering::Relaxed);
-        self.caught_up();
+    /// The response of the service is ready to be written.
+    pub(super) fn response_ready(&self, status: StatusCode) {
+        self.response_pending.store(true, Ordering::Relaxed);
+        self.rejected.store(status.is_client_error() || status.is_server_error(), Ordering::Relaxed);
+        self.mark_answered();
     }
 
-    /// That answer asks to come again later. Who comes again at once is heard when there is time for it: a thousand callers that ask as fast
-    /// as they are refused would have the whole machine for themselves.
-    pub(super) fn rest(&self, time: Duration) {
-        self.rest.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// After a response that asks to retry later: read the next request only after this time. Otherwise a thousand clients that retry at
+    /// once would use up the whole machine.
+    pub(super) fn delay_next_read(&self, time: Duration) {
+        self.read_delay_millis.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    fn caught_up(&self) {
-        self.reads_at_answer.store(self.reads(), Ordering::Relaxed);
-        self.in_work.store(false, Ordering::Relaxed);
+    fn mark_answered(&self) {
+        self.reads_at_response.store(self.reads(), Ordering::Relaxed);
+        self.in_progress.store(false, Ordering::Relaxed);
     }
 
     fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
     }
 
-    /// Whether a request has been answered here.
     pub(super) fn was_answered(&self) -> bool {
-        self.reads_at_answer.load(Ordering::Relaxed) > 0
+        self.reads_at_response.load(Ordering::Relaxed) > 0
     }
 
-    /// Everything that came has been answered, as far as the service and the socket know.
-    pub(super) fn is_quiet(&self) -> bool {
-        let [in_work, stuck] = [&self.in_work, &self.stuck].map(|flag| flag.load(Ordering::Relaxed));
-        !in_work && !stuck && self.reads() == self.reads_at_answer.load(Ordering::Relaxed)
+    /// Everything that was read has been answered, as far as the service and the socket know.
+    pub(super) fn is_idle(&self) -> bool {
+        let [in_progress, write_blocked] = [&self.in_progress, &self.write_blocked].map(|flag| flag.load(Ordering::Relaxed));
+        !in_progress && !write_blocked && self.reads() == self.reads_at_response.load(Ordering::Relaxed)
     }
 
-    /// Whether a head since the last time that this was asked named two lengths of its body.
-    pub(super) fn takes_two_lengths(&self) -> bool {
-        self.two_lengths.swap(false, Ordering::Relaxed)
+    /// Whether a head since the last call had both `Content-Length` and `Transfer-Encoding`.
+    pub(super) fn take_ambiguous_length(&self) -> bool {
+        self.ambiguous_length.swap(false, Ordering::Relaxed)
     }
 
-    /// From now on the socket is not shut down when hyper is done with it, but left to be handed over.
-    pub(super) fn keep_open(&self, keep: bool) {
-        self.keep_open.store(keep, Ordering::Relaxed);
+    /// With `true`, the socket is not shut down when hyper has finished with it, but released, so that it can be handed over.
+    pub(super) fn release_on_shutdown(&self, release: bool) {
+        self.release_on_shutdown.store(release, Ordering::Relaxed);
     }
 
-    pub(super) fn is_kept_open(&self) -> bool {
-        self.keep_open.load(Ordering::Relaxed)
+    pub(super) fn releases_on_shutdown(&self) -> bool {
+        self.release_on_shutdown.load(Ordering::Relaxed)
     }
 
-    /// The socket, if it was left.
-    pub(super) fn left(&self) -> Option<TcpStream> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// The socket, if it was released.
+    pub(super) fn take_released(&self) -> Option<TcpStream> {
+        self.released.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn leave(&self, stream: Option<TcpStream>) {
-        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = stream;
+    fn release(&self, stream: Option<TcpStream>) {
+        *self.released.lock().unwrap_or_else(PoisonError::into_inner) = stream;
     }
 }
 
-/// The timer that hyper asks how long it shall wait for a request's head.
+/// The timer that hyper uses for the time limit of a request's head.
 ///
-/// hyper (1.12, `proto/h1/conn.rs`, `poll_read_head`) knows one limit for that: it starts as soon
-/// as the answer before is sent, and covers the idle time between two requests as well as the
-/// reading of the head. With 5 s it would close every phone that scans less often than that; with
-/// 60 s a head could be sent that slowly. It asks for this one timer in no other place. So it is
-/// given the long limit and waits on a [`Wait`], which knows from the socket when a head has begun
-/// and is short from then on.
+/// hyper (1.12, `proto/h1/conn.rs`, `poll_read_head`) has one limit for that: it starts when the previous response is sent, and covers the
+/// idle time between two requests as well as the reading of the head. With 5 s it would close every phone that scans less often than
+/// that; with 60 s a head could be sent that slowly. hyper uses this timer for nothing else. So hyper gets the long limit, and waits on a
+/// [`HeadTimeout`], which sees at the socket when a head has begun and applies the short limit from then on.
 pub(super) struct HeadTimer {
     state: Arc<ConnectionState>,
-    alarm: Arc<Mutex<Alarm>>,
+    timer: Arc<Mutex<LazyTimer>>,
 }
 
 impl HeadTimer {
     pub(super) fn new(state: &Arc<ConnectionState>) -> Self {
-        let alarm = Alarm(Box::pin(time::sleep_until(Clock.deadline(limits::HEADER_READ_TIMEOUT))));
-        Self { state: Arc::clone(state), alarm: Arc::new(Mutex::new(alarm)) }
+        let timer = LazyTimer(Box::pin(time::sleep_until(Clock.deadline(limits::HEADER_READ_TIMEOUT))));
+        Self { state: Arc::clone(state), timer: Arc::new(Mutex::new(timer)) }
     }
 }
 
 impl hyper::rt::Timer for HeadTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn hyper::rt::Sleep>> {
-        Box::pin(Wait::new(Clock.deadline(duration), self))
+        Box::pin(HeadTimeout::new(Clock.deadline(duration), self))
     }
 
     fn sleep_until(&self, deadline: std::time::Instant) -> Pin<Box<dyn hyper::rt::Sleep>> {
-        Box::pin(Wait::new(deadline.into(), self))
+        Box::pin(HeadTimeout::new(deadline.into(), self))
     }
 }
 
-/// A connection's one timer. To set a timer costs a lock that all connections share, and every request brings a new limit: so it is set
-/// only to go off earlier than it would, and when it goes off too early it is set anew.
-struct Alarm(Pin<Box<Sleep>>);
+/// A connection's one timer. Setting a timer takes a lock that all connections share, and every request has a new deadline. So the timer
+/// is set again only when it must fire earlier; when it fires before the deadline, it is set to the deadline.
+struct LazyTimer(Pin<Box<Sleep>>);
 
-impl Alarm {
-    fn poll(&mut self, end: Instant, context: &mut Context<'_>) -> Poll<()> {
+impl LazyTimer {
+    fn poll(&mut self, deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
         let Self(timer) = self;
-        if end < timer.deadline() {
-            timer.as_mut().reset(end);
+        if deadline < timer.deadline() {
+            timer.as_mut().reset(deadline);
         }
         while timer.as_mut().poll(context).is_ready() {
-            if Clock.is_past(end) {
+            if Clock.is_past(deadline) {
                 return Poll::Ready(());
             }
-            timer.as_mut().reset(end);
+            timer.as_mut().reset(deadline);
         }
         Poll::Pending
     }
 }
 
-/// Ends when a head has taken too long: `limits::HEADER_READ_TIMEOUT` after its first byte, or the time
-/// that hyper asked for if that byte never comes.
-struct Wait {
-    end: Instant,
+/// Ends when a head has taken too long: `limits::HEADER_READ_TIMEOUT` after its first byte, or at hyper's own deadline if that byte never
+/// comes.
+struct HeadTimeout {
+    deadline: Instant,
     state: Arc<ConnectionState>,
-    alarm: Arc<Mutex<Alarm>>,
-    /// How often something had come when the wait began; none once the head's own limit runs.
-    silent_at: Option<u64>,
+    timer: Arc<Mutex<LazyTimer>>,
+    /// `ConnectionState::reads` when the wait began; none once the short limit runs.
+    idle_since: Option<u64>,
 }
 
-impl Wait {
+impl HeadTimeout {
     fn new(idle: Instant, head_timer: &HeadTimer) -> Self {
-        let HeadTimer { state, alarm } = head_timer;
-        // Who connects has something to say: the first head's limit runs from the start.
-        let (end, silent_at) = match state.reads() {
+        let HeadTimer { state, timer } = head_timer;
+        // For the first head of a connection, the short limit runs from the start.
+        let (deadline, idle_since) = match state.reads() {
             0 => (Clock.deadline(limits::HEADER_READ_TIMEOUT), None),
-            so_far => (idle, Some(so_far)),
+            reads => (idle, Some(reads)),
         };
-        Self { end, state: Arc::clone(state), alarm: Arc::clone(alarm), silent_at }
+        Self { deadline, state: Arc::clone(state), timer: Arc::clone(timer), idle_since }
     }
 }
 
-impl Future for Wait {
+impl Future for HeadTimeout {
     type Output = ();
 
-    /// hyper reads from the socket before each poll, in the same task, so the count is up to date.
-    /// A byte of this head that came together with the request before it is not counted; that head
-    /// then has the idle limit until its next byte, which is what its sender had anyway.
+    /// hyper reads from the socket before each poll, in the same task, so the count is up to date. A byte of this head that came in the
+    /// same read as the previous request is not counted; that head then has the idle limit until its next byte, which its client could
+    /// have used anyway.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let reads = self.state.reads();
-        if self.silent_at.is_some_and(|silent_at| silent_at != reads) {
-            self.silent_at = None;
-            self.end = Clock.deadline(limits::HEADER_READ_TIMEOUT);
+        if self.idle_since.is_some_and(|idle_since| idle_since != reads) {
+            self.idle_since = None;
+            self.deadline = Clock.deadline(limits::HEADER_READ_TIMEOUT);
         }
-        self.alarm.lock().unwrap_or_else(PoisonError::into_inner).poll(self.end, context)
+        self.timer.lock().unwrap_or_else(PoisonError::into_inner).poll(self.deadline, context)
     }
 }
 
-impl hyper::rt::Sleep for Wait {}
+impl hyper::rt::Sleep for HeadTimeout {}
 
-/// The socket. It counts what it reads, and fails when the other end takes nothing for
-/// `limits::IDLE_TIMEOUT`: a client that asks and never reads would stay for ever.
+/// The socket. It counts its reads, and fails when the client reads nothing for `limits::IDLE_TIMEOUT`: otherwise a client that sends
+/// requests and never reads would keep its connection for ever.
 pub(super) struct Connection {
-    /// None once it was left open for somebody else.
+    /// None once it was released.
     stream: Option<TcpStream>,
     pub(super) state: Arc<ConnectionState>,
-    stuck: Option<Pin<Box<Sleep>>>,
-    /// Until then nothing more is read.
-    rest: Option<Pin<Box<Sleep>>>,
-    lengths: Lengths,
-    /// What is written in the place of what hyper has said.
-    instead: Bytes,
+    write_timeout: Option<Pin<Box<Sleep>>>,
+    /// Until it ends nothing more is read.
+    read_delay: Option<Pin<Box<Sleep>>>,
+    length_headers: LengthHeaders,
+    /// The rest of a problem that is written in place of hyper's own error response.
+    replacement: Bytes,
 }
 
 impl Connection {
-    /// A connection that was handed over has been heard before: it may be idle.
+    /// A connection that was handed over has sent a request before, so it may be idle.
     pub(super) fn new(stream: TcpStream, inherited: bool) -> Self {
         let state = ConnectionState::default();
         if inherited {
             state.reads.store(1, Ordering::Relaxed);
-            state.caught_up();
+            state.mark_answered();
         }
-        // An answer is one small packet; waiting to fill it would only cost the phone time. If the option cannot be set, the connection is
-        // gone already, and reading will say so.
+        // A response is one small packet; waiting to fill it would only delay the client. If the option cannot be set, the connection is
+        // closed already, and the next read reports that.
         let _ = stream.set_nodelay(true);
-        give_up_if_unacknowledged(&stream);
-        Self { stream: Some(stream), state: Arc::new(state), stuck: None, rest: None, lengths: Lengths::default(), instead: Bytes::new() }
+        limit_unacknowledged_time(&stream);
+        Self {
+            stream: Some(stream),
+            state: Arc::new(state),
+            write_timeout: None,
+            read_delay: None,
+            length_headers: LengthHeaders::default(),
+            replacement: Bytes::new(),
+        }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| ErrorKind::NotConnected.into())
     }
 
-    /// hyper answers what is no HTTP by itself, and with nothing but a status. It is known by this: it begins an answer, and none of ours is
-    /// due. A problem is written instead.
-    fn speaks_for_us(&mut self, bytes: &[u8]) -> bool {
-        if !bytes.starts_with(b"HTTP/1.1 ") || self.state.due.swap(false, Ordering::Relaxed) {
+    /// If no response is pending, these bytes are hyper's own error response, which has a status and no body: replace them by a problem.
+    fn replaces(&mut self, bytes: &[u8]) -> bool {
+        if !bytes.starts_with(b"HTTP/1.1 ") || self.state.response_pending.swap(false, Ordering::Relaxed) {
             return false;
         }
         let status = bytes.get(9..12).and_then(|status| StatusCode::from_bytes(status).ok());
-        let Some(problem) = status.and_then(Problem::of_the_wire) else { return false };
-        self.instead = problem.as_last_words();
-        self.state.refused.store(true, Ordering::Relaxed);
+        let Some(problem) = status.and_then(Problem::from_hyper_status) else { return false };
+        self.replacement = problem.to_closing_response();
+        self.state.rejected.store(true, Ordering::Relaxed);
         true
     }
 
-    fn write_instead(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.instead.has_remaining() {
-            let words = self.instead.clone();
-            let written = self.stream()?.poll_write(context, &words);
-            let written = ready!(self.limited(context, written))?;
-            self.instead.advance(written);
+    fn flush_replacement(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.replacement.has_remaining() {
+            let bytes = self.replacement.clone();
+            let written = self.stream()?.poll_write(context, &bytes);
+            let written = ready!(self.with_write_timeout(context, written))?;
+            self.replacement.advance(written);
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Gives back what a write came to, unless nothing has gone out for too long.
-    fn limited(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Passes the result of a write on; fails instead if nothing could be written for `limits::IDLE_TIMEOUT`.
+    fn with_write_timeout(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
-            if self.stuck.take().is_some() {
-                self.state.stuck.store(false, Ordering::Relaxed);
+            if self.write_timeout.take().is_some() {
+                self.state.write_blocked.store(false, Ordering::Relaxed);
             }
             return written;
         }
-        self.state.stuck.store(true, Ordering::Relaxed);
-        let stuck = self.stuck.get_or_insert_with(|| Box::pin(time::sleep(limits::IDLE_TIMEOUT)));
-        ready!(stuck.as_mut().poll(context));
+        self.state.write_blocked.store(true, Ordering::Relaxed);
+        let timeout = self.write_timeout.get_or_insert_with(|| Box::pin(time::sleep(limits::IDLE_TIMEOUT)));
+        ready!(timeout.as_mut().poll(context));
         Poll::Ready(Err(ErrorKind::TimedOut.into()))
     }
 }
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let rest = self.state.rest.swap(0, Ordering::Relaxed);
-        if rest > 0 {
-            self.rest = Some(Box::pin(time::sleep(Duration::from_millis(rest))));
+        let delay = self.state.read_delay_millis.swap(0, Ordering::Relaxed);
+        if delay > 0 {
+            self.read_delay = Some(Box::pin(time::sleep(Duration::from_millis(delay))));
         }
-        if let Some(rest) = &mut self.rest {
-            ready!(rest.as_mut().poll(context));
-            self.rest = None;
+        if let Some(delay) = &mut self.read_delay {
+            ready!(delay.as_mut().poll(context));
+            self.read_delay = None;
         }
         let before = into.filled().len();
         let read = self.stream()?.poll_read(context, into);
-        if let Some(news) = into.filled().get(before..).filter(|news| !news.is_empty()) {
-            // Counted in reads, for all that is asked is whether there was one.
+        if let Some(bytes) = into.filled().get(before..).filter(|bytes| !bytes.is_empty()) {
+            // Reads are counted and not bytes: it only matters whether there was one.
             self.state.reads.fetch_add(1, Ordering::Relaxed);
-            if !self.state.in_work.load(Ordering::Relaxed) && self.lengths.are_two(news) {
-                self.state.two_lengths.store(true, Ordering::Relaxed);
+            if !self.state.in_progress.load(Ordering::Relaxed) && self.length_headers.ends_ambiguous(bytes) {
+                self.state.ambiguous_length.store(true, Ordering::Relaxed);
             }
         }
         read
@@ -290,19 +299,19 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.speaks_for_us(bytes) {
+        if self.replaces(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = self.stream()?.poll_write(context, bytes);
-        self.limited(context, written)
+        self.with_write_timeout(context, written)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        if slices.first().is_some_and(|bytes| self.speaks_for_us(bytes)) {
+        if slices.first().is_some_and(|bytes| self.replaces(bytes)) {
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
         let written = self.stream()?.poll_write_vectored(context, slices);
-        self.limited(context, written)
+        self.with_write_timeout(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -310,38 +319,38 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.write_instead(context))?;
+        ready!(self.flush_replacement(context))?;
         self.stream()?.poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.write_instead(context))?;
-        if self.state.keep_open.load(Ordering::Relaxed) && self.state.is_quiet() {
+        ready!(self.flush_replacement(context))?;
+        if self.state.releases_on_shutdown() && self.state.is_idle() {
             let stream = self.stream.take();
-            self.state.leave(stream);
+            self.state.release(stream);
             return Poll::Ready(Ok(()));
         }
         ready!(self.stream()?.poll_shutdown(context))?;
-        if self.state.refused.load(Ordering::Relaxed) {
+        if self.state.rejected.load(Ordering::Relaxed) {
             let stream = self.stream.take();
-            self.state.leave(stream);
+            self.state.release(stream);
         }
         Poll::Ready(Ok(()))
     }
 }
 
-/// A phone that has left the Wi-Fi says no goodbye. What is sent to it on a stream is too little to fill a buffer, so that nothing would
-/// ever be stuck; but it is never acknowledged. Where the system does not know this limit, it has one of its own, of some minutes.
-fn give_up_if_unacknowledged(stream: &TcpStream) {
+/// A phone that leaves the Wi-Fi does not close its connection. What a stream sends to it is too little to fill the socket buffer, so no
+/// write would ever block; but it is never acknowledged. On systems without this option, the kernel's own limit of some minutes applies.
+fn limit_unacknowledged_time(stream: &TcpStream) {
     #[cfg(target_os = "linux")]
     let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(limits::UNACKNOWLEDGED_TIMEOUT));
     #[cfg(not(target_os = "linux"))]
     let _ = stream;
 }
 
-/// Lets a refusal arrive: a socket that is closed while something unread lies in it takes back what was written last. Reads on for a moment
-/// and looks at nothing.
-pub(super) async fn linger(stream: TcpStream) {
+/// Lets an error response arrive: closing a socket with unread bytes in it resets the connection, and the client may lose what was written
+/// last. So this reads and discards bytes for a moment before it closes.
+pub(super) async fn lingering_close(stream: TcpStream) {
     let mut discarded = 0;
     let mut unread = vec![0; limits::LINGER_READ_BYTES];
     let lingering = async {

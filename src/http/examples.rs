@@ -1,8 +1,8 @@
-//! An example of every call, in the order in which an evening makes them. They stand on one page, `examples.json`, and are written
-//! into the OpenAPI document, where the viewer sends them as they are.
+//! An example of every call, in the order in which an evening makes them. The file `examples.json` holds them; they are written into the
+//! OpenAPI document, where the viewer sends them unchanged.
 //!
-//! What an example cannot know (which event, which code) is a name in braces, and what stands for it is given by whoever serves the
-//! document: the demo gives what it was filled with, so that each example works there; everybody else the stand-ins of [`STAND_INS`].
+//! A value that depends on the data (an event, a code) is a name in braces. The demo gives its own values for these names, so that each
+//! example works there; otherwise the [`PLACEHOLDERS`] are used.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use serde_json::{Map, Value};
 
 const PAGE: &str = include_str!("examples.json");
 
-/// What stands for a name in an example, by that name.
-pub type Given = BTreeMap<&'static str, String>;
+/// The value of each name in braces.
+pub type ExampleValues = BTreeMap<&'static str, String>;
 
-/// The names that examples use, each with what stands for it where nothing better is known.
-pub const STAND_INS: [(&str, &str); 14] = [
+/// The names in braces that examples use, each with its default value.
+pub const PLACEHOLDERS: [(&str, &str); 14] = [
     ("organisation", "club"),
     ("event", "0199a1b2-0000-7000-8000-000000000001"),
     ("other_event", "0199a1b2-0000-7000-8000-000000000002"),
@@ -39,7 +39,7 @@ pub const STAND_INS: [(&str, &str); 14] = [
 struct Example {
     /// The method in lower case and the path as the document has it.
     call: String,
-    /// Whose token it takes; told to readers of the page and to the test that plays it.
+    /// Whose token it takes: for readers of the file and for the test that sends it.
     #[serde(rename = "as")]
     _as: String,
     /// Parameters of the path and of the query.
@@ -51,8 +51,8 @@ struct Example {
     media_type: Option<String>,
 }
 
-/// Writes the examples into the document. What an example names and the document lacks is told.
-pub fn write_into(document: &mut Value, given: &Given) -> anyhow::Result<()> {
+/// Writes the examples into the document. An example of a call or parameter that the document does not have is an error.
+pub fn write_into(document: &mut Value, given: &ExampleValues) -> anyhow::Result<()> {
     let page: Vec<Example> = serde_json::from_str(PAGE)?;
     for mut example in page {
         let (method, path) = example.call.split_once(' ').context("a call is a method and a path")?;
@@ -76,12 +76,12 @@ pub fn write_into(document: &mut Value, given: &Given) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Replaces the names in braces, wherever they stand in a text.
-fn fill_in(value: &mut Value, given: &Given) {
+/// Replaces the names in braces in every text.
+fn fill_in(value: &mut Value, given: &ExampleValues) {
     match value {
         Value::String(text) => {
-            for (name, stand_in) in STAND_INS {
-                *text = text.replace(&format!("{{{name}}}"), given.get(name).map_or(stand_in, String::as_str));
+            for (name, default) in PLACEHOLDERS {
+                *text = text.replace(&format!("{{{name}}}"), given.get(name).map_or(default, String::as_str));
             }
         }
         Value::Array(values) => values.iter_mut().for_each(|value| fill_in(value, given)),

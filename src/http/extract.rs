@@ -1,4 +1,4 @@
-//! What handlers take from a request besides its body.
+//! Extractors of handlers besides the body, and the pages of lists.
 
 use std::convert::Infallible;
 
@@ -28,12 +28,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Bearer {
         let Some(header) = parts.headers.get(header::AUTHORIZATION) else { return Ok(Self(None)) };
         let bearer =
             header.to_str().ok().and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        // What is there and is no bearer token is an invalid one: it must not pass for a sign-in without a device.
+        // A header that is not a bearer token counts as an invalid token: it must not pass for a sign-in without a device.
         Ok(Self(Some(bearer.map_or_else(String::new, |(_, token)| token.trim().to_owned()))))
     }
 }
 
-/// The id in a path. One that is no UUID is nobody's, and is answered like any other that does not exist.
+/// The id in a path. One that is not a UUID becomes the nil UUID, which never exists, and so is answered like any other unknown id.
 pub struct Id(pub Uuid);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
@@ -91,7 +91,6 @@ pub struct PageQuery {
 }
 
 impl PageQuery {
-    /// The page that this asks for.
     pub fn page(&self) -> Result<Page, Problem> {
         let limit = self.limit.unwrap_or(limits::PAGE_DEFAULT_ROWS);
         let mut faults = Faults::default();
@@ -117,7 +116,7 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
-    /// A page; `id` tells where the next one begins.
+    /// `id` is the key that the cursor of the next page is made of.
     pub fn of(items: Vec<T>, page: Page, id: impl Fn(&T) -> Uuid) -> Self {
         let full = items.len() >= usize::try_from(page.limit).unwrap_or(usize::MAX);
         let next_cursor = items.last().filter(|_| full).map(|last| BASE64URL_NOPAD.encode(id(last).as_bytes()));

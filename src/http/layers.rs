@@ -1,7 +1,7 @@
-//! What every request passes on its way in and out: whether there is room for it, a place among those in work, an id, and one line in the log.
+//! The layer around every handler: load shedding, the count of requests in progress, the request id, metrics, and one log line.
 //!
-//! A phone that loses its Wi-Fi drops its connection, not the work: what has to wait for anything goes on in a task of its own, and so
-//! nothing that has begun on the ledger is ever cut off in the middle by a client.
+//! A client that disconnects does not cancel its request: a handler that has to wait continues in a task of its own, so a disconnect never
+//! interrupts an operation on the ledger.
 
 use std::{
     convert::Infallible,
@@ -29,15 +29,14 @@ use uuid::Uuid;
 
 use super::{
     accept::ConnectionInfo,
-    metrics::{CallFigures, Metrics},
-    problem::{Code, Prepared, Problem},
-    shed::{InWork, Overloaded, Rank, Shed},
+    metrics::{CallMetrics, Metrics},
+    problem::{Code, PreparedProblem, Problem},
+    shed::{InProgress, Priority, RetryLater, Shed},
 };
 use crate::{attempt::Timings, clock::Clock, limits};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What stands in front of every call.
 #[derive(Clone)]
 pub struct RequestLayer(Arc<LayerParts>);
 
@@ -46,21 +45,21 @@ struct LayerParts {
     shed: Arc<Shed>,
     proxies: Box<[IpNet]>,
     clock: Clock,
-    /// For those who are turned away: when there is too much to do, they are the most.
-    busy: Prepared,
-    /// Where work is done that may take long.
+    /// Prepared, because under overload most responses are this one.
+    busy: PreparedProblem,
+    /// The runtime for requests that may take long.
     background: Handle,
 }
 
 impl RequestLayer {
-    /// A layer that counts here and believes these proxies.
+    /// `proxies` are the addresses whose `X-Forwarded-For` is trusted.
     pub fn new(metrics: Arc<Metrics>, shed: Arc<Shed>, proxies: &[IpNet], clock: Clock) -> Self {
         Self(Arc::new(LayerParts {
             metrics,
             shed,
             proxies: proxies.into(),
             clock,
-            busy: Prepared::new(Problem::busy()),
+            busy: PreparedProblem::new(Problem::busy()),
             background: Handle::current(),
         }))
     }
@@ -74,32 +73,31 @@ impl<S> Layer<S> for RequestLayer {
     }
 }
 
-/// A call with the layer in front of it.
 #[derive(Clone)]
 pub struct RequestService<S> {
     handler: S,
     layer: RequestLayer,
-    /// Which call it is: the same at every request, so it is found out at the first.
+    /// Looked up at the first request, because it is the same for all of them.
     call: Arc<OnceLock<Arc<Call>>>,
 }
 
-/// A call, and what is counted of it.
+/// A method and route of the API with its metrics.
 struct Call {
     method: Method,
-    /// The route as it is documented, never the path itself.
+    /// The route pattern, never the path itself.
     route: Box<str>,
-    rank: Rank,
-    figures: CallFigures,
+    priority: Priority,
+    metrics: CallMetrics,
 }
 
 impl<S> RequestService<S> {
-    /// What stands behind this layer may be more than one call: what is nowhere else, and methods that a path does not know.
+    /// One service may serve more than one call: the fallbacks serve unknown paths and unknown methods.
     fn call(&self, request: &Request) -> Arc<Call> {
         let method = request.method();
         let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str);
         let call = || {
-            let figures = self.layer.0.metrics.of_call(method, route);
-            Arc::new(Call { method: method.clone(), route: route.into(), rank: Rank::of(method, route), figures })
+            let metrics = self.layer.0.metrics.call(method, route);
+            Arc::new(Call { method: method.clone(), route: route.into(), priority: Priority::of(method, route), metrics })
         };
         let known = self.call.get_or_init(call);
         if known.method == *method && *known.route == *route { Arc::clone(known) } else { call() }
@@ -119,81 +117,81 @@ where
         self.handler.poll_ready(context)
     }
 
-    /// Works on a request; or turns it away, without a line in the log: there would be too many.
+    /// Processes a request, or sheds it. A shed request has no log line: there would be too many.
     fn call(&mut self, request: Request) -> RequestFuture {
         let LayerParts { shed, clock, busy, background, .. } = &*self.layer.0;
         let call = Self::call(self, &request);
-        let rank = call.rank;
-        if !shed.admits(rank) {
-            let mut response = busy.body(&new_id().to_string());
-            response.extensions_mut().insert(Overloaded);
+        let priority = call.priority;
+        if !shed.admits(priority) {
+            let mut response = busy.response(&new_id().to_string());
+            response.extensions_mut().insert(RetryLater);
             return RequestFuture(Progress::Done(response));
         }
-        let work = work(self.layer.clone(), call, clock.mark(), request, self.handler.clone());
-        RequestFuture(match rank {
-            Rank::Lists | Rank::SignIns => Progress::Elsewhere(background.spawn(work)),
-            Rank::Scans | Rank::Sales | Rank::Health => Progress::AtHand(work.boxed()),
+        let work = process(self.layer.clone(), call, clock.mark(), request, self.handler.clone());
+        RequestFuture(match priority {
+            Priority::Lists | Priority::SignIns => Progress::Spawned(background.spawn(work)),
+            Priority::Scans | Priority::Sales | Priority::Health => Progress::Inline(work.boxed()),
         })
     }
 }
 
-/// RequestFuture on a request. On the door path, what can be done at once is; what has to wait for anything goes on in a task of its own.
+/// A scan or sale is polled once in place; if it has to wait, it continues in a task of its own. Spawning a task for each would cost more.
 pub struct RequestFuture(Progress);
 
 enum Progress {
-    AtHand(BoxFuture<'static, Response>),
-    Elsewhere(JoinHandle<Response>),
+    Inline(BoxFuture<'static, Response>),
+    Spawned(JoinHandle<Response>),
     Done(Response),
-    Told,
+    Taken,
 }
 
 impl Future for RequestFuture {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Progress::AtHand(work) = &mut self.0 {
+        if let Progress::Inline(work) = &mut self.0 {
             let done = work.as_mut().poll(context);
-            self.0 = match (done, mem::replace(&mut self.0, Progress::Told)) {
+            self.0 = match (done, mem::replace(&mut self.0, Progress::Taken)) {
                 (Poll::Ready(response), _) => Progress::Done(response),
-                (Poll::Pending, Progress::AtHand(work)) => Progress::Elsewhere(tokio::spawn(work)),
+                (Poll::Pending, Progress::Inline(work)) => Progress::Spawned(tokio::spawn(work)),
                 (Poll::Pending, other) => other,
             };
         }
-        if let Progress::Elsewhere(task) = &mut self.0 {
-            // The task catches what goes wrong in the handlers; should it fail all the same, there is nobody left to tell.
+        if let Progress::Spawned(task) = &mut self.0 {
+            // Panics of handlers are caught in the task; if the task fails all the same, its request id is lost.
             let done = ready!(Pin::new(task).poll(context));
-            self.0 = Progress::Done(done.unwrap_or_else(|_| Problem::internal().into_body("")));
+            self.0 = Progress::Done(done.unwrap_or_else(|_| Problem::internal().into_response_with_id("")));
         }
-        match mem::replace(&mut self.0, Progress::Told) {
+        match mem::replace(&mut self.0, Progress::Taken) {
             Progress::Done(response) => Poll::Ready(Ok(response)),
             _ => Poll::Pending,
         }
     }
 }
 
-/// Who asks, and their place among those in work, which is taken when the last byte of the request has come.
+/// The client's address, and the request's place among those in progress, which is taken when its last byte has arrived.
 #[derive(Clone)]
 pub struct InFlight(Arc<InFlightParts>);
 
 struct InFlightParts {
     address: Option<IpAddr>,
     layer: RequestLayer,
-    rank: Rank,
-    place: OnceLock<InWork>,
+    priority: Priority,
+    slot: OnceLock<InProgress>,
 }
 
 impl InFlight {
-    /// Where the request comes from, as far as that can be believed.
+    /// The address of the client, as far as it is known for sure.
     pub fn address(&self) -> Option<IpAddr> {
         self.0.address
     }
 
-    /// Takes the place, unless too many others have come while the body did.
+    /// Takes the place, unless the limit was reached while the body arrived.
     pub fn begin(&self) -> Result<(), Problem> {
-        let InFlightParts { layer, rank, place, .. } = &*self.0;
-        let begun = InWork::begin(&layer.0.shed, *rank).ok_or_else(Problem::busy)?;
-        // Nobody begins twice; who did would give the second place back at once.
-        let _ = place.set(begun);
+        let InFlightParts { layer, priority, slot, .. } = &*self.0;
+        let begun = InProgress::begin(&layer.0.shed, *priority).ok_or_else(Problem::busy)?;
+        // Called once per request; a second place would be freed at once.
+        let _ = slot.set(begun);
         Ok(())
     }
 }
@@ -202,7 +200,7 @@ fn new_id() -> Uuid {
     Uuid::new_v4()
 }
 
-async fn work<S>(layer: RequestLayer, call: Arc<Call>, arrived: Instant, mut request: Request, mut handler: S) -> Response
+async fn process<S>(layer: RequestLayer, call: Arc<Call>, arrived: Instant, mut request: Request, mut handler: S) -> Response
 where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
@@ -211,21 +209,21 @@ where
     let mut id = Uuid::encode_buffer();
     let id: &str = new_id().hyphenated().encode_lower(&mut id);
     let in_flight = InFlight(Arc::new(InFlightParts {
-        address: client(&request, proxies),
+        address: client_address(&request, proxies),
         layer: layer.clone(),
-        rank: call.rank,
-        place: OnceLock::new(),
+        priority: call.priority,
+        slot: OnceLock::new(),
     }));
-    let begins_at_once = request.body().is_end_stream();
+    let has_no_body = request.body().is_end_stream();
     request.extensions_mut().insert(in_flight.clone());
-    let mut response = if request.extensions().get::<ConnectionInfo>().is_some_and(|info| info.two_lengths) {
-        Problem::two_lengths().into_response()
-    } else if begins_at_once && in_flight.begin().is_err() {
+    let mut response = if request.extensions().get::<ConnectionInfo>().is_some_and(|info| info.ambiguous_length) {
+        Problem::ambiguous_length().into_response()
+    } else if has_no_body && in_flight.begin().is_err() {
         Problem::busy().into_response()
     } else {
-        metrics.in_work(1);
+        metrics.add_in_progress(1);
         let done = AssertUnwindSafe(handler.call(request)).catch_unwind().await;
-        metrics.in_work(-1);
+        metrics.add_in_progress(-1);
         match done {
             Ok(Ok(response)) => response,
             Err(_) => {
@@ -239,17 +237,17 @@ where
     fail_point!("before-answer", |_| std::process::abort());
     let timings = response.extensions_mut().remove::<Timings>();
     if let Some(timings) = timings.as_ref().filter(|_| !response.status().is_server_error()) {
-        shed.answered(begun.saturating_duration_since(arrived), timings);
+        shed.record(begun.saturating_duration_since(arrived), timings);
     }
     let code = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => {
             let code = problem.code.as_str();
             let headers = mem::take(response.headers_mut());
             let busy = problem.code == Code::Busy;
-            response = problem.into_body(id);
-            keep(&headers, &mut response);
+            response = problem.into_response_with_id(id);
+            keep_allow_header(&headers, &mut response);
             if busy {
-                response.extensions_mut().insert(Overloaded);
+                response.extensions_mut().insert(RetryLater);
             }
             code
         }
@@ -259,22 +257,22 @@ where
         response.headers_mut().insert(X_REQUEST_ID, id);
     }
     let time = clock.since(begun);
-    tell(&call, id, address, &response, code, time, timings.as_ref());
-    metrics.answered(&call.figures, response.status().as_u16(), code, time, timings.as_ref());
+    log_request(&call, id, address, &response, code, time, timings.as_ref());
+    metrics.record_request(&call.metrics, response.status().as_u16(), code, time, timings.as_ref());
     response
 }
 
-/// Headers that were set beside a problem (which methods are allowed) stay.
-fn keep(before: &HeaderMap, response: &mut Response) {
+/// `Allow` is set by the router beside a 405, not by the problem.
+fn keep_allow_header(before: &HeaderMap, response: &mut Response) {
     if let Some(allow) = before.get(axum::http::header::ALLOW) {
         response.headers_mut().insert(axum::http::header::ALLOW, allow.clone());
     }
 }
 
-/// A line for what was refused or took long; what went well has its line at `debug`, for a line costs as much as the request it tells of.
-fn tell(call: &Call, id: &str, client: Option<IpAddr>, response: &Response, code: &str, time: Duration, timings: Option<&Timings>) {
+/// Logs errors and slow requests at `info`. Others at `debug`, because a line costs as much as the request itself.
+fn log_request(call: &Call, id: &str, client: Option<IpAddr>, response: &Response, code: &str, time: Duration, timings: Option<&Timings>) {
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    let room = |of: fn(&Timings) -> Duration| timings.map(|timings| micros(of(timings)));
+    let stage = |of: fn(&Timings) -> Duration| timings.map(|timings| micros(of(timings)));
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
@@ -286,11 +284,11 @@ fn tell(call: &Call, id: &str, client: Option<IpAddr>, response: &Response, code
                 code,
                 client = client.map(tracing::field::display),
                 total_us = micros(time),
-                facts_us = room(|r| r.facts),
-                authenticate_us = room(|r| r.authenticate),
-                authorise_us = room(|r| r.authorise),
-                decide_us = room(|r| r.decide),
-                commit_us = room(|r| r.commit),
+                facts_us = stage(|r| r.facts),
+                authenticate_us = stage(|r| r.authenticate),
+                authorise_us = stage(|r| r.authorise),
+                decide_us = stage(|r| r.decide),
+                commit_us = stage(|r| r.commit),
                 "request"
             )
         };
@@ -303,15 +301,16 @@ fn tell(call: &Call, id: &str, client: Option<IpAddr>, response: &Response, code
     }
 }
 
-/// Who is asking, for the log: the peer, or what the proxies in front of us say of it. Only the nearest address that is no proxy of
-/// ours is believed; whatever stands before it, the client may have written itself.
-fn client(request: &Request, proxies: &[IpNet]) -> Option<IpAddr> {
+/// The client's address: the peer, or, if the peer is a trusted proxy, the last address in `X-Forwarded-For` that is not a trusted proxy.
+/// The client may have written the addresses before that one itself.
+fn client_address(request: &Request, proxies: &[IpNet]) -> Option<IpAddr> {
     let peer = request.extensions().get::<ConnectionInfo>()?.peer.ip();
-    let ours = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(address));
-    if !ours(&peer) {
+    let is_proxy = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(address));
+    if !is_proxy(&peer) {
         return Some(peer);
     }
-    let named = request.headers().get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
-    let hops = named.rsplit(',').map_while(|hop| hop.trim().parse::<IpAddr>().ok());
-    hops.into_iter().find(|hop| !ours(hop)).or(Some(peer))
+    let forwarded =
+        request.headers().get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+    let hops = forwarded.rsplit(',').map_while(|hop| hop.trim().parse::<IpAddr>().ok());
+    hops.into_iter().find(|hop| !is_proxy(hop)).or(Some(peer))
 }

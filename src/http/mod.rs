@@ -1,4 +1,5 @@
-//! HTTP: from bytes to timings and back. This page is the list of all calls.
+//! HTTP: from bytes to handlers and back. This file is the list of all calls.
+#![allow(missing_docs, reason = "internal: names explain themselves")]
 
 pub mod accept;
 mod body;
@@ -29,7 +30,7 @@ use utoipa_swagger_ui::SwaggerUi;
 pub use self::body::parse as parse_body;
 use self::routes::{devices, door, events, guests, imports, operations, preflight, records, sales, scans, sessions, stream, team};
 use self::{
-    examples::Given,
+    examples::ExampleValues,
     layers::RequestLayer,
     problem::{Code, Problem},
     state::AppState,
@@ -92,20 +93,20 @@ fn calls() -> OpenApiRouter<AppState> {
         .routes(routes!(operations::docs))
 }
 
-/// The calls with what every request passes, and the documents that are made from them.
-pub fn router(state: AppState, config: &Config, examples: &Given) -> anyhow::Result<Router> {
-    let desk = RequestLayer::new(state.metrics.clone(), state.shed.clone(), &config.trusted_proxies, state.clock);
+/// The routes of all calls with their layers, and the OpenAPI document that is generated from them.
+pub fn router(state: AppState, config: &Config, examples: &ExampleValues) -> anyhow::Result<Router> {
+    let layer = RequestLayer::new(state.metrics.clone(), state.shed.clone(), &config.trusted_proxies, state.clock);
     let (calls, document) = calls().split_for_parts();
-    let written = operations::written(&document, examples)?;
-    state.document.get_or_init(|| written);
+    let serialised = operations::serialise(&document, examples)?;
+    state.document.get_or_init(|| serialised);
     let router = calls
         .merge(SwaggerUi::new(operations::VIEWER).config(utoipa_swagger_ui::Config::from("/openapi.json")))
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, "This cannot be done here.")
         })
-        .layer(desk);
-    // Outermost: a till in a browser has to be able to read a refusal as well.
+        .layer(layer);
+    // Outermost, so that a till in a browser can read an error response as well.
     let router = if config.cors_origins.is_empty() { router } else { router.layer(cors(&config.cors_origins)) };
     Ok(router.with_state(state))
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI document: generated from the handlers, so that it cannot disagree with them.
+//! The base of the OpenAPI document. The rest is generated from the handlers, so it cannot differ from them.
 
 use utoipa::{
     Modify, OpenApi,
@@ -8,7 +8,6 @@ use utoipa::{
     },
 };
 
-/// The document's head.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -18,9 +17,9 @@ use utoipa::{
             `application/problem+json` with a stable `code`. Clients make the ids of scans and sales and keep them before they send: \
             the same id again finds the first answer."
     ),
-    // What the stream tells stands in no body that the document could show.
+    // The data of stream events are in no body of the document.
     components(schemas(crate::stream::StateView, crate::stream::StockView, crate::stream::AttendanceView)),
-    modifiers(&Tokens),
+    modifiers(&BearerTokens),
     security(("token" = [])),
     tags(
         (name = "door", description = "Scanning tickets."),
@@ -36,10 +35,9 @@ use utoipa::{
 )]
 pub struct Document;
 
-/// How callers say who they are.
-struct Tokens;
+struct BearerTokens;
 
-impl Modify for Tokens {
+impl Modify for BearerTokens {
     fn modify(&self, document: &mut Spec) {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");
         let bearer = bearer.description(Some("A session token; at sign-in, the token of the device.")).build();

@@ -1,17 +1,16 @@
-//! Load shedding: past what the gateway can do, some are told at once to come again, so that the others are served as ever.
+//! Load shedding: under overload, some requests are answered `busy` (503) at once, so that the others are as fast as before.
 //!
-//! What a queue costs is waiting, so waiting is what is measured: the time that scans and sales take from their last byte to their answer,
-//! on average over a tenth of a second. While it stays below a target, as many may be in work as ask; when it exceeds the target, the
-//! limit of those in work shrinks. The target follows the disk: it is a few times what the fastest commit of the last minutes took.
+//! The measure is latency: the mean time of scans and sales from their last byte to their response, over a tenth of a second. While it is
+//! below a target, the limit of requests in progress grows on demand; above the target it shrinks. The target follows the disk: it is a few
+//! times the fastest commit of the last minutes.
 //!
-//! Who is turned away first is a matter of rank ([`Rank`]), decided on the method and the route alone, before the body is read or the
-//! token looked at. Each rank may fill a smaller part of the limit than the one above it; and while scans are turned away, no list is
-//! read and nobody signs in, however few may be in work at that instant.
+//! The [`Priority`] of a request decides which are shed first. It depends on the method and the route alone, so it is known before the body
+//! is read and the token is checked. Each priority may use a smaller part of the limit than the next higher one; and while scans are shed,
+//! lists and sign-ins are shed as well, even if few requests are in progress at that instant.
 //!
-//! A refusal is told at once and asks to come again in a second. Whoever asks again before that is told again at once while the turnstiles
-//! have time to spare, as they have when it is the ledger that is slow. When they have none, there are a few moments for those who ask again
-//! ([`limits::OVERLOAD_EACH_DELAY`]), and who finds none free is heard on the same connection when one is: else those who are refused would
-//! take the machine from those who are served.
+//! A shed request is answered at once, with `Retry-After: 1`. A client that retries earlier is answered at once again while the workers have
+//! time to spare, as they have when only the ledger is slow. On a saturated worker, one such connection is read per
+//! [`limits::OVERLOAD_EACH_DELAY`] and the others wait: otherwise the retries would use the CPU time of the requests that are served.
 
 use std::{
     sync::{
@@ -30,23 +29,22 @@ use prometheus_client::{
 
 use crate::{attempt::Timings, clock::Clock, limits};
 
-/// How long a request can wait, in the order in which they are turned away.
+/// How urgent a request is, lowest first: the lowest are shed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rank {
-    /// What the back office reads.
+pub enum Priority {
+    /// Lists and single records that the back office reads.
     Lists,
-    /// Sign-ins, enrolments, and what the back office changes.
+    /// Sign-ins, enrolments, and changes of the back office.
     SignIns,
-    /// A guest at the door, a sale that is yet to begin.
+    /// A guest at the door, or a step before a sale.
     Scans,
     /// A sale that has begun: the money may be in the drawer.
     Sales,
-    /// Whether the gateway lives; never turned away.
+    /// Health, readiness and metrics; never shed.
     Health,
 }
 
-impl Rank {
-    /// The rank of a call.
+impl Priority {
     pub fn of(method: &Method, route: &str) -> Self {
         match (method.as_str(), route) {
             (_, "/healthz" | "/readyz" | "/metrics") => Self::Health,
@@ -60,7 +58,7 @@ impl Rank {
         }
     }
 
-    /// Its name in figures.
+    /// Its label in the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Lists => "lists",
@@ -71,8 +69,8 @@ impl Rank {
         }
     }
 
-    /// Where it stands among those that can be turned away.
-    fn row(self) -> Option<usize> {
+    /// Its index in the arrays of [`Shed`]; none if it is never shed.
+    fn index(self) -> Option<usize> {
         match self {
             Self::Lists => Some(0),
             Self::SignIns => Some(1),
@@ -82,8 +80,8 @@ impl Rank {
         }
     }
 
-    /// The part of the limit that this rank may fill, in tenths.
-    fn tenths(self) -> usize {
+    /// The part of the limit that this priority may use, in tenths.
+    fn limit_tenths(self) -> usize {
         match self {
             Self::Lists => 5,
             Self::SignIns => 7,
@@ -94,29 +92,28 @@ impl Rank {
     }
 }
 
-/// In the extensions of an answer: there is too much to do, and the asker is asked to come again.
+/// In the extensions of a `busy` response: the connection may be read later (see [`super::workers::Worker::retry_delay`]).
 #[derive(Clone, Copy)]
-pub struct Overloaded;
+pub struct RetryLater;
 
-/// A rank, as a label.
+/// The field name is the name of the label.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RankLabel {
+struct PriorityLabel {
     rank: &'static str,
 }
 
-/// Decides who is turned away.
 pub struct Shed {
     clock: Clock,
     begun: Instant,
-    /// Scans and sales in work.
-    in_work: AtomicUsize,
-    /// Lists in work.
+    /// Scans and sales in progress.
+    in_progress: AtomicUsize,
+    /// Lists in progress.
     lists: AtomicUsize,
     limit: AtomicUsize,
-    /// When a rank was last turned away, in milliseconds since the start; 0 if never.
-    turned_away_at: [AtomicU64; 4],
-    turned_away: [Counter; 4],
-    limit_shown: Gauge,
+    /// When a request of each priority was last shed, in milliseconds since the start; 0 if never.
+    last_shed_at: [AtomicU64; 4],
+    counters: [Counter; 4],
+    limit_gauge: Gauge,
     window: Mutex<Window>,
 }
 
@@ -125,78 +122,77 @@ struct Window {
     begun: Instant,
     answers: u32,
     waited: Duration,
-    /// How many were in work at the most.
-    most: usize,
-    floor: Floor,
+    /// The greatest number in progress.
+    max_in_progress: usize,
+    fastest: FastestCommit,
 }
 
 /// The fastest commit of the last minutes.
-struct Floor {
+struct FastestCommit {
     begun: Instant,
-    this: Duration,
-    last: Duration,
+    current: Duration,
+    previous: Duration,
 }
 
 impl Shed {
-    /// Turns nobody away yet.
     pub fn new(clock: Clock, registry: &mut Registry) -> Arc<Self> {
-        let turned_away = Family::<RankLabel, Counter>::default();
-        let limit_shown = Gauge::default();
-        registry.register("shed", "Requests that were turned away because of too much load, by rank", turned_away.clone());
+        let counters = Family::<PriorityLabel, Counter>::default();
+        let limit_gauge = Gauge::default();
+        registry.register("shed", "Requests that were turned away because of too much load, by rank", counters.clone());
         registry.register(
             "door_limit",
             "Scans and sales that may be in work at once; follows the time that they take",
-            limit_shown.clone(),
+            limit_gauge.clone(),
         );
-        limit_shown.set(i64::try_from(limits::IN_FLIGHT_START_COUNT).unwrap_or(i64::MAX));
-        let counter = |rank: Rank| turned_away.get_or_create(&RankLabel { rank: rank.as_str() }).clone();
+        limit_gauge.set(i64::try_from(limits::IN_FLIGHT_START_COUNT).unwrap_or(i64::MAX));
+        let counter = |priority: Priority| counters.get_or_create(&PriorityLabel { rank: priority.as_str() }).clone();
         let begun = clock.mark();
         Arc::new(Self {
             clock,
             begun,
-            in_work: AtomicUsize::new(0),
+            in_progress: AtomicUsize::new(0),
             lists: AtomicUsize::new(0),
             limit: AtomicUsize::new(limits::IN_FLIGHT_START_COUNT),
-            turned_away_at: Default::default(),
-            turned_away: [Rank::Lists, Rank::SignIns, Rank::Scans, Rank::Sales].map(counter),
-            limit_shown,
+            last_shed_at: Default::default(),
+            counters: [Priority::Lists, Priority::SignIns, Priority::Scans, Priority::Sales].map(counter),
+            limit_gauge,
             window: Mutex::new(Window::new(begun)),
         })
     }
 
-    /// Whether a request of this rank may come in; if not, it is counted as turned away.
-    pub fn admits(&self, rank: Rank) -> bool {
+    /// Whether a request of this priority is accepted; if not, it is counted as shed.
+    pub fn admits(&self, priority: Priority) -> bool {
         let limit = self.limit.load(Ordering::Relaxed);
-        let free = self.in_work.load(Ordering::Relaxed) < limit.saturating_mul(rank.tenths()) / 10;
-        let admitted = match rank {
-            Rank::Health => true,
-            Rank::Sales | Rank::Scans => free,
-            Rank::SignIns => free && !self.turns_away(Rank::Scans),
-            Rank::Lists => {
-                let others = self.turns_away(Rank::SignIns) || self.turns_away(Rank::Scans);
+        let free = self.in_progress.load(Ordering::Relaxed) < limit.saturating_mul(priority.limit_tenths()) / 10;
+        let admitted = match priority {
+            Priority::Health => true,
+            Priority::Sales | Priority::Scans => free,
+            Priority::SignIns => free && !self.is_shedding_at(Priority::Scans),
+            Priority::Lists => {
+                let others = self.is_shedding_at(Priority::SignIns) || self.is_shedding_at(Priority::Scans);
                 free && !others && self.lists.load(Ordering::Relaxed) < limits::LISTS_AT_ONCE_MAX
             }
         };
         if !admitted {
-            self.turn_away(rank);
+            self.record_shed(priority);
         }
         admitted
     }
 
-    /// Whether anybody of this rank was turned away just now.
-    fn turns_away(&self, rank: Rank) -> bool {
-        let at = rank.row().and_then(|row| self.turned_away_at.get(row)).map_or(0, |at| at.load(Ordering::Relaxed));
+    /// Whether a request of this priority was shed within `limits::SHED_HOLD_MILLIS`.
+    fn is_shedding_at(&self, priority: Priority) -> bool {
+        let at = priority.index().and_then(|index| self.last_shed_at.get(index)).map_or(0, |at| at.load(Ordering::Relaxed));
         at > 0 && self.now().saturating_sub(at) < limits::SHED_HOLD_MILLIS
     }
 
-    /// Whether anybody was turned away just now.
+    /// Whether any request was shed within `limits::SHED_HOLD_MILLIS`.
     pub fn is_shedding(&self) -> bool {
-        [Rank::Lists, Rank::SignIns, Rank::Scans, Rank::Sales].into_iter().any(|rank| self.turns_away(rank))
+        [Priority::Lists, Priority::SignIns, Priority::Scans, Priority::Sales].into_iter().any(|priority| self.is_shedding_at(priority))
     }
 
-    fn turn_away(&self, rank: Rank) {
-        let Some(row) = rank.row() else { return };
-        if let (Some(at), Some(counter)) = (self.turned_away_at.get(row), self.turned_away.get(row)) {
+    fn record_shed(&self, priority: Priority) {
+        let Some(index) = priority.index() else { return };
+        if let (Some(at), Some(counter)) = (self.last_shed_at.get(index), self.counters.get(index)) {
             at.store(self.now(), Ordering::Relaxed);
             counter.inc();
         }
@@ -207,21 +203,21 @@ impl Shed {
         u64::try_from(self.clock.since(self.begun).as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// A request is answered that waited so long before it was begun and then walked through these timings.
-    pub fn answered(&self, waited: Duration, timings: &Timings) {
+    /// Takes the latency of a scan or sale: the time before it was begun, and then its stages.
+    pub fn record(&self, waited: Duration, timings: &Timings) {
         let total = timings.each().into_iter().fold(waited, |sum, (_, time)| sum.saturating_add(time));
-        // Whoever finds somebody else measuring has nothing to add that would matter.
+        // If another worker holds the lock, this one sample is left out: it does not matter.
         let Ok(mut window) = self.window.try_lock() else { return };
         window.answers += 1;
         window.waited += total;
-        window.most = window.most.max(self.in_work.load(Ordering::Relaxed));
+        window.max_in_progress = window.max_in_progress.max(self.in_progress.load(Ordering::Relaxed));
         if !timings.commit.is_zero() {
-            window.floor.this = window.floor.this.min(timings.commit);
+            window.fastest.current = window.fastest.current.min(timings.commit);
         }
         if window.answers >= limits::SHED_SAMPLES_MIN && self.clock.since(window.begun) >= limits::SHED_WINDOW_INTERVAL {
-            let limit = window.judge(self.limit.load(Ordering::Relaxed), self.clock.mark());
+            let limit = window.next_limit(self.limit.load(Ordering::Relaxed), self.clock.mark());
             self.limit.store(limit, Ordering::Relaxed);
-            self.limit_shown.set(i64::try_from(limit).unwrap_or(i64::MAX));
+            self.limit_gauge.set(i64::try_from(limit).unwrap_or(i64::MAX));
         }
     }
 }
@@ -229,18 +225,24 @@ impl Shed {
 impl Window {
     fn new(begun: Instant) -> Self {
         let never = Duration::MAX;
-        Self { begun, answers: 0, waited: Duration::ZERO, most: 0, floor: Floor { begun, this: never, last: never } }
+        Self {
+            begun,
+            answers: 0,
+            waited: Duration::ZERO,
+            max_in_progress: 0,
+            fastest: FastestCommit { begun, current: never, previous: never },
+        }
     }
 
-    /// The next limit; and begins anew.
-    fn judge(&mut self, limit: usize, now: Instant) -> usize {
+    /// Computes the limit and begins the next window.
+    fn next_limit(&mut self, limit: usize, now: Instant) -> usize {
         let mean = self.waited / self.answers.max(1);
-        let was_full = self.most >= limit.saturating_mul(8) / 10;
-        let target = self.floor.target();
-        if now.saturating_duration_since(self.floor.begun) > limits::SHED_FLOOR_INTERVAL {
-            self.floor = Floor { begun: now, this: Duration::MAX, last: self.floor.this };
+        let was_full = self.max_in_progress >= limit.saturating_mul(8) / 10;
+        let target = self.fastest.target();
+        if now.saturating_duration_since(self.fastest.begun) > limits::SHED_FLOOR_INTERVAL {
+            self.fastest = FastestCommit { begun: now, current: Duration::MAX, previous: self.fastest.current };
         }
-        (self.begun, self.answers, self.waited, self.most) = (now, 0, Duration::ZERO, 0);
+        (self.begun, self.answers, self.waited, self.max_in_progress) = (now, 0, Duration::ZERO, 0);
         let next = if mean > target {
             limit - limit / 10
         } else if was_full {
@@ -252,46 +254,46 @@ impl Window {
     }
 }
 
-impl Floor {
+impl FastestCommit {
     fn target(&self) -> Duration {
-        let fastest = self.this.min(self.last);
+        let fastest = self.current.min(self.previous);
         if fastest == Duration::MAX { limits::SCAN_TARGET_TIMEOUT } else { limits::SCAN_TARGET_TIMEOUT.max(fastest.saturating_mul(3)) }
     }
 }
 
-/// One request in work, however it ends.
-pub struct InWork {
+/// A request in progress; counted until it is dropped.
+pub struct InProgress {
     shed: Arc<Shed>,
-    rank: Rank,
+    priority: Priority,
 }
 
-impl InWork {
-    /// Begins work on a request whose last byte has come; not if meanwhile too many others have.
-    pub fn begin(shed: &Arc<Shed>, rank: Rank) -> Option<Self> {
-        if matches!(rank, Rank::Scans | Rank::Sales) && !shed.admits(rank) {
+impl InProgress {
+    /// Counts a request whose last byte has arrived; none if the limit was reached meanwhile.
+    pub fn begin(shed: &Arc<Shed>, priority: Priority) -> Option<Self> {
+        if matches!(priority, Priority::Scans | Priority::Sales) && !shed.admits(priority) {
             return None;
         }
-        if let Some(count) = count(shed, rank) {
+        if let Some(count) = count(shed, priority) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        Some(Self { shed: Arc::clone(shed), rank })
+        Some(Self { shed: Arc::clone(shed), priority })
     }
 }
 
-impl Drop for InWork {
+impl Drop for InProgress {
     fn drop(&mut self) {
-        if let Some(count) = count(&self.shed, self.rank) {
+        if let Some(count) = count(&self.shed, self.priority) {
             count.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
-fn count(shed: &Shed, rank: Rank) -> Option<&AtomicUsize> {
-    match rank {
-        Rank::Scans | Rank::Sales => Some(&shed.in_work),
-        Rank::Lists => Some(&shed.lists),
-        // Passwords have a queue of their own.
-        Rank::SignIns | Rank::Health => None,
+fn count(shed: &Shed, priority: Priority) -> Option<&AtomicUsize> {
+    match priority {
+        Priority::Scans | Priority::Sales => Some(&shed.in_progress),
+        Priority::Lists => Some(&shed.lists),
+        // Password checks have a bounded queue of their own.
+        Priority::SignIns | Priority::Health => None,
     }
 }
 
@@ -305,52 +307,52 @@ mod tests {
         Shed::new(Clock, &mut Registry::default())
     }
 
-    fn fill(shed: &Arc<Shed>, to: usize) -> Vec<InWork> {
-        std::iter::from_fn(|| InWork::begin(shed, Rank::Sales)).take(to).collect()
+    fn fill(shed: &Arc<Shed>, to: usize) -> Vec<InProgress> {
+        std::iter::from_fn(|| InProgress::begin(shed, Priority::Sales)).take(to).collect()
     }
 
     #[test]
-    fn lists_go_first_then_sign_ins_then_scans_and_sales_last() {
+    fn lists_are_shed_first_then_sign_ins_then_scans_and_sales_last() {
         for (tenths, admitted) in [(4, 4), (5, 3), (7, 2), (9, 1), (10, 0)] {
             let shed = shed();
             let _busy = fill(&shed, limits::IN_FLIGHT_START_COUNT * tenths / 10 + 1);
-            let ranks = [Rank::Lists, Rank::SignIns, Rank::Scans, Rank::Sales];
-            let found = ranks.map(|rank| shed.admits(rank));
+            let priorities = [Priority::Lists, Priority::SignIns, Priority::Scans, Priority::Sales];
+            let found = priorities.map(|priority| shed.admits(priority));
             assert_eq!(found.iter().filter(|admitted| **admitted).count(), admitted, "{tenths} tenths: {found:?}");
             assert!(found.is_sorted(), "{tenths} tenths: {found:?}");
-            assert!(shed.admits(Rank::Health));
+            assert!(shed.admits(Priority::Health));
         }
     }
 
     #[test]
-    fn while_scans_are_turned_away_nobody_signs_in_between_two_batches() {
+    fn while_scans_are_shed_sign_ins_and_lists_are_shed_between_two_batches() {
         let shed = shed();
         let busy = fill(&shed, limits::IN_FLIGHT_START_COUNT);
-        assert!(!shed.admits(Rank::Scans));
+        assert!(!shed.admits(Priority::Scans));
         drop(busy);
-        assert!(shed.admits(Rank::Scans) && shed.admits(Rank::Sales));
-        assert!(!shed.admits(Rank::SignIns) && !shed.admits(Rank::Lists));
+        assert!(shed.admits(Priority::Scans) && shed.admits(Priority::Sales));
+        assert!(!shed.admits(Priority::SignIns) && !shed.admits(Priority::Lists));
     }
 
     #[test]
-    fn the_limit_follows_the_time_that_scans_take() {
+    fn the_limit_follows_the_latency_of_scans() {
         let mut window = Window::new(Clock.mark());
-        let mut judge = |millis: u64, most: usize, limit: usize| {
-            (window.answers, window.waited, window.most) = (100, Duration::from_millis(millis) * 100, most);
-            window.judge(limit, Clock.mark())
+        let mut next_limit = |millis: u64, max_in_progress: usize, limit: usize| {
+            (window.answers, window.waited, window.max_in_progress) = (100, Duration::from_millis(millis) * 100, max_in_progress);
+            window.next_limit(limit, Clock.mark())
         };
-        assert_eq!(judge(5, 10, 1_000), 1_000, "nobody needs more");
-        assert_eq!(judge(5, 1_000, 1_000), 1_125);
-        assert_eq!(judge(100, 1_000, 1_000), 900);
-        assert_eq!(judge(100, 400, limits::IN_FLIGHT_MIN), limits::IN_FLIGHT_MIN);
-        assert_eq!(judge(5, limits::IN_FLIGHT_MAX, limits::IN_FLIGHT_MAX), limits::IN_FLIGHT_MAX);
+        assert_eq!(next_limit(5, 10, 1_000), 1_000, "the limit was not reached");
+        assert_eq!(next_limit(5, 1_000, 1_000), 1_125);
+        assert_eq!(next_limit(100, 1_000, 1_000), 900);
+        assert_eq!(next_limit(100, 400, limits::IN_FLIGHT_MIN), limits::IN_FLIGHT_MIN);
+        assert_eq!(next_limit(5, limits::IN_FLIGHT_MAX, limits::IN_FLIGHT_MAX), limits::IN_FLIGHT_MAX);
     }
 
     #[test]
-    fn a_slow_disk_is_no_load() {
+    fn a_slow_disk_does_not_lower_the_limit() {
         let mut window = Window::new(Clock.mark());
-        window.floor.this = Duration::from_millis(40);
-        (window.answers, window.waited, window.most) = (100, Duration::from_secs(10), 1_000);
-        assert_eq!(window.judge(1_000, Clock.mark()), 1_125);
+        window.fastest.current = Duration::from_millis(40);
+        (window.answers, window.waited, window.max_in_progress) = (100, Duration::from_secs(10), 1_000);
+        assert_eq!(window.next_limit(1_000, Clock.mark()), 1_125);
     }
 }

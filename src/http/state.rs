@@ -1,4 +1,4 @@
-//! What the handlers share: the timings, opened once by the gateway.
+//! The state that all handlers share; the gateway opens it once.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -21,41 +21,28 @@ use crate::{
     team::change::TeamService,
 };
 
-/// The timings of one gateway.
 #[derive(Clone)]
 pub struct AppState(pub Arc<Services>);
 
-/// What a gateway has opened.
+/// The opened services of a gateway.
 pub struct Services {
-    /// The ledger.
     pub ledger: Ledger,
-    /// Where tokens become callers.
     pub authenticator: Authenticator,
-    /// Issues and verifies tokens.
     pub tokens: Arc<Tokens>,
-    /// Hot copies of sessions.
     pub hot: Arc<Hot>,
-    /// Where scans and sales find what they decide on.
+    /// The facts that scans and sales decide on.
     pub sources: Sources,
-    /// Where people sign in.
     pub sign_in: SignInService,
-    /// Where the team is managed.
     pub team: TeamService,
-    /// Where streams are opened.
     pub streams: Streams,
-    /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Who is turned away when there is too much to do.
     pub shed: Arc<Shed>,
-    /// Places for uploads.
     pub uploads: Uploads,
-    /// Whether the gateway is about to stop.
     pub shutdown: Shutdown,
-    /// The OpenAPI document as it is sent, once the calls are known.
+    /// The serialised OpenAPI document; set when the router is built.
     pub document: OnceLock<Bytes>,
     /// How long a hold keeps stock.
     pub hold: Duration,
-    /// The time.
     pub clock: Clock,
 }
 

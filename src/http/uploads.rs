@@ -1,7 +1,7 @@
-//! Large bodies: who may send one, and which are worked on.
+//! Large bodies: limits on how many arrive and how many are processed at the same time.
 //!
-//! A body arrives into a file, so that a slow sender holds no memory and nobody's place: only a seat of its own organisation. A place among
-//! the few that are worked on at once, in memory, is taken when everything is there.
+//! A body is received into a file, so a slow client uses no memory; it takes one of its organisation's places for arriving uploads. One of
+//! the few places for processing, in memory, is taken when the body is complete.
 
 use std::{
     collections::HashMap,
@@ -22,11 +22,10 @@ use tokio::{
 use super::{body, problem::Problem};
 use crate::{ids::OrganisationId, limits};
 
-/// The places for uploads of a gateway.
 pub struct Uploads {
     arriving: Arc<Semaphore>,
     of_organisation: Mutex<HashMap<OrganisationId, Weak<Semaphore>>>,
-    in_work: Semaphore,
+    processing: Semaphore,
 }
 
 impl Default for Uploads {
@@ -34,56 +33,55 @@ impl Default for Uploads {
         Self {
             arriving: Arc::new(Semaphore::new(limits::UPLOADS_ARRIVING_MAX)),
             of_organisation: Mutex::default(),
-            in_work: Semaphore::new(limits::UPLOADS_AT_ONCE_MAX),
+            processing: Semaphore::new(limits::UPLOADS_AT_ONCE_MAX),
         }
     }
 }
 
-/// An upload that is there as a whole, and its place among those that are worked on.
+/// A complete upload, and its place among those being processed.
 pub struct Upload<'a> {
     file: File,
-    _place: SemaphorePermit<'a>,
+    _permit: SemaphorePermit<'a>,
 }
 
 impl Uploads {
-    /// Takes a body in, at most so many bytes and within so much time, and waits a moment for those before it.
+    /// Receives a body, at most `most` bytes and within this time, and waits a moment for earlier uploads to be processed.
     pub async fn receive(&self, organisation: OrganisationId, sent: Body, most: usize, within: Duration) -> Result<Upload<'_>, Problem> {
-        let seat = self.seat(organisation).await?;
+        let arriving = self.acquire_arriving(organisation).await?;
         let file = body::to_file(sent, most, within).await?;
-        drop(seat);
-        let place = timeout(limits::UPLOAD_WAIT_TIMEOUT, self.in_work.acquire()).await;
-        Ok(Upload { file, _place: place.ok().and_then(Result::ok).ok_or_else(Problem::busy)? })
+        drop(arriving);
+        let permit = timeout(limits::UPLOAD_WAIT_TIMEOUT, self.processing.acquire()).await;
+        Ok(Upload { file, _permit: permit.ok().and_then(Result::ok).ok_or_else(Problem::busy)? })
     }
 
-    async fn seat(&self, organisation: OrganisationId) -> Result<[OwnedSemaphorePermit; 2], Problem> {
-        let own = self.seats_of(organisation);
-        let seats = timeout(limits::UPLOAD_WAIT_TIMEOUT, async {
-            // One's own first: who waits for that keeps nobody else waiting.
+    async fn acquire_arriving(&self, organisation: OrganisationId) -> Result<[OwnedSemaphorePermit; 2], Problem> {
+        let own = self.of_organisation(organisation);
+        let permits = timeout(limits::UPLOAD_WAIT_TIMEOUT, async {
+            // The organisation's own place first: while waiting for it, no place of the gateway is taken.
             let own = own.acquire_owned().await.ok()?;
             Some([own, Arc::clone(&self.arriving).acquire_owned().await.ok()?])
         });
-        seats.await.ok().flatten().ok_or_else(Problem::busy)
+        permits.await.ok().flatten().ok_or_else(Problem::busy)
     }
 
-    fn seats_of(&self, organisation: OrganisationId) -> Arc<Semaphore> {
+    fn of_organisation(&self, organisation: OrganisationId) -> Arc<Semaphore> {
         let mut all = self.of_organisation.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(seats) = all.get(&organisation).and_then(Weak::upgrade) {
-            return seats;
+        if let Some(places) = all.get(&organisation).and_then(Weak::upgrade) {
+            return places;
         }
-        all.retain(|_, seats| seats.strong_count() > 0);
-        let seats = Arc::new(Semaphore::new(limits::UPLOADS_PER_ORGANISATION_MAX));
-        all.insert(organisation, Arc::downgrade(&seats));
-        seats
+        all.retain(|_, places| places.strong_count() > 0);
+        let places = Arc::new(Semaphore::new(limits::UPLOADS_PER_ORGANISATION_MAX));
+        all.insert(organisation, Arc::downgrade(&places));
+        places
     }
 }
 
 impl Upload<'_> {
-    /// The file that holds it, read from its start; the place is kept meanwhile.
+    /// The file, read from its start; the place for processing stays taken as long as the upload lives.
     pub fn file(&self) -> Result<File, Problem> {
-        self.file.try_clone().map_err(|error| body::not_kept(&error))
+        self.file.try_clone().map_err(|error| body::temporary_file_failed(&error))
     }
 
-    /// All its bytes.
     pub async fn bytes(&self) -> Result<Bytes, Problem> {
         let mut file = self.file()?;
         let read = spawn_blocking(move || {
@@ -91,6 +89,6 @@ impl Upload<'_> {
             file.read_to_end(&mut bytes).map(|_| bytes)
         });
         let read = read.await.map_err(|_| Problem::internal())?;
-        read.map(Bytes::from).map_err(|error| body::not_kept(&error))
+        read.map(Bytes::from).map_err(|error| body::temporary_file_failed(&error))
     }
 }

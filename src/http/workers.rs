@@ -1,8 +1,8 @@
-//! Workers: the threads that serve connections, one for each core, each with its own connections from their first byte to their last.
+//! Workers: the threads that serve connections, one for each core. A connection stays on its worker from its first byte to its last.
 //!
-//! The door path is short: what it costs to let another thread go on with a request is a good part of what the request costs. So a scan
-//! is read, judged and answered on one thread, and leaves it only for the ledger. Whatever may keep a thread busy for longer (lists,
-//! sign-ins, uploads, the warming of events) is done by the runtime that the gateway was started on, and nobody at a worker waits for it.
+//! A scan is short, and moving it to another thread would cost a good part of its whole cost. So it is read, decided and answered on one
+//! thread, and leaves it only for the ledger. Longer work (lists, sign-ins, uploads, the warming of events) runs on the runtime that the
+//! gateway was started on, so no connection of a worker waits for it.
 
 use std::{
     io,
@@ -19,7 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{clock::Clock, limits};
 
-/// Threads that serve connections, until they are dropped.
+/// Dropping it stops the threads.
 pub struct Workers {
     open: Vec<Arc<Worker>>,
     next: AtomicUsize,
@@ -27,7 +27,7 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Opens one for each core.
+    /// Starts one worker for each core.
     pub fn open() -> io::Result<Self> {
         let close = CancellationToken::new();
         let count = thread::available_parallelism().map_or(1, usize::from);
@@ -35,7 +35,7 @@ impl Workers {
         Ok(Self { open, next: AtomicUsize::new(0), _close: close.drop_guard() })
     }
 
-    /// Where the next connection is served.
+    /// The worker for the next connection, in turn.
     pub fn next(&self) -> &Arc<Worker> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         #[expect(clippy::indexing_slicing, reason = "a remainder, and there is one at least")]
@@ -43,59 +43,58 @@ impl Workers {
     }
 }
 
-/// One of those threads.
 pub struct Worker {
     handle: Handle,
-    pulse: Mutex<Pulse>,
+    load: Mutex<Load>,
 }
 
 /// How busy a worker is.
-struct Pulse {
-    looked_at: Instant,
-    /// Time that it had been busy until then, since it was opened.
+struct Load {
+    sampled_at: Instant,
+    /// Busy time from the worker's start to `sampled_at`.
     busy: Duration,
-    /// It has hardly a moment to spare: it was busy, or waited for a core, for most of the time before.
-    is_pressed: bool,
-    /// While it is pressed: when there is time for the next of those who ask again.
-    hears_again: Instant,
+    /// In the last interval it was busy, or waited for a core, for more than half of the time.
+    is_saturated: bool,
+    /// While it is saturated: when the next rejected connection may be read again.
+    next_retry_at: Instant,
 }
 
 impl Worker {
     fn open(number: usize, close: CancellationToken) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
-        thread::Builder::new().name(format!("turnstile-{number}")).spawn(move || runtime.block_on(close.cancelled()))?;
+        thread::Builder::new().name(format!("worker-{number}")).spawn(move || runtime.block_on(close.cancelled()))?;
         let now = Clock.mark();
-        Ok(Self { handle, pulse: Mutex::new(Pulse { looked_at: now, busy: Duration::ZERO, is_pressed: false, hears_again: now }) })
+        Ok(Self { handle, load: Mutex::new(Load { sampled_at: now, busy: Duration::ZERO, is_saturated: false, next_retry_at: now }) })
     }
 
-    /// Serves a connection here.
+    /// Spawns tasks on this worker.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Somebody is turned away: for how long they are not heard again. With time to spare, everybody is heard at once; without, those who
-    /// come again stand in line for the few moments that this thread has for them.
-    pub fn rest(&self) -> Duration {
+    /// How long a connection whose request was rejected is not read. Zero while the worker has time to spare; while it is saturated, one
+    /// rejected connection is read per [`limits::OVERLOAD_EACH_DELAY`].
+    pub fn retry_delay(&self) -> Duration {
         let now = Clock.mark();
-        let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.saturating_duration_since(pulse.looked_at) >= limits::WORKER_CHECK_INTERVAL {
-            pulse.look(now, self.handle.metrics().worker_total_busy_duration(0));
+        let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.saturating_duration_since(load.sampled_at) >= limits::WORKER_CHECK_INTERVAL {
+            load.sample(now, self.handle.metrics().worker_total_busy_duration(0));
         }
-        if pulse.is_pressed { pulse.rest(now) } else { Duration::ZERO }
+        if load.is_saturated { load.retry_delay(now) } else { Duration::ZERO }
     }
 }
 
-impl Pulse {
-    fn look(&mut self, now: Instant, busy: Duration) {
-        let since = now.saturating_duration_since(self.looked_at);
-        self.is_pressed = busy.saturating_sub(self.busy) > since / 2;
-        (self.looked_at, self.busy) = (now, busy);
+impl Load {
+    fn sample(&mut self, now: Instant, busy: Duration) {
+        let since = now.saturating_duration_since(self.sampled_at);
+        self.is_saturated = busy.saturating_sub(self.busy) > since / 2;
+        (self.sampled_at, self.busy) = (now, busy);
     }
 
-    fn rest(&mut self, now: Instant) -> Duration {
-        let turn = self.hears_again.clamp(now, now + limits::OVERLOAD_DELAY_MAX);
-        self.hears_again = turn + limits::OVERLOAD_EACH_DELAY;
+    fn retry_delay(&mut self, now: Instant) -> Duration {
+        let turn = self.next_retry_at.clamp(now, now + limits::OVERLOAD_DELAY_MAX);
+        self.next_retry_at = turn + limits::OVERLOAD_EACH_DELAY;
         turn - now
     }
 }
@@ -107,18 +106,18 @@ mod tests {
     const MILLI: Duration = Duration::from_millis(1);
 
     #[test]
-    fn who_is_turned_away_waits_only_where_there_is_no_time_and_never_for_long() {
+    fn a_rejected_connection_waits_only_on_a_saturated_worker_and_never_for_long() {
         let begun = Clock.mark();
-        let mut pulse = Pulse { looked_at: begun, busy: MILLI, is_pressed: false, hears_again: begun };
-        pulse.look(begun + 100 * MILLI, 50 * MILLI);
-        assert!(!pulse.is_pressed, "49 of 100");
-        pulse.look(begun + 200 * MILLI, 101 * MILLI);
-        assert!(pulse.is_pressed, "51 of 100");
+        let mut load = Load { sampled_at: begun, busy: MILLI, is_saturated: false, next_retry_at: begun };
+        load.sample(begun + 100 * MILLI, 50 * MILLI);
+        assert!(!load.is_saturated, "49 of 100");
+        load.sample(begun + 200 * MILLI, 101 * MILLI);
+        assert!(load.is_saturated, "51 of 100");
         let now = begun + 200 * MILLI;
-        assert_eq!(pulse.rest(now), Duration::ZERO);
-        assert_eq!(pulse.rest(now), limits::OVERLOAD_EACH_DELAY);
-        let last = std::iter::repeat_with(|| pulse.rest(now)).take(10_000).last();
+        assert_eq!(load.retry_delay(now), Duration::ZERO);
+        assert_eq!(load.retry_delay(now), limits::OVERLOAD_EACH_DELAY);
+        let last = std::iter::repeat_with(|| load.retry_delay(now)).take(10_000).last();
         assert_eq!(last, Some(limits::OVERLOAD_DELAY_MAX));
-        assert_eq!(pulse.rest(now + 2 * limits::OVERLOAD_DELAY_MAX), Duration::ZERO, "nobody has asked meanwhile");
+        assert_eq!(load.retry_delay(now + 2 * limits::OVERLOAD_DELAY_MAX), Duration::ZERO, "no request came meanwhile");
     }
 }

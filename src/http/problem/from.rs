@@ -1,4 +1,4 @@
-//! The errors of the timings as problems: each code of the contract stands here once.
+//! Converts the errors of the other modules to problems: the one place that maps each error to its code.
 
 use axum::http::StatusCode;
 
@@ -207,7 +207,7 @@ impl From<TeamError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            // The reason stands in the sentence too: it is for the person who has the file.
+            // `detail` has the reason too: it is for the person who has the file.
             StoreError::File(error) => Self { detail: sentence(&error), ..Self::invalid(Faults::one("", error.to_string())) },
             StoreError::NoEvent => Self::not_found(),
             StoreError::Event(error) => error.into(),

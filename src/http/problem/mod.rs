@@ -1,6 +1,6 @@
-//! Errors as callers see them: `application/problem+json` (RFC 9457), made in this one place from the errors of the timings.
+//! Errors on the wire: `application/problem+json` (RFC 9457), converted in this one place from the errors of the other modules.
 //!
-//! A 5xx never tells its cause. The request's id is added on the way out (see [`super::layers`]).
+//! A 5xx never contains its cause. [`super::layers`] adds the request's id.
 
 mod from;
 
@@ -104,18 +104,15 @@ string_enum! {
     }
 }
 
-/// An error as callers see it.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// The HTTP status.
     pub status: StatusCode,
-    /// The stable code.
     pub code: Code,
     /// One sentence that may be shown to the person at the door.
     pub detail: String,
     /// The members that this code adds.
     pub members: Map<String, Value>,
-    /// After how many seconds to try again, with 429 and 503.
+    /// Seconds; sent with 429 and 503.
     pub retry_after: i64,
 }
 
@@ -146,35 +143,30 @@ pub struct ProblemView {
 }
 
 impl Problem {
-    /// A problem without further members.
     pub fn new(status: StatusCode, code: Code, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), members: Map::new(), retry_after: 1 }
     }
 
-    /// With a member that its code adds.
     fn with(mut self, name: &str, value: impl Serialize) -> Self {
         self.members.insert(name.to_owned(), json!(value));
         self
     }
 
-    /// There is no such thing, or it is another organisation's.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, Code::NotFound, "There is nothing here.")
     }
 
-    /// The body breaks a rule.
     pub fn invalid(faults: Faults) -> Self {
         let faults = faults.into_vec();
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::InvalidBody, "Something is wrong with the request.").with("errors", faults)
     }
 
-    /// Too much is going on; nothing was recorded.
     pub fn busy() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, "Too much is going on right now. Please try again.")
     }
 
-    /// What a client is told whose bytes are no request; for each status that hyper gives them.
-    pub fn of_the_wire(status: StatusCode) -> Option<Self> {
+    /// The problem for an error status that hyper answers by itself, when the bytes are not a valid request.
+    pub fn from_hyper_status(status: StatusCode) -> Option<Self> {
         let (code, detail) = match status {
             StatusCode::BAD_REQUEST => (Code::MalformedRequest, "This is no HTTP request."),
             StatusCode::URI_TOO_LONG => (Code::HeadTooLarge, "The address is too long."),
@@ -184,13 +176,13 @@ impl Problem {
         Some(Self::new(status, code, detail))
     }
 
-    /// The head says twice how long the body is.
-    pub fn two_lengths() -> Self {
+    /// The head has both `Content-Length` and `Transfer-Encoding`.
+    pub fn ambiguous_length() -> Self {
         Self::new(StatusCode::BAD_REQUEST, Code::MalformedRequest, "The length of the body is given twice.")
     }
 
-    /// The whole answer as it stands on the wire, for a connection that ends with it.
-    pub fn as_last_words(&self) -> Bytes {
+    /// The whole HTTP response in bytes, for a connection that is closed after it.
+    pub fn to_closing_response(&self) -> Bytes {
         let (status, body) = (self.status, self.text(&Uuid::new_v4().to_string()));
         let retry =
             if status == StatusCode::SERVICE_UNAVAILABLE { format!("retry-after: {}\r\n", self.retry_after) } else { String::new() };
@@ -198,12 +190,11 @@ impl Problem {
         format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into()
     }
 
-    /// A fault of ours.
     pub fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::InternalError, "Something went wrong here. Please try again.")
     }
 
-    /// All that it says but the request's id.
+    /// All members of the body except `request_id`.
     pub fn members(&self) -> Map<String, Value> {
         let Self { status, code, detail, members, .. } = self;
         let mut all = members.clone();
@@ -215,9 +206,8 @@ impl Problem {
         all
     }
 
-    /// The body, once the request's id is known.
-    pub fn into_body(self, request_id: &str) -> Response {
-        self.around(self.text(request_id))
+    pub fn into_response_with_id(self, request_id: &str) -> Response {
+        self.response(self.text(request_id))
     }
 
     fn text(&self, request_id: &str) -> String {
@@ -226,8 +216,7 @@ impl Problem {
         Value::from(body).to_string()
     }
 
-    /// The answer around this body.
-    fn around(&self, body: String) -> Response {
+    fn response(&self, body: String) -> Response {
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -241,15 +230,14 @@ impl Problem {
     }
 }
 
-/// A problem that is written once, all but the request's id.
-pub struct Prepared {
+/// A problem whose body is serialised once, except the request's id.
+pub struct PreparedProblem {
     problem: Problem,
     before: String,
     after: String,
 }
 
-impl Prepared {
-    /// Writes it.
+impl PreparedProblem {
     pub fn new(problem: Problem) -> Self {
         let place = Uuid::nil().to_string();
         let text = problem.text(&place);
@@ -257,14 +245,13 @@ impl Prepared {
         Self { before: before.to_owned(), after: after.to_owned(), problem }
     }
 
-    /// The answer to this request.
-    pub fn body(&self, request_id: &str) -> Response {
-        self.problem.around([&self.before, request_id, &self.after].concat())
+    pub fn response(&self, request_id: &str) -> Response {
+        self.problem.response([&self.before, request_id, &self.after].concat())
     }
 }
 
 impl IntoResponse for Problem {
-    /// The outermost layer writes the body: it knows the request's id.
+    /// Without a body: the outermost layer adds it, because it knows the request's id.
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);

@@ -127,7 +127,7 @@ pub async fn patch_type(
 )]
 pub async fn upload(State(state): State<AppState>, bearer: Bearer, Id(event): Id, request: Request) -> Result<Json<Uploaded>, Problem> {
     let staff = state.staff(&bearer).await?;
-    // Before so many bytes are taken in, it is known from whom and for what.
+    // Checked before a large body is received.
     let (_, facts) = catalogue::manageable(&state.ledger, staff, EventId(event)).await?;
     let (parts, sent) = request.into_parts();
     let receive = async |most| state.uploads.receive(facts.event.organisation_id, sent, most, limits::UPLOAD_READ_TIMEOUT).await;
@@ -140,7 +140,7 @@ pub async fn upload(State(state): State<AppState>, bearer: Bearer, Id(event): Id
             let arrived = receive(limits::UPLOAD_BYTES).await?;
             upload::csv(&state.ledger, state.clock, staff, EventId(event), &arrived.bytes().await?).await?
         }
-        _ => return Err(body::unsupported()),
+        _ => return Err(body::unsupported_media_type()),
     };
     Ok(Json(uploaded))
 }

@@ -9,7 +9,7 @@ use axum::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{refused, walked};
+use super::{timed, timed_problem};
 use crate::{
     attempt::{Timed, attempt},
     guestlist::{
@@ -119,11 +119,11 @@ pub async fn strike_list(State(state): State<AppState>, bearer: Bearer, Id(id): 
 )]
 pub async fn add(State(state): State<AppState>, bearer: Bearer, Id(id): Id, request: HttpRequest) -> Result<Json<Added>, Problem> {
     let staff = state.staff(&bearer).await?;
-    // Before so many bytes are taken in, it is known from whom and for what.
+    // Checked before a large body is received.
     let (_, listed) = search::manager_of_list(&state.ledger, staff, GuestListId(id)).await?;
     let (parts, sent) = request.into_parts();
     if body::media_type(&parts.headers).as_deref() != Some("application/json") {
-        return Err(body::unsupported());
+        return Err(body::unsupported_media_type());
     }
     let arrived = state.uploads.receive(listed.list.organisation_id, sent, limits::UPLOAD_JSON_BYTES, limits::UPLOAD_READ_TIMEOUT).await?;
     let guests: GuestsBody = body::parse(&arrived.bytes().await?)?;
@@ -238,8 +238,8 @@ pub async fn check_in(State(state): State<AppState>, bearer: Bearer, Id(id): Id,
     let request = Request::parse(GuestId(id), &body);
     let Timed { result, timings } = attempt(&request, &state.sources, staff.claims()).await;
     match result {
-        Ok(answer) => Ok(walked(StatusCode::OK, &answer, answer.replayed, timings)),
-        Err(error) => Ok(refused(error.into(), timings)),
+        Ok(answer) => Ok(timed(StatusCode::OK, &answer, answer.replayed, timings)),
+        Err(error) => Ok(timed_problem(error.into(), timings)),
     }
 }
 
@@ -255,7 +255,7 @@ pub async fn take_back(State(state): State<AppState>, bearer: Bearer, Id(id): Id
     let staff = state.staff(&bearer).await?;
     let Timed { result, timings } = attempt(&TakeBack(CheckInId(id)), &state.sources, staff.claims()).await;
     match result {
-        Ok(answer) => Ok(walked(StatusCode::OK, &answer, answer.replayed, timings)),
-        Err(error) => Ok(refused(error.into(), timings)),
+        Ok(answer) => Ok(timed(StatusCode::OK, &answer, answer.replayed, timings)),
+        Err(error) => Ok(timed_problem(error.into(), timings)),
     }
 }

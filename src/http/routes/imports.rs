@@ -64,11 +64,11 @@ pub async fn import(
 ) -> Result<Json<Report>, Problem> {
     let event = EventId(event);
     let (staff, query) = state.organiser_with(&bearer, event, asked.read()).await?;
-    // Before so many bytes are taken in, it is known from whom and for what.
+    // Checked before a large body is received.
     let (_, facts) = catalogue::manageable(&state.ledger, staff, event).await?;
     let (parts, sent) = request.into_parts();
     if !body::media_type(&parts.headers).is_some_and(|media_type| MEDIA_TYPES.contains(&media_type.as_str())) {
-        return Err(body::unsupported());
+        return Err(body::unsupported_media_type());
     }
     let arrived = state.uploads.receive(facts.event.organisation_id, sent, limits::IMPORT_BYTES, limits::IMPORT_READ_TIMEOUT).await?;
     let import = Import::by_staff(&state.ledger, state.clock, event, staff, query.dry_run.unwrap_or(false));

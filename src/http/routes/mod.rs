@@ -1,4 +1,4 @@
-//! The handlers: each takes bytes apart, asks one room, and puts the answer together. No rule is decided here.
+//! The handlers: each parses its request, calls one module, and makes the response. No rule is decided here.
 
 pub mod devices;
 pub mod door;
@@ -23,8 +23,8 @@ use serde::Serialize;
 
 use crate::attempt::Timings;
 
-/// An answer with the header that says that it was told before.
-fn told(status: StatusCode, body: &impl Serialize, replayed: bool) -> Response {
+/// JSON, with `Idempotent-Replayed: true` if the response is that of an earlier request.
+fn replayable(status: StatusCode, body: &impl Serialize, replayed: bool) -> Response {
     let mut response = (status, Json(body)).into_response();
     if replayed {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
@@ -32,15 +32,15 @@ fn told(status: StatusCode, body: &impl Serialize, replayed: bool) -> Response {
     response
 }
 
-/// The answer of a walk: the same with the times for the log.
-fn walked(status: StatusCode, body: &impl Serialize, replayed: bool, timings: Timings) -> Response {
-    let mut response = told(status, body, replayed);
+/// The same, with the times of the corridor's stages for log and metrics.
+fn timed(status: StatusCode, body: &impl Serialize, replayed: bool, timings: Timings) -> Response {
+    let mut response = replayable(status, body, replayed);
     response.extensions_mut().insert(timings);
     response
 }
 
-/// A refusal of a walk, with the times for the log.
-fn refused(problem: super::problem::Problem, timings: Timings) -> Response {
+/// A problem with the same times.
+fn timed_problem(problem: super::problem::Problem, timings: Timings) -> Response {
     let mut response = problem.into_response();
     response.extensions_mut().insert(timings);
     response

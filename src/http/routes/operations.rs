@@ -1,4 +1,4 @@
-//! What operators and their tools ask: is it alive, is it ready, what has it done.
+//! Health, readiness, metrics and the API documentation.
 
 use axum::{
     Json,
@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::openapi::OpenApi;
 
 use crate::http::{
-    examples::{self, Given},
+    examples::{self, ExampleValues},
     problem::Problem,
     state::AppState,
 };
@@ -43,17 +43,17 @@ pub struct Readiness {
     responses((status = 200, description = "Done.", body = Readiness), (status = 503, description = "The ledger does not answer, or the gateway is about to stop.", body = Readiness))
 )]
 pub async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
-    let readiness = standing(&state).await;
+    let readiness = readiness(&state).await;
     let ready = matches!(readiness.status, "ready" | "degraded");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness))
 }
 
-async fn standing(state: &AppState) -> Readiness {
+async fn readiness(state: &AppState) -> Readiness {
     let ledger = state.ledger.is_reachable().await;
     let redis = state.hot.redis_is_up();
     let degraded = redis == Some(false) || !state.ledger.log().in_step();
-    state.metrics.standing(ledger, redis.unwrap_or(true), degraded);
+    state.metrics.set_readiness(ledger, redis.unwrap_or(true), degraded);
     Readiness {
         status: match (state.shutdown.is_announced(), ledger, degraded) {
             (true, ..) => "stopping",
@@ -76,18 +76,18 @@ async fn standing(state: &AppState) -> Readiness {
 /// In the OpenMetrics text format, as Prometheus reads it.
 #[utoipa::path(get, path = "/metrics", tag = "operations", security(()), responses((status = 200, description = "Done.", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")))]
 pub async fn metrics(State(state): State<AppState>) -> Result<impl IntoResponse, Problem> {
-    let _readiness = standing(&state).await;
-    let text = state.metrics.text().map_err(|_| Problem::internal())?;
+    let _readiness = readiness(&state).await;
+    let text = state.metrics.encode().map_err(|_| Problem::internal())?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
 }
 
-/// Where the viewer of the document stands; its assets are in the program.
+/// The path of the document's viewer; its assets are compiled in.
 pub const VIEWER: &str = "/docs/ui";
 
-/// The OpenAPI document as it is sent, with an example of every call.
-pub fn written(document: &OpenApi, given: &Given) -> anyhow::Result<Bytes> {
+/// The OpenAPI document in JSON, with an example of every call.
+pub fn serialise(document: &OpenApi, values: &ExampleValues) -> anyhow::Result<Bytes> {
     let mut document = serde_json::to_value(document)?;
-    examples::write_into(&mut document, given)?;
+    examples::write_into(&mut document, values)?;
     Ok(serde_json::to_vec(&document)?.into())
 }
 

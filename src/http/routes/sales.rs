@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 
-use super::{refused, told, walked};
+use super::{replayable, timed, timed_problem};
 use crate::{
     attempt::{Timed, attempt},
     http::{
@@ -43,11 +43,11 @@ pub async fn sell(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<
     match result {
         Ok(answer) => {
             if !answer.replayed {
-                state.metrics.sale();
+                state.metrics.record_sale();
             }
-            Ok(walked(StatusCode::CREATED, &answer, answer.replayed, timings))
+            Ok(timed(StatusCode::CREATED, &answer, answer.replayed, timings))
         }
-        Err(error) => Ok(refused(error.into(), timings)),
+        Err(error) => Ok(timed_problem(error.into(), timings)),
     }
 }
 
@@ -76,8 +76,8 @@ pub async fn hold(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<
     let request = HoldRequest::parse(&body, state.hold);
     let Timed { result, timings } = attempt(&request, &state.sources, staff.claims()).await;
     match result {
-        Ok(answer) => Ok(walked(StatusCode::CREATED, &answer, answer.replayed, timings)),
-        Err(error) => Ok(refused(error.into(), timings)),
+        Ok(answer) => Ok(timed(StatusCode::CREATED, &answer, answer.replayed, timings)),
+        Err(error) => Ok(timed_problem(error.into(), timings)),
     }
 }
 
@@ -106,5 +106,5 @@ pub async fn void(State(state): State<AppState>, bearer: Bearer, Id(id): Id, sen
     let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
     let request = VoidRequest::parse(SaleId(id), &body);
     let answer = attempt(&request, &state.sources, staff.claims()).await.result?;
-    Ok(told(StatusCode::OK, &answer, answer.replayed))
+    Ok(replayable(StatusCode::OK, &answer, answer.replayed))
 }

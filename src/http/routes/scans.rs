@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::StatusCode, response::Response};
 
-use super::{refused, walked};
+use super::{timed, timed_problem};
 use crate::{
     attempt::{Timed, attempt},
     door::{
@@ -35,11 +35,11 @@ pub async fn scan(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<
     match result {
         Ok(answer) => {
             if !answer.replayed {
-                state.metrics.verdict(answer.verdict.as_str(), answer.reason.map_or("", |reason| reason.as_str()));
+                state.metrics.record_verdict(answer.verdict.as_str(), answer.reason.map_or("", |reason| reason.as_str()));
             }
-            Ok(walked(StatusCode::OK, &answer, answer.replayed, timings))
+            Ok(timed(StatusCode::OK, &answer, answer.replayed, timings))
         }
-        Err(error) => Ok(refused(error.into(), timings)),
+        Err(error) => Ok(timed_problem(error.into(), timings)),
     }
 }
 
@@ -60,7 +60,7 @@ pub async fn take_back(State(state): State<AppState>, bearer: Bearer, Id(id): Id
     let staff = state.staff(&bearer).await?;
     let Timed { result, timings } = attempt(&TakeBack(ScanId(id)), &state.sources, staff.claims()).await;
     match result {
-        Ok(answer) => Ok(walked(StatusCode::OK, &answer, answer.replayed, timings)),
-        Err(error) => Ok(refused(error.into(), timings)),
+        Ok(answer) => Ok(timed(StatusCode::OK, &answer, answer.replayed, timings)),
+        Err(error) => Ok(timed_problem(error.into(), timings)),
     }
 }

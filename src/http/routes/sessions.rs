@@ -31,7 +31,7 @@ use crate::{
 )]
 pub async fn sign_in(
     State(state): State<AppState>,
-    guest: Option<Extension<InFlight>>,
+    in_flight: Option<Extension<InFlight>>,
     bearer: Bearer,
     sent: JsonBody<SignInRequest>,
 ) -> Result<(StatusCode, Json<SignedIn>), Problem> {
@@ -39,7 +39,7 @@ pub async fn sign_in(
         Some(token) => Some(state.authenticator.device(token).await?),
         None => None,
     };
-    let address = guest.and_then(|Extension(guest)| guest.address()).map_or_else(String::new, |address| address.to_string());
+    let address = in_flight.and_then(|Extension(in_flight)| in_flight.address()).map_or_else(String::new, |address| address.to_string());
     let signed_in = sign_in::sign_in(&state.sign_in, device, sent.read()?, &address).await?;
     Ok((StatusCode::CREATED, Json(signed_in)))
 }

@@ -65,7 +65,7 @@ use crate::{
 pub async fn stream(
     State(state): State<AppState>,
     bearer: Bearer,
-    visit: Option<Extension<ConnectionInfo>>,
+    connection: Option<Extension<ConnectionInfo>>,
     headers: HeaderMap,
     asked: QueryOf<Vec<(String, String)>>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -80,7 +80,7 @@ pub async fn stream(
         attendance::may_count(&state.ledger, &caller, *event).await?;
     }
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let hang_up = visit.map_or_else(CancellationToken::new, |Extension(visit)| visit.hang_up);
+    let hang_up = connection.map_or_else(CancellationToken::new, |Extension(connection)| connection.close);
     let listening = state.streams.listen(&caller, subscription, last, hang_up)?;
     let keep_alive = KeepAlive::new().interval(limits::STREAM_KEEP_ALIVE_INTERVAL);
     // Some proxies gather what they pass on, unless they are asked not to.
