@@ -17,27 +17,20 @@ use tokio::{
 };
 
 use super::{
+    extract::Deferred,
     layers::InFlight,
     problem::{Code, Problem},
 };
 use crate::{clock::Clock, faults::Faults, limits};
 
-/// A JSON body as it was sent. What is wrong with it is told after all that is wrong with the caller, so it is looked at with
-/// [`JsonBody::read`] once the caller is known.
-pub struct JsonBody<T>(Result<T, Problem>);
-
-impl<T> JsonBody<T> {
-    /// The body.
-    pub fn read(self) -> Result<T, Problem> {
-        self.0
-    }
-}
+/// A JSON body of at most [`limits::BODY_BYTES`].
+pub struct JsonBody<T>(pub Deferred<T>);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = std::convert::Infallible;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(receive(request).await))
+        Ok(Self(receive(request).await.into()))
     }
 }
 

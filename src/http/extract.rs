@@ -59,22 +59,47 @@ impl<S: Send + Sync> FromRequestParts<S> for TwoIds {
     }
 }
 
-/// The query of a request. What is wrong with it is told once the caller is known.
-pub struct QueryOf<T>(Result<T, Problem>);
+/// A parsed body or query whose error is not reported yet: errors of the caller (token, permission, event) come first. The one way to keep
+/// this order is [`Deferred::after`]; [`Deferred::get`] is for calls that check the caller in any case, or have none.
+pub struct Deferred<T>(Result<T, Problem>);
 
-impl<T> QueryOf<T> {
-    /// The query.
-    pub fn read(self) -> Result<T, Problem> {
+impl<T> Deferred<T> {
+    /// The value. If it is ill-formed, `check` runs first, and its error is returned in place of the value's. A well-formed value costs no
+    /// check here: the operation itself does the same check.
+    pub async fn after<C, E: Into<Problem>, F: Future<Output = Result<C, E>>>(self, check: impl FnOnce() -> F) -> Result<T, Problem> {
+        if self.0.is_err() {
+            check().await.map_err(Into::into)?;
+        }
         self.0
+    }
+
+    /// The value, without a check before it.
+    pub fn get(self) -> Result<T, Problem> {
+        self.0
+    }
+
+    /// A second step of parsing, whose error is deferred as well.
+    pub fn and_then<U>(self, parse: impl FnOnce(T) -> Result<U, Problem>) -> Deferred<U> {
+        Deferred(self.0.and_then(parse))
     }
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryOf<T> {
+impl<T> From<Result<T, Problem>> for Deferred<T> {
+    fn from(parsed: Result<T, Problem>) -> Self {
+        Self(parsed)
+    }
+}
+
+/// The parameters of the query.
+pub struct QueryParams<T>(pub Deferred<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParams<T> {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        Ok(Self(query.map(|Query(query)| query).map_err(|rejection| Problem::invalid(Faults::one("", rejection.body_text())))))
+        let query = query.map(|Query(query)| query).map_err(|rejection| Problem::invalid(Faults::one("", rejection.body_text())));
+        Ok(Self(query.into()))
     }
 }
 

@@ -7,15 +7,13 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{accept::Shutdown, extract::Bearer, metrics::Metrics, problem::Problem, shed::Shed, uploads::Uploads};
+use super::{accept::Shutdown, extract::Bearer, metrics::Metrics, shed::Shed, uploads::Uploads};
 use crate::{
     attempt::Sources,
     authenticate::{AuthError, Authenticator, token::Tokens},
     authorise::StaffSession,
     clock::Clock,
-    event::catalogue::manageable,
-    ids::EventId,
-    ledger::{Ledger, kinds::Permission},
+    ledger::Ledger,
     session::{hot::Hot, sign_in::SignInService},
     stream::Streams,
     team::change::TeamService,
@@ -55,45 +53,8 @@ impl std::ops::Deref for AppState {
 }
 
 impl AppState {
-    /// The person behind a session token, for the back team.
+    /// The session of a token. Its signature and age are checked; the ledger is read at each use of the session.
     pub async fn staff(&self, bearer: &Bearer) -> Result<StaffSession<'_>, AuthError> {
         Ok(StaffSession::new(&self.authenticator, self.authenticator.claims(bearer.0.as_deref()).await?))
-    }
-
-    /// The same for a call with a body: an ill-formed body is told only to a caller who is who they say.
-    pub async fn staff_with<T>(&self, bearer: &Bearer, sent: Result<T, Problem>) -> Result<(StaffSession<'_>, T), Problem> {
-        let staff = self.staff(bearer).await?;
-        if sent.is_err() {
-            let _caller = staff.caller().await?;
-        }
-        Ok((staff, sent?))
-    }
-
-    /// The same for a call that needs a permission: it is asked for before the body.
-    pub async fn manager_with<T>(
-        &self,
-        bearer: &Bearer,
-        needs: Permission,
-        sent: Result<T, Problem>,
-    ) -> Result<(StaffSession<'_>, T), Problem> {
-        let staff = self.staff(bearer).await?;
-        if sent.is_err() {
-            let _mandate = staff.mandate(needs).await?;
-        }
-        Ok((staff, sent?))
-    }
-
-    /// The same for a call on an event: that it is there is asked first.
-    pub async fn organiser_with<T>(
-        &self,
-        bearer: &Bearer,
-        event: EventId,
-        sent: Result<T, Problem>,
-    ) -> Result<(StaffSession<'_>, T), Problem> {
-        let staff = self.staff(bearer).await?;
-        if sent.is_err() {
-            let _event = manageable(&self.ledger, staff, event).await?;
-        }
-        Ok((staff, sent?))
     }
 }

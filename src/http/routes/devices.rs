@@ -20,7 +20,7 @@ use crate::{
     },
     http::{
         body::JsonBody,
-        extract::{Bearer, Id, List, PageQuery, QueryOf},
+        extract::{Bearer, Id, List, PageQuery, QueryParams},
         problem::{Problem, ProblemView},
         state::AppState,
     },
@@ -38,9 +38,10 @@ use crate::{
 pub async fn add(
     State(state): State<AppState>,
     bearer: Bearer,
-    sent: JsonBody<NewDevice>,
+    JsonBody(body): JsonBody<NewDevice>,
 ) -> Result<(StatusCode, Json<CodeView>), Problem> {
-    let (staff, new) = state.manager_with(&bearer, Permission::DevicesManage, sent.read()).await?;
+    let staff = state.staff(&bearer).await?;
+    let new = body.after(|| staff.mandate(Permission::DevicesManage)).await?;
     Ok((StatusCode::CREATED, Json(manage::add(&state.ledger, state.clock, staff, new).await?)))
 }
 
@@ -70,13 +71,14 @@ pub async fn add_batch(
     State(state): State<AppState>,
     bearer: Bearer,
     headers: HeaderMap,
-    asked: QueryOf<SheetQuery>,
-    sent: JsonBody<NewBatch>,
+    QueryParams(query): QueryParams<SheetQuery>,
+    JsonBody(body): JsonBody<NewBatch>,
 ) -> Result<Response, Problem> {
-    let sent = sent.read().and_then(|new| Ok((new, asked.read()?)));
-    let (staff, (new, SheetQuery { sheet })) = state.manager_with(&bearer, Permission::DevicesManage, sent).await?;
+    let staff = state.staff(&bearer).await?;
+    let both = body.and_then(|new| Ok((new, query.get()?)));
+    let (new, SheetQuery { sheet }) = both.after(|| staff.mandate(Permission::DevicesManage)).await?;
     let made = batch::add(&state.ledger, state.clock, staff, new).await?;
-    let form = sheet.unwrap_or_else(|| wanted(&headers));
+    let form = sheet.unwrap_or_else(|| accepted_form(&headers));
     let mut response = match form {
         SheetForm::Html => (StatusCode::CREATED, Html(sheet::page(&made))).into_response(),
         SheetForm::Json => (StatusCode::CREATED, Json(&made)).into_response(),
@@ -92,8 +94,8 @@ pub async fn add_batch(
     Ok(response)
 }
 
-/// What the caller would rather read: the first that we have of what is named.
-fn wanted(headers: &HeaderMap) -> SheetForm {
+/// The form that `Accept` prefers: the first one named that exists; JSON if none does.
+fn accepted_form(headers: &HeaderMap) -> SheetForm {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let named = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
     let form = named.filter_map(|range| match range {
@@ -111,10 +113,10 @@ fn wanted(headers: &HeaderMap) -> SheetForm {
     patch, path = "/v1/devices/current", tag = "devices", request_body = Report,
     responses((status = 200, description = "Done.", body = Reported), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn report(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<Report>) -> Result<Json<Reported>, Problem> {
+pub async fn report(State(state): State<AppState>, bearer: Bearer, JsonBody(body): JsonBody<Report>) -> Result<Json<Reported>, Problem> {
     let token = bearer.0.as_deref().ok_or(NotAuthenticated::TokenMissing)?;
-    let _device = state.authenticator.device(token).await?;
-    Ok(Json(report::report(&state.ledger, &state.authenticator, token, sent.read()?).await?))
+    let report = body.after(|| state.authenticator.device(token)).await?;
+    Ok(Json(report::report(&state.ledger, &state.authenticator, token, report).await?))
 }
 
 /// Enrol a device.
@@ -124,8 +126,8 @@ pub async fn report(State(state): State<AppState>, bearer: Bearer, sent: JsonBod
     post, path = "/v1/devices/enrol", tag = "devices", request_body = EnrolBody, security(()),
     responses((status = 201, description = "Done.", body = Enrolled), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn enrol(State(state): State<AppState>, sent: JsonBody<EnrolBody>) -> Result<(StatusCode, Json<Enrolled>), Problem> {
-    Ok((StatusCode::CREATED, Json(enrol::enrol(&state.ledger, &state.tokens, state.clock, sent.read()?).await?)))
+pub async fn enrol(State(state): State<AppState>, JsonBody(body): JsonBody<EnrolBody>) -> Result<(StatusCode, Json<Enrolled>), Problem> {
+    Ok((StatusCode::CREATED, Json(enrol::enrol(&state.ledger, &state.tokens, state.clock, body.get()?).await?)))
 }
 
 /// The devices of the organisation.
@@ -135,9 +137,13 @@ pub async fn enrol(State(state): State<AppState>, sent: JsonBody<EnrolBody>) -> 
     get, path = "/v1/devices", tag = "devices", params(PageQuery),
     responses((status = 200, description = "Done.", body = List<ListedDevice>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn list(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<PageQuery>) -> Result<Json<List<ListedDevice>>, Problem> {
-    let asked = asked.read().and_then(|query| query.page());
-    let (staff, page) = state.manager_with(&bearer, Permission::DevicesManage, asked).await?;
+pub async fn list(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    QueryParams(query): QueryParams<PageQuery>,
+) -> Result<Json<List<ListedDevice>>, Problem> {
+    let staff = state.staff(&bearer).await?;
+    let page = query.and_then(|query| query.page()).after(|| staff.mandate(Permission::DevicesManage)).await?;
     let devices = manage::list(&state.ledger, staff, page).await?;
     Ok(Json(List::of(devices, page, |listed| listed.device.id.0)))
 }

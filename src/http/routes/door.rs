@@ -10,9 +10,10 @@ use crate::{
         refused::{self, RefusedScanView},
         scan::decide::Reason,
     },
+    event::catalogue,
     faults::Faults,
     http::{
-        extract::{Bearer, Id, List, PageQuery, QueryOf},
+        extract::{Bearer, Id, List, PageQuery, QueryParams},
         problem::{Problem, ProblemView},
         state::AppState,
     },
@@ -102,10 +103,11 @@ pub async fn refused_scans(
     State(state): State<AppState>,
     bearer: Bearer,
     Id(id): Id,
-    asked: QueryOf<RefusedQuery>,
+    QueryParams(query): QueryParams<RefusedQuery>,
 ) -> Result<Json<List<RefusedScanView>>, Problem> {
-    let sent = asked.read().and_then(|query| query.parse());
-    let (staff, (filter, page)) = state.organiser_with(&bearer, EventId(id), sent).await?;
+    let staff = state.staff(&bearer).await?;
+    let parsed = query.and_then(RefusedQuery::parse);
+    let (filter, page) = parsed.after(|| catalogue::manageable(&state.ledger, staff, EventId(id))).await?;
     let refused = refused::list(&state.ledger, staff, EventId(id), &filter, page).await?;
     Ok(Json(List::of(refused, page, |refused| refused.id.0)))
 }

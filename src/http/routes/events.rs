@@ -8,7 +8,7 @@ use crate::{
     },
     http::{
         body::{self, JsonBody},
-        extract::{Bearer, Id, List, PageQuery, QueryOf, TwoIds},
+        extract::{Bearer, Id, List, PageQuery, QueryParams, TwoIds},
         problem::{Problem, ProblemView},
         state::AppState,
     },
@@ -29,9 +29,13 @@ use axum::{
     get, path = "/v1/events", tag = "events", params(PageQuery),
     responses((status = 200, description = "Done.", body = List<EventView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn list(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<PageQuery>) -> Result<Json<List<EventView>>, Problem> {
-    let asked = asked.read().and_then(|query| query.page());
-    let (staff, page) = state.manager_with(&bearer, Permission::EventsView, asked).await?;
+pub async fn list(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    QueryParams(query): QueryParams<PageQuery>,
+) -> Result<Json<List<EventView>>, Problem> {
+    let staff = state.staff(&bearer).await?;
+    let page = query.and_then(|query| query.page()).after(|| staff.mandate(Permission::EventsView)).await?;
     let events = catalogue::list(&state.ledger, staff, page).await?;
     Ok(Json(List::of(events, page, |event| event.id.0)))
 }
@@ -58,9 +62,10 @@ pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> R
 pub async fn create(
     State(state): State<AppState>,
     bearer: Bearer,
-    sent: JsonBody<NewEvent>,
+    JsonBody(body): JsonBody<NewEvent>,
 ) -> Result<(StatusCode, Json<EventView>), Problem> {
-    let (staff, new) = state.manager_with(&bearer, Permission::EventsManage, sent.read()).await?;
+    let staff = state.staff(&bearer).await?;
+    let new = body.after(|| staff.mandate(Permission::EventsManage)).await?;
     Ok((StatusCode::CREATED, Json(catalogue::create(&state.ledger, state.clock, staff, new).await?)))
 }
 
@@ -75,9 +80,10 @@ pub async fn patch(
     State(state): State<AppState>,
     bearer: Bearer,
     Id(id): Id,
-    sent: JsonBody<EventChange>,
+    JsonBody(body): JsonBody<EventChange>,
 ) -> Result<Json<EventView>, Problem> {
-    let (staff, wanted) = state.organiser_with(&bearer, EventId(id), sent.read()).await?;
+    let staff = state.staff(&bearer).await?;
+    let wanted = body.after(|| catalogue::manageable(&state.ledger, staff, EventId(id))).await?;
     Ok(Json(catalogue::patch(&state.ledger, state.clock, staff, EventId(id), &wanted).await?))
 }
 
@@ -92,9 +98,10 @@ pub async fn create_type(
     State(state): State<AppState>,
     bearer: Bearer,
     Id(id): Id,
-    sent: JsonBody<NewTicketType>,
+    JsonBody(body): JsonBody<NewTicketType>,
 ) -> Result<(StatusCode, Json<TicketTypeView>), Problem> {
-    let (staff, new) = state.organiser_with(&bearer, EventId(id), sent.read()).await?;
+    let staff = state.staff(&bearer).await?;
+    let new = body.after(|| catalogue::manageable(&state.ledger, staff, EventId(id))).await?;
     Ok((StatusCode::CREATED, Json(catalogue::create_type(&state.ledger, state.clock, staff, EventId(id), &new).await?)))
 }
 
@@ -110,10 +117,11 @@ pub async fn patch_type(
     State(state): State<AppState>,
     bearer: Bearer,
     path: TwoIds,
-    sent: JsonBody<TicketTypeChange>,
+    JsonBody(body): JsonBody<TicketTypeChange>,
 ) -> Result<Json<TicketTypeView>, Problem> {
     let TwoIds(event, id) = path;
-    let (staff, wanted) = state.organiser_with(&bearer, EventId(event), sent.read()).await?;
+    let staff = state.staff(&bearer).await?;
+    let wanted = body.after(|| catalogue::manageable(&state.ledger, staff, EventId(event))).await?;
     Ok(Json(catalogue::patch_type(&state.ledger, state.clock, staff, EventId(event), TicketTypeId(id), &wanted).await?))
 }
 

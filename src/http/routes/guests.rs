@@ -24,7 +24,7 @@ use crate::{
     },
     http::{
         body::{self, JsonBody},
-        extract::{Bearer, Id, List, PageQuery, QueryOf},
+        extract::{Bearer, Id, List, PageQuery, QueryParams},
         problem::{Problem, ProblemView},
         state::AppState,
     },
@@ -45,16 +45,10 @@ pub async fn lists(
     State(state): State<AppState>,
     bearer: Bearer,
     Id(event): Id,
-    asked: QueryOf<PageQuery>,
+    QueryParams(query): QueryParams<PageQuery>,
 ) -> Result<Json<List<GuestListView>>, Problem> {
     let staff = state.staff(&bearer).await?;
-    let page = match asked.read().and_then(|query| query.page()) {
-        Ok(page) => page,
-        Err(problem) => {
-            search::may_read(&state.ledger, staff, EventId(event)).await?;
-            return Err(problem);
-        }
-    };
+    let page = query.and_then(|query| query.page()).after(|| search::may_read(&state.ledger, staff, EventId(event))).await?;
     let lists = search::lists(&state.ledger, staff, EventId(event), page).await?;
     Ok(Json(List::of(lists, page, |list| list.id.0)))
 }
@@ -70,11 +64,11 @@ pub async fn create_list(
     State(state): State<AppState>,
     bearer: Bearer,
     Id(event): Id,
-    sent: JsonBody<NewGuestList>,
+    JsonBody(body): JsonBody<NewGuestList>,
 ) -> Result<(StatusCode, Json<GuestListView>), Problem> {
     let staff = state.staff(&bearer).await?;
-    let _mandate = search::manager_of_event(&state.ledger, staff, EventId(event)).await?;
-    let made = manage::create_list(&state.ledger, state.clock, staff, EventId(event), &sent.read()?).await?;
+    let new = body.after(|| search::manager_of_event(&state.ledger, staff, EventId(event))).await?;
+    let made = manage::create_list(&state.ledger, state.clock, staff, EventId(event), &new).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -89,11 +83,11 @@ pub async fn patch_list(
     State(state): State<AppState>,
     bearer: Bearer,
     Id(id): Id,
-    sent: JsonBody<GuestListChange>,
+    JsonBody(body): JsonBody<GuestListChange>,
 ) -> Result<Json<GuestListView>, Problem> {
     let staff = state.staff(&bearer).await?;
-    let _list = search::manager_of_list(&state.ledger, staff, GuestListId(id)).await?;
-    Ok(Json(manage::patch_list(&state.ledger, staff, GuestListId(id), &sent.read()?).await?))
+    let change = body.after(|| search::manager_of_list(&state.ledger, staff, GuestListId(id))).await?;
+    Ok(Json(manage::patch_list(&state.ledger, staff, GuestListId(id), &change).await?))
 }
 
 /// Strike a guest list off.
@@ -151,7 +145,7 @@ pub struct GuestQuery {
 }
 
 impl GuestQuery {
-    fn means(self) -> Result<(Wanted, crate::ledger::Page), Problem> {
+    fn parse(self) -> Result<(Wanted, crate::ledger::Page), Problem> {
         let page = PageQuery { limit: self.limit, cursor: self.cursor }.page()?;
         Ok((Wanted { q: self.q, list: self.list.map(GuestListId), arrived: self.arrived }, page))
     }
@@ -168,16 +162,10 @@ pub async fn search(
     State(state): State<AppState>,
     bearer: Bearer,
     Id(event): Id,
-    asked: QueryOf<GuestQuery>,
+    QueryParams(query): QueryParams<GuestQuery>,
 ) -> Result<Json<List<GuestView>>, Problem> {
     let staff = state.staff(&bearer).await?;
-    let (wanted, page) = match asked.read().and_then(GuestQuery::means) {
-        Ok(means) => means,
-        Err(problem) => {
-            search::may_read(&state.ledger, staff, EventId(event)).await?;
-            return Err(problem);
-        }
-    };
+    let (wanted, page) = query.and_then(GuestQuery::parse).after(|| search::may_read(&state.ledger, staff, EventId(event))).await?;
     let guests = search::guests(&state.ledger, staff, EventId(event), &wanted, page).await?;
     Ok(Json(List::of(guests, page, |guest| guest.id.0)))
 }
@@ -205,11 +193,11 @@ pub async fn patch(
     State(state): State<AppState>,
     bearer: Bearer,
     Id(id): Id,
-    sent: JsonBody<GuestBodyChange>,
+    JsonBody(body): JsonBody<GuestBodyChange>,
 ) -> Result<Json<GuestView>, Problem> {
     let staff = state.staff(&bearer).await?;
-    let _guest = search::manager_of_guest(&state.ledger, staff, GuestId(id)).await?;
-    Ok(Json(manage::patch(&state.ledger, staff, GuestId(id), &sent.read()?).await?))
+    let change = body.after(|| search::manager_of_guest(&state.ledger, staff, GuestId(id))).await?;
+    Ok(Json(manage::patch(&state.ledger, staff, GuestId(id), &change).await?))
 }
 
 /// Strike a guest off.
@@ -233,8 +221,14 @@ pub async fn strike(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -
     post, path = "/v1/guests/{id}/check-ins", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest.")), request_body = CheckInBody,
     responses((status = 200, description = "Done.", body = CheckInAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn check_in(State(state): State<AppState>, bearer: Bearer, Id(id): Id, sent: JsonBody<CheckInBody>) -> Result<Response, Problem> {
-    let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
+pub async fn check_in(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    Id(id): Id,
+    JsonBody(body): JsonBody<CheckInBody>,
+) -> Result<Response, Problem> {
+    let staff = state.staff(&bearer).await?;
+    let body = body.after(|| staff.caller()).await?;
     let request = Request::parse(GuestId(id), &body);
     let Timed { result, timings } = attempt(&request, &state.sources, staff.claims()).await;
     match result {

@@ -52,8 +52,9 @@ pub struct MayAnswer {
     post, path = "/v1/authorise", tag = "door", request_body = MayBody,
     responses((status = 200, description = "Done.", body = MayAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn may(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<MayBody>) -> Result<Json<MayAnswer>, Problem> {
-    let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
+pub async fn may(State(state): State<AppState>, bearer: Bearer, JsonBody(body): JsonBody<MayBody>) -> Result<Json<MayAnswer>, Problem> {
+    let staff = state.staff(&bearer).await?;
+    let body = body.after(|| staff.caller()).await?;
     Ok(Json(match preflight::may(&state.sources, staff.claims(), Question { action: body.action, event: EventId(body.event) }).await? {
         Ok(()) => MayAnswer { allowed: true, code: None, detail: None, members: Map::new() },
         Err(refused) => {

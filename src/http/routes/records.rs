@@ -10,7 +10,7 @@ use crate::{
     clock::Moment,
     faults::Faults,
     http::{
-        extract::{Bearer, Id, List, PageQuery, QueryOf},
+        extract::{Bearer, Id, List, PageQuery, QueryParams},
         problem::{Problem, ProblemView},
         state::AppState,
     },
@@ -121,13 +121,9 @@ fn moment(faults: &mut Faults, pointer: &str, text: Option<&str>) -> Option<Mome
     get, path = "/v1/sales", tag = "point of sale", params(SalesQuery),
     responses((status = 200, description = "Done.", body = List<SaleView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn list(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<SalesQuery>) -> Result<Json<List<SaleView>>, Problem> {
+pub async fn list(State(state): State<AppState>, bearer: Bearer, QueryParams(query): QueryParams<SalesQuery>) -> Result<Json<List<SaleView>>, Problem> {
     let caller = state.staff(&bearer).await?.caller().await?;
-    let sent = asked.read();
-    if sent.is_err() {
-        sales::may_ask(&caller)?;
-    }
-    let query = sent?;
+    let query = query.after(async || sales::may_ask(&caller)).await?;
     let granted = query.wanted().grant(&caller)?;
     let page = PageQuery { limit: query.limit, cursor: query.cursor }.page()?;
     let sales = sales::list(&state.ledger, &granted, page).await?;
@@ -176,13 +172,10 @@ impl TotalsQuery {
     get, path = "/v1/sales/totals", tag = "point of sale", params(TotalsQuery),
     responses((status = 200, description = "Done.", body = Totals), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn totals(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<TotalsQuery>) -> Result<Json<Totals>, Problem> {
+pub async fn totals(State(state): State<AppState>, bearer: Bearer, QueryParams(query): QueryParams<TotalsQuery>) -> Result<Json<Totals>, Problem> {
     let caller = state.staff(&bearer).await?.caller().await?;
-    let sent = asked.read();
-    if sent.is_err() {
-        sales::may_ask(&caller)?;
-    }
-    let granted = sent?.wanted().grant(&caller)?;
+    let query = query.after(async || sales::may_ask(&caller)).await?;
+    let granted = query.wanted().grant(&caller)?;
     Ok(Json(sales::totals(&state.ledger, &granted).await?))
 }
 
@@ -216,12 +209,9 @@ pub async fn summary(
     State(state): State<AppState>,
     bearer: Bearer,
     Id(id): Id,
-    asked: QueryOf<SummaryQuery>,
+    QueryParams(query): QueryParams<SummaryQuery>,
 ) -> Result<Json<Summary>, Problem> {
     let caller = state.staff(&bearer).await?.caller().await?;
-    let bucket = asked.read().and_then(|query| query.bucket());
-    if bucket.is_err() {
-        summary::visible(&state.ledger, &caller, EventId(id)).await?;
-    }
-    Ok(Json(summary::summary(&state.ledger, &caller, EventId(id), bucket?).await?))
+    let bucket = query.and_then(|query| query.bucket()).after(|| summary::visible(&state.ledger, &caller, EventId(id))).await?;
+    Ok(Json(summary::summary(&state.ledger, &caller, EventId(id), bucket).await?))
 }

@@ -36,8 +36,9 @@ use crate::{
     post, path = "/v1/sales", tag = "point of sale", request_body = SaleBody,
     responses((status = 201, description = "Done.", body = SaleAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn sell(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<SaleBody>) -> Result<Response, Problem> {
-    let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
+pub async fn sell(State(state): State<AppState>, bearer: Bearer, JsonBody(body): JsonBody<SaleBody>) -> Result<Response, Problem> {
+    let staff = state.staff(&bearer).await?;
+    let body = body.after(|| staff.caller()).await?;
     let request = Request::parse(body);
     let Timed { result, timings } = attempt(&request, &state.sources, staff.claims()).await;
     match result {
@@ -71,8 +72,9 @@ pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> R
     post, path = "/v1/holds", tag = "point of sale", request_body = HoldBody,
     responses((status = 201, description = "Done.", body = HoldAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn hold(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<HoldBody>) -> Result<Response, Problem> {
-    let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
+pub async fn hold(State(state): State<AppState>, bearer: Bearer, JsonBody(body): JsonBody<HoldBody>) -> Result<Response, Problem> {
+    let staff = state.staff(&bearer).await?;
+    let body = body.after(|| staff.caller()).await?;
     let request = HoldRequest::parse(&body, state.hold);
     let Timed { result, timings } = attempt(&request, &state.sources, staff.claims()).await;
     match result {
@@ -102,8 +104,9 @@ pub async fn release(State(state): State<AppState>, bearer: Bearer, Id(id): Id) 
     post, path = "/v1/sales/{id}/void", tag = "point of sale", params(("id" = uuid::Uuid, Path, description = "The sale.")), request_body = VoidBody,
     responses((status = 200, description = "Done.", body = SaleAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn void(State(state): State<AppState>, bearer: Bearer, Id(id): Id, sent: JsonBody<VoidBody>) -> Result<Response, Problem> {
-    let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
+pub async fn void(State(state): State<AppState>, bearer: Bearer, Id(id): Id, JsonBody(body): JsonBody<VoidBody>) -> Result<Response, Problem> {
+    let staff = state.staff(&bearer).await?;
+    let body = body.after(|| staff.caller()).await?;
     let request = VoidRequest::parse(SaleId(id), &body);
     let answer = attempt(&request, &state.sources, staff.claims()).await.result?;
     Ok(replayable(StatusCode::OK, &answer, answer.replayed))

@@ -28,8 +28,9 @@ use crate::{
     post, path = "/v1/scans", tag = "door", request_body = ScanBody,
     responses((status = 200, description = "Done.", body = ScanAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn scan(State(state): State<AppState>, bearer: Bearer, sent: JsonBody<ScanBody>) -> Result<Response, Problem> {
-    let (staff, body) = state.staff_with(&bearer, sent.read()).await?;
+pub async fn scan(State(state): State<AppState>, bearer: Bearer, JsonBody(body): JsonBody<ScanBody>) -> Result<Response, Problem> {
+    let staff = state.staff(&bearer).await?;
+    let body = body.after(|| staff.caller()).await?;
     let request = Request::parse(body);
     let Timed { result, timings } = attempt(&request, &state.sources, staff.claims()).await;
     match result {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     http::{
         body::JsonBody,
-        extract::{Bearer, Id, List, PageQuery, QueryOf},
+        extract::{Bearer, Deferred, Id, List, PageQuery, QueryParams},
         layers::InFlight,
         problem::{Problem, ProblemView},
         state::AppState,
@@ -33,14 +33,14 @@ pub async fn sign_in(
     State(state): State<AppState>,
     in_flight: Option<Extension<InFlight>>,
     bearer: Bearer,
-    sent: JsonBody<SignInRequest>,
+    JsonBody(body): JsonBody<SignInRequest>,
 ) -> Result<(StatusCode, Json<SignedIn>), Problem> {
     let device = match &bearer.0 {
         Some(token) => Some(state.authenticator.device(token).await?),
         None => None,
     };
     let address = in_flight.and_then(|Extension(in_flight)| in_flight.address()).map_or_else(String::new, |address| address.to_string());
-    let signed_in = sign_in::sign_in(&state.sign_in, device, sent.read()?, &address).await?;
+    let signed_in = sign_in::sign_in(&state.sign_in, device, body.get()?, &address).await?;
     Ok((StatusCode::CREATED, Json(signed_in)))
 }
 
@@ -99,10 +99,11 @@ pub struct SessionQuery {
 pub async fn list(
     State(state): State<AppState>,
     bearer: Bearer,
-    asked: QueryOf<SessionQuery>,
+    QueryParams(query): QueryParams<SessionQuery>,
 ) -> Result<Json<List<ListedSession>>, Problem> {
-    let (staff, query) = state.staff_with(&bearer, asked.read()).await?;
-    let page = PageQuery { limit: query.limit, cursor: query.cursor }.page();
+    let staff = state.staff(&bearer).await?;
+    let query = query.after(|| staff.caller()).await?;
+    let page = Deferred::from(PageQuery { limit: query.limit, cursor: query.cursor }.page());
     let filter = SessionFilter {
         user: query.user.map(UserId),
         device: query.device.map(DeviceId),
@@ -110,10 +111,7 @@ pub async fn list(
         live: query.live.unwrap_or(true),
         at: state.clock.now(),
     };
-    if page.is_err() {
-        let _caller = end::may_list(staff, filter).await?;
-    }
-    let page = page?;
+    let page = page.after(|| end::may_list(staff, filter)).await?;
     let mut views = Vec::new();
     for authority in end::list(&state.ledger, staff, filter, page).await? {
         views.push(ListedSession::of(&state.ledger, &authority).await?);
@@ -121,7 +119,7 @@ pub async fn list(
     Ok(Json(List::of(views, page, |view| view.session.id.0)))
 }
 
-/// EndScope sessions are to end. One of the three is named.
+/// Which sessions are to end. One of the three is named.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -145,18 +143,19 @@ pub struct EndQuery {
     delete, path = "/v1/sessions", tag = "sessions", params(EndQuery),
     responses((status = 200, description = "Done.", body = Ended), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn end_many(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<EndQuery>) -> Result<Json<Ended>, Problem> {
-    let sent = asked.read().and_then(|query| {
-        let whose =
+pub async fn end_many(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    QueryParams(query): QueryParams<EndQuery>,
+) -> Result<Json<Ended>, Problem> {
+    let parsed = query.and_then(|query| {
+        let scope =
             EndScope::of(query.user.map(UserId), query.device.map(DeviceId), query.all.unwrap_or(false)).map_err(Problem::invalid)?;
-        Ok((whose, query.keep_current.unwrap_or(false)))
+        Ok((scope, query.keep_current.unwrap_or(false)))
     });
     let staff = state.staff(&bearer).await?;
-    if sent.is_err() {
-        end::may_end(staff).await?;
-    }
-    let (whose, keep_current) = sent?;
-    Ok(Json(end::end_many(&state.ledger, state.clock, staff, whose, keep_current).await?))
+    let (scope, keep_current) = parsed.after(|| end::may_end(staff)).await?;
+    Ok(Json(end::end_many(&state.ledger, state.clock, staff, scope, keep_current).await?))
 }
 
 /// End a session.

@@ -18,7 +18,7 @@ use crate::{
     faults::Faults,
     http::{
         accept::ConnectionInfo,
-        extract::{Bearer, QueryOf},
+        extract::{Bearer, QueryParams},
         problem::{Problem, ProblemView},
         state::AppState,
     },
@@ -67,11 +67,10 @@ pub async fn stream(
     bearer: Bearer,
     connection: Option<Extension<ConnectionInfo>>,
     headers: HeaderMap,
-    asked: QueryOf<Vec<(String, String)>>,
+    QueryParams(query): QueryParams<Vec<(String, String)>>,
 ) -> Result<impl IntoResponse, Problem> {
-    let (staff, query) = state.staff_with(&bearer, asked.read()).await?;
-    let caller = staff.caller().await?;
-    let subscription = subscription(&query)?;
+    let caller = state.staff(&bearer).await?.caller().await?;
+    let subscription = subscription(&query.get()?)?;
     for event in subscription.events.iter().flatten() {
         catalogue::find(&state.ledger, caller.organisation(), *event).await?;
         authorise::may_see(&caller, *event)?;
@@ -83,8 +82,8 @@ pub async fn stream(
     let hang_up = connection.map_or_else(CancellationToken::new, |Extension(connection)| connection.close);
     let listening = state.streams.listen(&caller, subscription, last, hang_up)?;
     let keep_alive = KeepAlive::new().interval(limits::STREAM_KEEP_ALIVE_INTERVAL);
-    // Some proxies gather what they pass on, unless they are asked not to.
-    Ok(([(HeaderName::from_static("x-accel-buffering"), "no")], Sse::new(said(listening)).keep_alive(keep_alive)))
+    // Without this header some proxies buffer the response.
+    Ok(([(HeaderName::from_static("x-accel-buffering"), "no")], Sse::new(sse_events(listening)).keep_alive(keep_alive)))
 }
 
 fn subscription(query: &[(String, String)]) -> Result<Subscription, Problem> {
@@ -94,7 +93,7 @@ fn subscription(query: &[(String, String)]) -> Result<Subscription, Problem> {
     faults.none_or(Subscription { events, attendance }).map_err(Problem::invalid)
 }
 
-/// The ids under this name, repeated or with commas; none if the name is not there. One that is no UUID is nobody's.
+/// The ids under this name, repeated or with commas; none if the name is not there. One that is not a UUID becomes the nil UUID, which never exists.
 fn ids(name: &str, query: &[(String, String)], most: usize, faults: &mut Faults) -> Option<Vec<EventId>> {
     let mut values = query.iter().filter(|(key, _)| key == name).map(|(_, value)| value).peekable();
     values.peek()?;
@@ -107,13 +106,13 @@ fn ids(name: &str, query: &[(String, String)], most: usize, faults: &mut Faults)
     Some(ids)
 }
 
-fn said(listening: EventStream) -> impl Stream<Item = Result<sse::Event, axum::Error>> {
-    let greeting = sse::Event::default().retry(limits::STREAM_RETRY_DELAY);
-    let events = stream::unfold(listening, async |mut listening| listening.next().await.map(|envelope| (written(envelope), listening)));
-    stream::iter([Ok(greeting)]).chain(events)
+fn sse_events(listening: EventStream) -> impl Stream<Item = Result<sse::Event, axum::Error>> {
+    let retry_delay = sse::Event::default().retry(limits::STREAM_RETRY_DELAY);
+    let events = stream::unfold(listening, async |mut listening| listening.next().await.map(|envelope| (sse_event(envelope), listening)));
+    stream::iter([Ok(retry_delay)]).chain(events)
 }
 
-fn written(envelope: Envelope) -> Result<sse::Event, axum::Error> {
+fn sse_event(envelope: Envelope) -> Result<sse::Event, axum::Error> {
     let Envelope { message, id } = envelope;
     let event = sse::Event::default().id(id);
     match message {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     http::{
         body::JsonBody,
-        extract::{Bearer, Id, List, PageQuery, QueryOf},
+        extract::{Bearer, Id, List, PageQuery, QueryParams},
         problem::{Problem, ProblemView},
         state::AppState,
     },
@@ -42,9 +42,14 @@ pub struct TeamQuery {
     get, path = "/v1/team", tag = "team", params(TeamQuery),
     responses((status = 200, description = "Done.", body = List<MemberView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
 )]
-pub async fn list(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<TeamQuery>) -> Result<Json<List<MemberView>>, Problem> {
-    let asked = asked.read().and_then(|TeamQuery { q, role, limit, cursor }| Ok((q, role, PageQuery { limit, cursor }.page()?)));
-    let (staff, (q, role, page)) = state.manager_with(&bearer, Permission::TeamView, asked).await?;
+pub async fn list(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    QueryParams(query): QueryParams<TeamQuery>,
+) -> Result<Json<List<MemberView>>, Problem> {
+    let staff = state.staff(&bearer).await?;
+    let parsed = query.and_then(|TeamQuery { q, role, limit, cursor }| Ok((q, role, PageQuery { limit, cursor }.page()?)));
+    let (q, role, page) = parsed.after(|| staff.mandate(Permission::TeamView)).await?;
     let members = team::list(&state.ledger, staff, role, q.as_deref().unwrap_or_default(), page).await?;
     let List { items, next_cursor } = List::of(members, page, |(_, membership)| *membership);
     Ok(Json(List { items: items.into_iter().map(|(view, _)| view).collect(), next_cursor }))
@@ -60,9 +65,10 @@ pub async fn list(State(state): State<AppState>, bearer: Bearer, asked: QueryOf<
 pub async fn add(
     State(state): State<AppState>,
     bearer: Bearer,
-    sent: JsonBody<NewMember>,
+    JsonBody(body): JsonBody<NewMember>,
 ) -> Result<(StatusCode, Json<MemberView>), Problem> {
-    let (staff, new) = state.manager_with(&bearer, Permission::TeamManage, sent.read()).await?;
+    let staff = state.staff(&bearer).await?;
+    let new = body.after(|| staff.mandate(Permission::TeamManage)).await?;
     Ok((StatusCode::CREATED, Json(change::add(&state.team, staff, new).await?)))
 }
 
@@ -77,9 +83,10 @@ pub async fn patch(
     State(state): State<AppState>,
     bearer: Bearer,
     Id(user): Id,
-    sent: JsonBody<MemberChange>,
+    JsonBody(body): JsonBody<MemberChange>,
 ) -> Result<Json<MemberView>, Problem> {
-    let (staff, wanted) = state.manager_with(&bearer, Permission::TeamManage, sent.read()).await?;
+    let staff = state.staff(&bearer).await?;
+    let wanted = body.after(|| staff.mandate(Permission::TeamManage)).await?;
     Ok(Json(change::patch(&state.team, staff, UserId(user), wanted).await?))
 }
 
@@ -103,9 +110,10 @@ pub async fn set_events(
     State(state): State<AppState>,
     bearer: Bearer,
     Id(user): Id,
-    sent: JsonBody<EventsBody>,
+    JsonBody(body): JsonBody<EventsBody>,
 ) -> Result<Json<MemberView>, Problem> {
-    let (staff, body) = state.manager_with(&bearer, Permission::TeamManage, sent.read()).await?;
+    let staff = state.staff(&bearer).await?;
+    let body = body.after(|| staff.mandate(Permission::TeamManage)).await?;
     Ok(Json(change::set_events(&state.team, staff, UserId(user), &body.events).await?))
 }
 
