@@ -1,12 +1,16 @@
 //! The base of the OpenAPI document. The rest is generated from the handlers, so it cannot differ from them.
 
+use std::collections::BTreeMap;
+
 use utoipa::{
-    Modify, OpenApi,
+    IntoResponses, Modify, OpenApi,
     openapi::{
-        OpenApi as Spec,
+        ContentBuilder, OpenApi as Spec, Ref, RefOr, Response, ResponseBuilder,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
+
+use super::problem::{Problem, ProblemView};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,8 +21,8 @@ use utoipa::{
             `application/problem+json` with a stable `code`. Clients make the ids of scans and sales and keep them before they send: \
             the same id again finds the first answer."
     ),
-    // The data of stream events are in no body of the document.
-    components(schemas(crate::stream::StateView, crate::stream::StockView, crate::stream::AttendanceView)),
+    // Schemas that the responses of the handlers do not register: of `Problem`, and of the events of the stream.
+    components(schemas(ProblemView, crate::stream::StateView, crate::stream::StockView, crate::stream::AttendanceView)),
     modifiers(&BearerTokens),
     security(("token" = [])),
     tags(
@@ -42,5 +46,14 @@ impl Modify for BearerTokens {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");
         let bearer = bearer.description(Some("A session token; at sign-in, the token of the device.")).build();
         document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}
+
+/// The response that every handler lists beside its own: any error status, with a problem.
+impl IntoResponses for Problem {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("problem"))).build();
+        let response = ResponseBuilder::new().description("A problem, with its code.").content("application/problem+json", content).build();
+        BTreeMap::from([("default".to_owned(), RefOr::T(response))])
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     http::{
         body::JsonBody,
         extract::{Bearer, Id, List, PageQuery, QueryParams},
-        problem::{Problem, ProblemView},
+        problem::Problem,
         state::AppState,
     },
     ids::DeviceId,
@@ -33,7 +33,7 @@ use crate::{
 /// Needs `devices:manage`. Answers a code that enrols the device, once, within 15 minutes.
 #[utoipa::path(
     post, path = "/v1/devices", tag = "devices", request_body = NewDevice,
-    responses((status = 201, description = "Done.", body = CodeView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = CodeView), Problem)
 )]
 pub async fn add(
     State(state): State<AppState>,
@@ -64,7 +64,7 @@ pub struct SheetQuery {
     post, path = "/v1/devices/batch", tag = "devices", params(SheetQuery), request_body = NewBatch,
     responses(
         (status = 201, description = "Done.", content((Batch = "application/json"), (String = "text/html"))),
-        (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json")
+        Problem
     )
 )]
 pub async fn add_batch(
@@ -111,7 +111,7 @@ fn accepted_form(headers: &HeaderMap) -> SheetForm {
 /// With the device's token: an app that was updated tells its new version without being enrolled again. What is not named stays.
 #[utoipa::path(
     patch, path = "/v1/devices/current", tag = "devices", request_body = Report,
-    responses((status = 200, description = "Done.", body = Reported), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = Reported), Problem)
 )]
 pub async fn report(State(state): State<AppState>, bearer: Bearer, JsonBody(body): JsonBody<Report>) -> Result<Json<Reported>, Problem> {
     let token = bearer.0.as_deref().ok_or(NotAuthenticated::TokenMissing)?;
@@ -124,7 +124,7 @@ pub async fn report(State(state): State<AppState>, bearer: Bearer, JsonBody(body
 /// The code is all it takes; the answer holds the device's token.
 #[utoipa::path(
     post, path = "/v1/devices/enrol", tag = "devices", request_body = EnrolBody, security(()),
-    responses((status = 201, description = "Done.", body = Enrolled), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = Enrolled), Problem)
 )]
 pub async fn enrol(State(state): State<AppState>, JsonBody(body): JsonBody<EnrolBody>) -> Result<(StatusCode, Json<Enrolled>), Problem> {
     Ok((StatusCode::CREATED, Json(enrol::enrol(&state.ledger, &state.tokens, state.clock, body.get()?).await?)))
@@ -135,7 +135,7 @@ pub async fn enrol(State(state): State<AppState>, JsonBody(body): JsonBody<Enrol
 /// Needs `devices:manage`.
 #[utoipa::path(
     get, path = "/v1/devices", tag = "devices", params(PageQuery),
-    responses((status = 200, description = "Done.", body = List<ListedDevice>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = List<ListedDevice>), Problem)
 )]
 pub async fn list(
     State(state): State<AppState>,
@@ -153,7 +153,7 @@ pub async fn list(
 /// Needs `devices:manage`.
 #[utoipa::path(
     get, path = "/v1/devices/{id}", tag = "devices", params(("id" = uuid::Uuid, Path, description = "The device.")),
-    responses((status = 200, description = "Done.", body = ListedDevice), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = ListedDevice), Problem)
 )]
 pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Json<ListedDevice>, Problem> {
     let staff = state.staff(&bearer).await?;
@@ -165,7 +165,7 @@ pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> R
 /// Needs `devices:manage`. The old token dies when the code is used.
 #[utoipa::path(
     post, path = "/v1/devices/{id}/enrolment", tag = "devices", params(("id" = uuid::Uuid, Path, description = "The device.")),
-    responses((status = 201, description = "Done.", body = CodeView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = CodeView), Problem)
 )]
 pub async fn renew(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<(StatusCode, Json<CodeView>), Problem> {
     let staff = state.staff(&bearer).await?;
@@ -177,7 +177,7 @@ pub async fn renew(State(state): State<AppState>, bearer: Bearer, Id(id): Id) ->
 /// Needs `devices:manage`. Its session and its token answer `device_revoked` from then on, on every gateway.
 #[utoipa::path(
     delete, path = "/v1/devices/{id}", tag = "devices", params(("id" = uuid::Uuid, Path, description = "The device.")),
-    responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 204, description = "Done."), Problem)
 )]
 pub async fn revoke(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
     let staff = state.staff(&bearer).await?;

@@ -9,7 +9,7 @@ use crate::{
     http::{
         body::{self, JsonBody},
         extract::{Bearer, Id, List, PageQuery, QueryParams, TwoIds},
-        problem::{Problem, ProblemView},
+        problem::Problem,
         state::AppState,
     },
     ids::{EventId, TicketTypeId},
@@ -27,7 +27,7 @@ use axum::{
 /// Needs `events:view`. A viewer sees the granted events, a door operator the pinned one.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", params(PageQuery),
-    responses((status = 200, description = "Done.", body = List<EventView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = List<EventView>), Problem)
 )]
 pub async fn list(
     State(state): State<AppState>,
@@ -45,7 +45,7 @@ pub async fn list(
 /// Needs `events:view`.
 #[utoipa::path(
     get, path = "/v1/events/{id}", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")),
-    responses((status = 200, description = "Done.", body = EventView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = EventView), Problem)
 )]
 pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Json<EventView>, Problem> {
     let staff = state.staff(&bearer).await?;
@@ -57,7 +57,7 @@ pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> R
 /// Needs `events:manage`.
 #[utoipa::path(
     post, path = "/v1/events", tag = "events", request_body = NewEvent,
-    responses((status = 201, description = "Done.", body = EventView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = EventView), Problem)
 )]
 pub async fn create(
     State(state): State<AppState>,
@@ -74,7 +74,7 @@ pub async fn create(
 /// Needs `events:manage`. In force for every later scan and sale on every gateway.
 #[utoipa::path(
     patch, path = "/v1/events/{id}", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")), request_body = EventChange,
-    responses((status = 200, description = "Done.", body = EventView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = EventView), Problem)
 )]
 pub async fn patch(
     State(state): State<AppState>,
@@ -92,7 +92,7 @@ pub async fn patch(
 /// Needs `events:manage`.
 #[utoipa::path(
     post, path = "/v1/events/{id}/ticket-types", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")), request_body = NewTicketType,
-    responses((status = 201, description = "Done.", body = TicketTypeView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = TicketTypeView), Problem)
 )]
 pub async fn create_type(
     State(state): State<AppState>,
@@ -111,7 +111,7 @@ pub async fn create_type(
 #[utoipa::path(
     patch, path = "/v1/events/{id}/ticket-types/{type}", tag = "events", request_body = TicketTypeChange,
     params(("id" = uuid::Uuid, Path, description = "The event."), ("type" = uuid::Uuid, Path, description = "The ticket type.")),
-    responses((status = 200, description = "Done.", body = TicketTypeView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = TicketTypeView), Problem)
 )]
 pub async fn patch_type(
     State(state): State<AppState>,
@@ -131,7 +131,7 @@ pub async fn patch_type(
 #[utoipa::path(
     post, path = "/v1/events/{id}/tickets", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event.")),
     request_body(content((UploadBody = "application/json"), (String = "text/csv"))),
-    responses((status = 200, description = "Done.", body = Uploaded), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = Uploaded), Problem)
 )]
 pub async fn upload(State(state): State<AppState>, bearer: Bearer, Id(event): Id, request: Request) -> Result<Json<Uploaded>, Problem> {
     let staff = state.staff(&bearer).await?;

@@ -25,7 +25,7 @@ use crate::{
     http::{
         body::{self, JsonBody},
         extract::{Bearer, Id, List, PageQuery, QueryParams},
-        problem::{Problem, ProblemView},
+        problem::Problem,
         state::AppState,
     },
     ids::{CheckInId, EventId, GuestId, GuestListId},
@@ -39,7 +39,7 @@ use crate::{
 /// Needs `guestlist:checkin` or `guestlist:manage`, and the pin where there is one. Each with its guests, the people that they stand for, and who is in.
 #[utoipa::path(
     get, path = "/v1/events/{id}/guest-lists", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The event."), PageQuery),
-    responses((status = 200, description = "Done.", body = List<GuestListView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = List<GuestListView>), Problem)
 )]
 pub async fn lists(
     State(state): State<AppState>,
@@ -58,7 +58,7 @@ pub async fn lists(
 /// Needs `guestlist:manage`.
 #[utoipa::path(
     post, path = "/v1/events/{id}/guest-lists", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The event.")), request_body = NewGuestList,
-    responses((status = 201, description = "Done.", body = GuestListView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = GuestListView), Problem)
 )]
 pub async fn create_list(
     State(state): State<AppState>,
@@ -77,7 +77,7 @@ pub async fn create_list(
 /// Needs `guestlist:manage`.
 #[utoipa::path(
     patch, path = "/v1/guest-lists/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest list.")), request_body = GuestListChange,
-    responses((status = 200, description = "Done.", body = GuestListView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = GuestListView), Problem)
 )]
 pub async fn patch_list(
     State(state): State<AppState>,
@@ -95,7 +95,7 @@ pub async fn patch_list(
 /// Needs `guestlist:manage`. Its guests are struck off with it; who came stays in the ledger.
 #[utoipa::path(
     delete, path = "/v1/guest-lists/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest list.")),
-    responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 204, description = "Done."), Problem)
 )]
 pub async fn strike_list(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
     let staff = state.staff(&bearer).await?;
@@ -109,7 +109,7 @@ pub async fn strike_list(State(state): State<AppState>, bearer: Bearer, Id(id): 
 /// and company: the same call again doubles nothing; who means a second guest of the same name sends ids, or both in one call.
 #[utoipa::path(
     post, path = "/v1/guest-lists/{id}/guests", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest list.")), request_body = GuestsBody,
-    responses((status = 200, description = "Done.", body = Added), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = Added), Problem)
 )]
 pub async fn add(State(state): State<AppState>, bearer: Bearer, Id(id): Id, request: HttpRequest) -> Result<Json<Added>, Problem> {
     let staff = state.staff(&bearer).await?;
@@ -156,7 +156,7 @@ impl GuestQuery {
 /// Needs `guestlist:checkin` or `guestlist:manage`, and the pin where there is one. In the order of their names.
 #[utoipa::path(
     get, path = "/v1/events/{id}/guests", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The event."), GuestQuery),
-    responses((status = 200, description = "Done.", body = List<GuestView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = List<GuestView>), Problem)
 )]
 pub async fn search(
     State(state): State<AppState>,
@@ -175,7 +175,7 @@ pub async fn search(
 /// Needs `guestlist:checkin` or `guestlist:manage`, and the pin where there is one.
 #[utoipa::path(
     get, path = "/v1/guests/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest.")),
-    responses((status = 200, description = "Done.", body = GuestHistory), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = GuestHistory), Problem)
 )]
 pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Json<GuestHistory>, Problem> {
     let staff = state.staff(&bearer).await?;
@@ -187,7 +187,7 @@ pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> R
 /// Needs `guestlist:manage`. A party that would be smaller than who of it is in: 409 `already_arrived`, with `arrived`.
 #[utoipa::path(
     patch, path = "/v1/guests/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest.")), request_body = GuestBodyChange,
-    responses((status = 200, description = "Done.", body = GuestView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = GuestView), Problem)
 )]
 pub async fn patch(
     State(state): State<AppState>,
@@ -205,7 +205,7 @@ pub async fn patch(
 /// Needs `guestlist:manage`. The guest is found and checked in no more; who came stays in the ledger.
 #[utoipa::path(
     delete, path = "/v1/guests/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest.")),
-    responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 204, description = "Done."), Problem)
 )]
 pub async fn strike(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
     let staff = state.staff(&bearer).await?;
@@ -219,7 +219,7 @@ pub async fn strike(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -
 /// `party_complete` or `too_many`. The same id again finds the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/guests/{id}/check-ins", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest.")), request_body = CheckInBody,
-    responses((status = 200, description = "Done.", body = CheckInAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = CheckInAnswer), Problem)
 )]
 pub async fn check_in(
     State(state): State<AppState>,
@@ -243,7 +243,7 @@ pub async fn check_in(
 /// movement, once; again, it is the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     delete, path = "/v1/check-ins/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The check-in.")),
-    responses((status = 200, description = "Done.", body = TakenBack), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = TakenBack), Problem)
 )]
 pub async fn take_back(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Response, Problem> {
     let staff = state.staff(&bearer).await?;

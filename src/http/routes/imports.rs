@@ -14,7 +14,7 @@ use crate::{
     http::{
         body,
         extract::{Bearer, Id, QueryParams},
-        problem::{Problem, ProblemView},
+        problem::Problem,
         state::AppState,
     },
     ids::EventId,
@@ -53,7 +53,7 @@ pub struct ImportQuery {
         (String = "text/csv"), (String = "text/tab-separated-values"), (serde_json::Value = "application/json"),
         (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"), (Vec<u8> = "application/gzip"),
         (Vec<u8> = "application/octet-stream"))),
-    responses((status = 200, description = "Done.", body = Report), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = Report), Problem)
 )]
 pub async fn import(
     State(state): State<AppState>,

@@ -8,7 +8,7 @@ use crate::{
     http::{
         body::JsonBody,
         extract::Bearer,
-        problem::{Code, Problem, ProblemView},
+        problem::{Code, Problem},
         state::AppState,
     },
     ids::EventId,
@@ -50,7 +50,7 @@ pub struct MayAnswer {
 /// real calls never are.
 #[utoipa::path(
     post, path = "/v1/authorise", tag = "door", request_body = MayBody,
-    responses((status = 200, description = "Done.", body = MayAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = MayAnswer), Problem)
 )]
 pub async fn may(State(state): State<AppState>, bearer: Bearer, JsonBody(body): JsonBody<MayBody>) -> Result<Json<MayAnswer>, Problem> {
     let staff = state.staff(&bearer).await?;

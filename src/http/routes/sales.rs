@@ -8,7 +8,7 @@ use crate::{
     http::{
         body::JsonBody,
         extract::{Bearer, Id},
-        problem::{Problem, ProblemView},
+        problem::Problem,
         state::AppState,
     },
     ids::{HoldId, SaleId},
@@ -34,7 +34,7 @@ use crate::{
 /// `hold` has its stock and its prices; one whose hold has expired is sold as though it named none, but at no other total.
 #[utoipa::path(
     post, path = "/v1/sales", tag = "point of sale", request_body = SaleBody,
-    responses((status = 201, description = "Done.", body = SaleAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = SaleAnswer), Problem)
 )]
 pub async fn sell(State(state): State<AppState>, bearer: Bearer, JsonBody(body): JsonBody<SaleBody>) -> Result<Response, Problem> {
     let staff = state.staff(&bearer).await?;
@@ -57,7 +57,7 @@ pub async fn sell(State(state): State<AppState>, bearer: Bearer, JsonBody(body):
 /// For the device that sold it, or with `sales:view`.
 #[utoipa::path(
     get, path = "/v1/sales/{id}", tag = "point of sale", params(("id" = uuid::Uuid, Path, description = "The sale.")),
-    responses((status = 200, description = "Done.", body = SaleAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = SaleAnswer), Problem)
 )]
 pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Json<SaleAnswer>, Problem> {
     let caller = state.staff(&bearer).await?.caller().await?;
@@ -70,7 +70,7 @@ pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> R
 /// All lines or nothing. The same id again finds the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/holds", tag = "point of sale", request_body = HoldBody,
-    responses((status = 201, description = "Done.", body = HoldAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = HoldAnswer), Problem)
 )]
 pub async fn hold(State(state): State<AppState>, bearer: Bearer, JsonBody(body): JsonBody<HoldBody>) -> Result<Response, Problem> {
     let staff = state.staff(&bearer).await?;
@@ -88,7 +88,7 @@ pub async fn hold(State(state): State<AppState>, bearer: Bearer, JsonBody(body):
 /// For the till that made it. Its stock is free at once; one that was released or has expired may be released again.
 #[utoipa::path(
     delete, path = "/v1/holds/{id}", tag = "point of sale", params(("id" = uuid::Uuid, Path, description = "The hold.")),
-    responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 204, description = "Done."), Problem)
 )]
 pub async fn release(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
     let staff = state.staff(&bearer).await?;
@@ -102,7 +102,7 @@ pub async fn release(State(state): State<AppState>, bearer: Bearer, Id(id): Id) 
 /// `already_admitted` while one of them is inside. The same id again finds the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/sales/{id}/void", tag = "point of sale", params(("id" = uuid::Uuid, Path, description = "The sale.")), request_body = VoidBody,
-    responses((status = 200, description = "Done.", body = SaleAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = SaleAnswer), Problem)
 )]
 pub async fn void(State(state): State<AppState>, bearer: Bearer, Id(id): Id, JsonBody(body): JsonBody<VoidBody>) -> Result<Response, Problem> {
     let staff = state.staff(&bearer).await?;

@@ -15,7 +15,7 @@ use crate::{
     http::{
         body::JsonBody,
         extract::{Bearer, Id},
-        problem::{Problem, ProblemView},
+        problem::Problem,
         state::AppState,
     },
     ids::ScanId,
@@ -26,7 +26,7 @@ use crate::{
 /// Needs `entry:scan` and a session on a device. The same id again finds the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/scans", tag = "door", request_body = ScanBody,
-    responses((status = 200, description = "Done.", body = ScanAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = ScanAnswer), Problem)
 )]
 pub async fn scan(State(state): State<AppState>, bearer: Bearer, JsonBody(body): JsonBody<ScanBody>) -> Result<Response, Problem> {
     let staff = state.staff(&bearer).await?;
@@ -55,7 +55,7 @@ pub async fn scan(State(state): State<AppState>, bearer: Bearer, JsonBody(body):
 /// came in has left since, or the entry that an exit gave back is used again.
 #[utoipa::path(
     delete, path = "/v1/scans/{id}", tag = "door", params(("id" = uuid::Uuid, Path, description = "The scan.")),
-    responses((status = 200, description = "Done.", body = TakeBackAnswer), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = TakeBackAnswer), Problem)
 )]
 pub async fn take_back(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Response, Problem> {
     let staff = state.staff(&bearer).await?;

@@ -8,7 +8,7 @@ use crate::{
         body::JsonBody,
         extract::{Bearer, Deferred, Id, List, PageQuery, QueryParams},
         layers::InFlight,
-        problem::{Problem, ProblemView},
+        problem::Problem,
         state::AppState,
     },
     ids::{DeviceId, SessionId, UserId},
@@ -27,7 +27,7 @@ use crate::{
 /// ends the member's earlier session there, on any device it ends that device's earlier session.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "sessions", request_body = SignInRequest, security((), ("token" = [])),
-    responses((status = 201, description = "Done.", body = SignedIn), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = SignedIn), Problem)
 )]
 pub async fn sign_in(
     State(state): State<AppState>,
@@ -49,7 +49,7 @@ pub async fn sign_in(
 /// Answered from the ledger, not from a copy.
 #[utoipa::path(
     get, path = "/v1/sessions/current", tag = "sessions",
-    responses((status = 200, description = "Done.", body = SessionView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = SessionView), Problem)
 )]
 pub async fn current(State(state): State<AppState>, bearer: Bearer) -> Result<Json<SessionView>, Problem> {
     let caller = state.staff(&bearer).await?.caller().await?;
@@ -59,7 +59,7 @@ pub async fn current(State(state): State<AppState>, bearer: Bearer) -> Result<Js
 /// Sign out.
 #[utoipa::path(
     delete, path = "/v1/sessions/current", tag = "sessions",
-    responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 204, description = "Done."), Problem)
 )]
 pub async fn sign_out(State(state): State<AppState>, bearer: Bearer) -> Result<StatusCode, Problem> {
     let staff = state.staff(&bearer).await?;
@@ -94,7 +94,7 @@ pub struct SessionQuery {
 /// sessions unless `live=false` asks for those that are over; oldest first.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "sessions", params(SessionQuery),
-    responses((status = 200, description = "Done.", body = List<ListedSession>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = List<ListedSession>), Problem)
 )]
 pub async fn list(
     State(state): State<AppState>,
@@ -141,7 +141,7 @@ pub struct EndQuery {
 /// step on every gateway, the one that asks included unless `keep_current=true`; each answers `session_ended` from then on.
 #[utoipa::path(
     delete, path = "/v1/sessions", tag = "sessions", params(EndQuery),
-    responses((status = 200, description = "Done.", body = Ended), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = Ended), Problem)
 )]
 pub async fn end_many(
     State(state): State<AppState>,
@@ -163,7 +163,7 @@ pub async fn end_many(
 /// Needs `team:manage`, or ends one of one's own.
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "sessions", params(("id" = uuid::Uuid, Path, description = "The session.")),
-    responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 204, description = "Done."), Problem)
 )]
 pub async fn end(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<StatusCode, Problem> {
     let staff = state.staff(&bearer).await?;

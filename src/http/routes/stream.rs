@@ -19,7 +19,7 @@ use crate::{
     http::{
         accept::ConnectionInfo,
         extract::{Bearer, QueryParams},
-        problem::{Problem, ProblemView},
+        problem::Problem,
         state::AppState,
     },
     ids::EventId,
@@ -59,7 +59,7 @@ use crate::{
     ),
     responses(
         (status = 200, description = "The stream.", content_type = "text/event-stream", body = String, example = "retry: 1000\n\nid: 4711-0f343b0931126a20f133d67c2b018a3b\nevent: stock\ndata: {\"event\":{\"id\":\"0192f0c1-7f3b-7c80-b3a4-2f4a2f1c7e11\",\"name\":\"Winter Ball\"},\"ticket_types\":[{\"id\":\"0192f0c1-8a55-7d10-9f0e-4c1d2b3a4f5e\",\"left\":41}]}\n\n"),
-        (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json")
+        Problem
     )
 )]
 pub async fn stream(

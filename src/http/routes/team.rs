@@ -7,7 +7,7 @@ use crate::{
     http::{
         body::JsonBody,
         extract::{Bearer, Id, List, PageQuery, QueryParams},
-        problem::{Problem, ProblemView},
+        problem::Problem,
         state::AppState,
     },
     ids::UserId,
@@ -40,7 +40,7 @@ pub struct TeamQuery {
 /// Needs `team:view`.
 #[utoipa::path(
     get, path = "/v1/team", tag = "team", params(TeamQuery),
-    responses((status = 200, description = "Done.", body = List<MemberView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = List<MemberView>), Problem)
 )]
 pub async fn list(
     State(state): State<AppState>,
@@ -60,7 +60,7 @@ pub async fn list(
 /// Needs `team:manage`.
 #[utoipa::path(
     post, path = "/v1/team", tag = "team", request_body = NewMember,
-    responses((status = 201, description = "Done.", body = MemberView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 201, description = "Done.", body = MemberView), Problem)
 )]
 pub async fn add(
     State(state): State<AppState>,
@@ -77,7 +77,7 @@ pub async fn add(
 /// Needs `team:manage`. In force for every later write on every gateway.
 #[utoipa::path(
     patch, path = "/v1/team/{user}", tag = "team", params(("user" = uuid::Uuid, Path, description = "The person.")), request_body = MemberChange,
-    responses((status = 200, description = "Done.", body = MemberView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = MemberView), Problem)
 )]
 pub async fn patch(
     State(state): State<AppState>,
@@ -104,7 +104,7 @@ pub struct EventsBody {
 /// Needs `team:manage`. Two pins are stored, and are no pin.
 #[utoipa::path(
     put, path = "/v1/team/{user}/events", tag = "team", params(("user" = uuid::Uuid, Path, description = "The person.")), request_body = EventsBody,
-    responses((status = 200, description = "Done.", body = MemberView), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = MemberView), Problem)
 )]
 pub async fn set_events(
     State(state): State<AppState>,
@@ -122,7 +122,7 @@ pub async fn set_events(
 /// Needs `team:manage`. Touches this organisation only.
 #[utoipa::path(
     delete, path = "/v1/team/{user}", tag = "team", params(("user" = uuid::Uuid, Path, description = "The person.")),
-    responses((status = 204, description = "Done."), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 204, description = "Done."), Problem)
 )]
 pub async fn remove(State(state): State<AppState>, bearer: Bearer, Id(user): Id) -> Result<StatusCode, Problem> {
     let staff = state.staff(&bearer).await?;
