@@ -28,7 +28,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
 pub use self::body::parse as parse_body;
-use self::routes::{devices, door, events, guests, imports, operations, preflight, records, sales, scans, sessions, stream, team};
+use self::routes::{
+    attendance, devices, events, guests, imports, operations, preflight, refused_scans, sales, sales_reports, scans, sessions, stream, team,
+};
 use self::{
     examples::ExampleValues,
     layers::RequestLayer,
@@ -43,11 +45,11 @@ fn calls() -> OpenApiRouter<AppState> {
         // the door path
         .routes(routes!(scans::scan))
         .routes(routes!(scans::take_back))
-        .routes(routes!(door::attendance))
-        .routes(routes!(door::refused_scans))
-        .routes(routes!(sales::sell, records::list))
-        .routes(routes!(records::totals))
-        .routes(routes!(records::summary))
+        .routes(routes!(attendance::attendance))
+        .routes(routes!(refused_scans::refused_scans))
+        .routes(routes!(sales::sell, sales_reports::list))
+        .routes(routes!(sales_reports::totals))
+        .routes(routes!(sales_reports::summary))
         .routes(routes!(sales::one))
         .routes(routes!(sales::void))
         .routes(routes!(sales::hold))

@@ -1,14 +1,15 @@
 //! The handlers: each parses its request, calls one module, and makes the response. No rule is decided here.
 
+pub mod attendance;
 pub mod devices;
-pub mod door;
 pub mod events;
 pub mod guests;
 pub mod imports;
 pub mod operations;
 pub mod preflight;
-pub mod records;
+pub mod refused_scans;
 pub mod sales;
+pub mod sales_reports;
 pub mod scans;
 pub mod sessions;
 pub mod stream;

@@ -1,4 +1,4 @@
-//! `/v1/events/{id}/attendance` and `/v1/events/{id}/refused-scans`: who is inside, and who was turned away.
+//! `/v1/events/{id}/refused-scans`
 
 use axum::{Json, extract::State};
 use serde::Deserialize;
@@ -7,37 +7,20 @@ use uuid::Uuid;
 use crate::{
     clock::Moment,
     door::{
-        refused::{self, RefusedScanView},
         scan::decide::Reason,
+        refused::{self, RefusedScanView},
     },
     event::catalogue,
     faults::Faults,
     http::{
         extract::{Bearer, Id, List, PageQuery, QueryParams},
-        problem::{Problem, ProblemView},
+        problem::Problem,
         state::AppState,
     },
     ids::{DeviceId, EventId},
-    ledger::{
-        Page,
-        rows::{Attendance, RefusalFilter},
-    },
+    ledger::{Page, rows::RefusalFilter},
     openapi_schemas::{Cursor, Name},
-    reports,
 };
-
-/// Who came, and who is inside.
-///
-/// Needs `entry:scan`; a door operator asks for the pinned event. No ticket is counted twice: each is admitted once however often it came
-/// and went, and belongs to the gate at which it first came in. What was taken back counts for nothing. All numbers are of one moment.
-#[utoipa::path(
-    get, path = "/v1/events/{id}/attendance", tag = "door", params(("id" = uuid::Uuid, Path, description = "The event.")),
-    responses((status = 200, description = "Done.", body = Attendance), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
-)]
-pub async fn attendance(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> Result<Json<Attendance>, Problem> {
-    let staff = state.staff(&bearer).await?;
-    Ok(Json(reports::attendance::attendance(&state.ledger, staff, EventId(id)).await?))
-}
 
 /// Which refused scans to list.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -97,7 +80,7 @@ fn moment(faults: &mut Faults, pointer: &str, text: Option<String>) -> Option<Mo
 /// scan, are not among them. They are kept for 90 days.
 #[utoipa::path(
     get, path = "/v1/events/{id}/refused-scans", tag = "door", params(("id" = uuid::Uuid, Path, description = "The event."), RefusedQuery),
-    responses((status = 200, description = "Done.", body = List<RefusedScanView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = List<RefusedScanView>), Problem)
 )]
 pub async fn refused_scans(
     State(state): State<AppState>,

@@ -1,4 +1,4 @@
-//! `GET /v1/sales`, `/v1/sales/totals` and `/v1/events/{id}/sales-summary`: what was sold, for those who may see it.
+//! `GET /v1/sales`, `/v1/sales/totals` and `/v1/events/{id}/sales-summary`: lists and sums of sales.
 
 use std::str::FromStr;
 
@@ -11,7 +11,7 @@ use crate::{
     faults::Faults,
     http::{
         extract::{Bearer, Id, List, PageQuery, QueryParams},
-        problem::{Problem, ProblemView},
+        problem::Problem,
         state::AppState,
     },
     ids::{EventId, UserId},
@@ -119,7 +119,7 @@ fn moment(faults: &mut Faults, pointer: &str, text: Option<&str>) -> Option<Mome
 /// Needs `sales:view`. Who sells sees what their own till or session has sold: with `session=current` or `device=current`.
 #[utoipa::path(
     get, path = "/v1/sales", tag = "point of sale", params(SalesQuery),
-    responses((status = 200, description = "Done.", body = List<SaleView>), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = List<SaleView>), Problem)
 )]
 pub async fn list(State(state): State<AppState>, bearer: Bearer, QueryParams(query): QueryParams<SalesQuery>) -> Result<Json<List<SaleView>>, Problem> {
     let caller = state.staff(&bearer).await?.caller().await?;
@@ -170,7 +170,7 @@ impl TotalsQuery {
 /// or `device=current`. Void sales stand in `count` and `gross`, apart in `voided`, and no more in `net`.
 #[utoipa::path(
     get, path = "/v1/sales/totals", tag = "point of sale", params(TotalsQuery),
-    responses((status = 200, description = "Done.", body = Totals), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = Totals), Problem)
 )]
 pub async fn totals(State(state): State<AppState>, bearer: Bearer, QueryParams(query): QueryParams<TotalsQuery>) -> Result<Json<Totals>, Problem> {
     let caller = state.staff(&bearer).await?.caller().await?;
@@ -203,7 +203,7 @@ impl SummaryQuery {
 /// voided counts for nothing.
 #[utoipa::path(
     get, path = "/v1/events/{id}/sales-summary", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event."), SummaryQuery),
-    responses((status = 200, description = "Done.", body = Summary), (status = "default", description = "A problem, with its code.", body = ProblemView, content_type = "application/problem+json"))
+    responses((status = 200, description = "Done.", body = Summary), Problem)
 )]
 pub async fn summary(
     State(state): State<AppState>,
