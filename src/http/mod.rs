@@ -121,3 +121,26 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         .expose_headers([HeaderName::from_static("idempotent-replayed"), HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
         .max_age(limits::CORS_AGE_MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn every_problem_code_is_in_the_document() {
+        let (_, document) = calls().split_for_parts();
+        let document: Value = serde_json::from_slice(&operations::serialise(&document, &ExampleValues::default()).unwrap()).unwrap();
+        let problem = &document["components"]["schemas"]["problem"]["properties"]["code"];
+        let name = problem["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        let listed = document["components"]["schemas"][name]["enum"].as_array().unwrap();
+        let listed: BTreeSet<_> = listed.iter().map(|code| code.as_str().unwrap()).collect();
+        let all: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(listed, all, "the spelling on the wire and in the document");
+    }
+}
