@@ -107,7 +107,6 @@ pub struct Shed {
     begun: Instant,
     /// Scans and sales in progress.
     in_progress: AtomicUsize,
-    /// Lists in progress.
     lists: AtomicUsize,
     limit: AtomicUsize,
     /// When a request of each priority was last shed, in milliseconds since the start; 0 if never.

@@ -12,8 +12,8 @@ fn with_body(phone: &Phone, more: &str, body: &[u8]) -> Vec<u8> {
     [format!("{head}content-length: {}\r\n\r\n", body.len()).into_bytes(), body.to_vec()].concat()
 }
 
-on_both!(a_body_that_is_none_is_told_so_and_costs_nothing);
-async fn a_body_that_is_none_is_told_so_and_costs_nothing(deployment: Deployment) {
+on_both!(a_malformed_body_gets_its_problem_and_has_no_effect);
+async fn a_malformed_body_gets_its_problem_and_has_no_effect(deployment: Deployment) {
     let event = deployment.admin.event("Gala").await;
     let phone = deployment.admin.phone(&deployment.admin.hire("scanner").await).await;
     let scan = scan_of(&event, "A-1").to_string();
@@ -56,8 +56,8 @@ async fn a_body_that_is_none_is_told_so_and_costs_nothing(deployment: Deployment
     assert_eq!(deployment.ledger.admissions(&event.id).await, 0);
 }
 
-on_both!(a_nul_in_a_text_is_never_a_fault_of_ours);
-async fn a_nul_in_a_text_is_never_a_fault_of_ours(deployment: Deployment) {
+on_both!(a_nul_in_a_text_is_never_an_internal_error);
+async fn a_nul_in_a_text_is_never_an_internal_error(deployment: Deployment) {
     let event = deployment.admin.event("Gala").await;
     let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
     let list = deployment.admin.client.post(&format!("/v1/events/{}/guest-lists", event.id), &json!({"name": "Friends"})).await.ok(201);

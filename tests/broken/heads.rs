@@ -9,8 +9,8 @@ fn head(phone: &Phone, lines: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-on_both!(what_is_no_request_is_told_so);
-async fn what_is_no_request_is_told_so(deployment: Deployment) {
+on_both!(bytes_that_are_not_http_get_a_problem);
+async fn bytes_that_are_not_http_get_a_problem(deployment: Deployment) {
     let phone = deployment.admin.phone(&deployment.admin.hire("scanner").await).await;
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"[..],
@@ -46,8 +46,8 @@ async fn what_is_no_request_is_told_so(deployment: Deployment) {
     }
 }
 
-on_both!(heads_that_are_too_large_are_told_so_and_cost_nothing);
-async fn heads_that_are_too_large_are_told_so_and_cost_nothing(deployment: Deployment) {
+on_both!(too_large_heads_get_their_problem_and_have_no_effect);
+async fn too_large_heads_get_their_problem_and_have_no_effect(deployment: Deployment) {
     let many: String = (0..5_000).map(|number| format!("x-{number}: 1\r\n")).collect();
     let long = "a".repeat(1_000_000);
     let before = deployment.gateway().memory();

@@ -1,4 +1,4 @@
-//! Clients that are slow, broken or up to no good: they are told what is wrong or cut off, and nobody else notices.
+//! Slow, broken and hostile clients: each gets its problem or is disconnected, and other clients are not affected.
 
 mod bodies;
 mod heads;
@@ -17,7 +17,7 @@ async fn a_request_cut_off_at_any_byte_has_no_effect(deployment: Deployment) {
     for cut in 0..whole.len() {
         let mut connection = Raw::to(&phone.client).await.unwrap();
         connection.send(&whole[..cut]).await.unwrap();
-        // Half of them hang up, half of them only stop talking; those that said nothing wrong are answered nothing.
+        // Half of the clients close, half only stop sending; a correct beginning gets no response.
         if cut % 2 == 0 {
             tokio::io::AsyncWriteExt::shutdown(&mut connection.stream).await.unwrap();
             let said = String::from_utf8(connection.rest().await.unwrap()).unwrap();
@@ -29,7 +29,7 @@ async fn a_request_cut_off_at_any_byte_has_no_effect(deployment: Deployment) {
     assert_eq!(deployment.ledger.admissions(&event.id).await, 1);
 }
 
-/// What is answered to these bytes.
+/// The response to these bytes.
 async fn said(client: &crate::support::Client, bytes: &[u8]) -> RawAnswer {
     let mut connection = Raw::to(client).await.unwrap();
     connection.send(bytes).await.unwrap();

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use crate::support::{Deployment, Event, Phone, Plan, Raw, on_both, request, scan_of, until};
 
-on_both!(slow_clients_are_cut_off_and_nobody_else_notices);
-async fn slow_clients_are_cut_off_and_nobody_else_notices(deployment: Deployment) {
+on_both!(slow_clients_are_disconnected_and_others_are_not_affected);
+async fn slow_clients_are_disconnected_and_others_are_not_affected(deployment: Deployment) {
     let (event, phone) = evening(&deployment).await;
     let slow = Slow::begin(&deployment, &phone, &event, 50).await;
     for number in 0..100 {
@@ -21,7 +21,7 @@ async fn slow_clients_are_cut_off_and_nobody_else_notices(deployment: Deployment
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long"]
-async fn a_thousand_slow_clients_leave_the_time_of_a_scan_as_it_is() {
+async fn a_thousand_slow_clients_do_not_slow_a_scan() {
     for plan in [Plan::embedded(), Plan::shared()] {
         let deployment = plan.setting("STAGEDOOR_LOG", "warn").open().await;
         let (event, phone) = evening(&deployment).await;
@@ -128,7 +128,7 @@ fn more_than_sockets_hold(deployment: &Deployment) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long"]
-async fn whoever_says_or_takes_nothing_for_a_minute_is_cut_off() {
+async fn idle_and_stalled_clients_are_disconnected_after_a_minute() {
     let deployment = Plan::embedded().open().await;
     let (event, phone) = evening(&deployment).await;
     phone.refuses(&event, "N-1", "unknown_ticket").await;

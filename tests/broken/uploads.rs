@@ -2,8 +2,8 @@
 
 use crate::support::{Deployment, Raw, on_both};
 
-on_both!(slow_uploads_keep_no_other_organisation_waiting);
-async fn slow_uploads_keep_no_other_organisation_waiting(mut deployment: Deployment) {
+on_both!(slow_uploads_do_not_block_other_organisations);
+async fn slow_uploads_do_not_block_other_organisations(mut deployment: Deployment) {
     let other = deployment.another_organisation().await;
     let event = deployment.admin.event("Gala").await;
     let _seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;

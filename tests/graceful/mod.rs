@@ -181,8 +181,8 @@ async fn asked_anew(deployment: &Deployment, path: &str) -> io::Result<RawAnswer
     connection.answer().await
 }
 
-on_both!(a_request_that_has_begun_is_answered);
-async fn a_request_that_has_begun_is_answered(mut deployment: Deployment) {
+on_both!(a_request_in_progress_is_answered_before_the_stop);
+async fn a_request_in_progress_is_answered_before_the_stop(mut deployment: Deployment) {
     let event = deployment.admin.event("Gala").await;
     let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
     deployment.admin.tickets(&event, &seat, &["A-1"]).await;
@@ -227,7 +227,7 @@ async fn a_gateway_on_another_ledger_gets_no_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stranger_on_the_port_is_no_gateway() {
+async fn another_server_on_the_port_is_not_taken_over() {
     let deployment = Plan::embedded().open().await;
     let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut command = deployment.command(&["serve"]);
@@ -235,8 +235,8 @@ async fn a_stranger_on_the_port_is_no_gateway() {
     crate::support::Finished::run(command, "").expect_refusal("cannot be listened on");
 }
 
-on_both!(a_socket_that_somebody_else_has_bound_outlives_the_gateway);
-async fn a_socket_that_somebody_else_has_bound_outlives_the_gateway(mut deployment: Deployment) {
+on_both!(a_socket_bound_by_another_process_outlives_the_gateway);
+async fn a_socket_bound_by_another_process_outlives_the_gateway(mut deployment: Deployment) {
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap().to_string();
     deployment.close();

@@ -255,8 +255,8 @@ impl Call {
     }
 }
 
-on_both!(every_call_stands_in_the_table);
-async fn every_call_stands_in_the_table(deployment: Deployment) {
+on_both!(every_call_is_in_the_table);
+async fn every_call_is_in_the_table(deployment: Deployment) {
     let document = deployment.a().get("/openapi.json").await.ok(200);
     let parts = |path: &str| path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/");
     let mut documented = BTreeSet::new();
@@ -271,8 +271,8 @@ async fn every_call_stands_in_the_table(deployment: Deployment) {
     assert_eq!(known, documented);
 }
 
-on_both!(what_another_house_has_is_told_from_nothing_by_no_call);
-async fn what_another_house_has_is_told_from_nothing_by_no_call(mut deployment: Deployment) {
+on_both!(records_of_another_organisation_are_answered_like_unknown_ids);
+async fn records_of_another_organisation_are_answered_like_unknown_ids(mut deployment: Deployment) {
     let rival = Stage::furnish(&deployment.another_organisation().await).await;
     let chief = deployment.admin.hire("organisation_admin").await;
     let (till, signed_in) = (deployment.admin.till(&chief).await, deployment.admin.clone());

@@ -9,8 +9,8 @@ use stagedoor::limits;
 
 use crate::support::{Answer, Client, Deployment, Member, on_both, until};
 
-on_both!(guessed_enrolment_codes_open_nothing_and_keep_nobody_out);
-async fn guessed_enrolment_codes_open_nothing_and_keep_nobody_out(deployment: Deployment) {
+on_both!(guessed_enrolment_codes_fail_and_do_not_block_enrolment);
+async fn guessed_enrolment_codes_fail_and_do_not_block_enrolment(deployment: Deployment) {
     let made = deployment.admin.client.post("/v1/devices", &json!({"name": "Phone", "kind": "scanner"})).await.ok(201);
     let code = made["enrolment_code"].as_str().unwrap().to_owned();
     let unknown = enrol(deployment.a(), "AAAAA-AAAAA-AAAAA-AAAAA").await.problem(401, "enrolment_code_invalid");
@@ -50,8 +50,8 @@ fn without_request(problem: &Value) -> Value {
     problem
 }
 
-on_both!(who_exists_is_told_by_no_text_and_by_no_work);
-async fn who_exists_is_told_by_no_text_and_by_no_work(mut deployment: Deployment) {
+on_both!(user_names_are_revealed_by_neither_text_nor_timing);
+async fn user_names_are_revealed_by_neither_text_nor_timing(mut deployment: Deployment) {
     let other = deployment.another_organisation().await;
     let known = deployment.admin.hire("scanner").await;
     let suspended = deployment.admin.hire("scanner").await;
@@ -94,8 +94,8 @@ async fn checks(gateway: &Client) -> u64 {
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
-on_both!(a_stranger_who_guesses_passwords_keeps_only_themselves_out);
-async fn a_stranger_who_guesses_passwords_keeps_only_themselves_out(deployment: Deployment) {
+on_both!(password_guesses_throttle_only_their_own_address);
+async fn password_guesses_throttle_only_their_own_address(deployment: Deployment) {
     let member = deployment.admin.hire("box_office").await;
     let (theirs, honest) = (deployment.admin.device("pos").await, deployment.admin.device("pos").await);
     // At another address, without a device; and with a device of the deployment that fell into the wrong hands.
@@ -112,8 +112,8 @@ async fn a_stranger_who_guesses_passwords_keeps_only_themselves_out(deployment: 
     deployment.admin.hire("viewer").await.signed_in(&stranger).await.current().await.ok(200);
 }
 
-on_both!(a_stranger_who_guesses_passwords_at_ones_own_address_locks_nobody_out);
-async fn a_stranger_who_guesses_passwords_at_ones_own_address_locks_nobody_out(deployment: Deployment) {
+on_both!(password_guesses_from_the_same_address_lock_no_user_out);
+async fn password_guesses_from_the_same_address_lock_no_user_out(deployment: Deployment) {
     let member = deployment.admin.hire("organisation_admin").await;
     guess(&member, deployment.a()).await;
     let stopped = Instant::now();
@@ -154,8 +154,8 @@ async fn guess(member: &Member, client: &Client) -> Answer {
     }
 }
 
-on_both!(guesses_at_names_that_nobody_has_are_slowed_down_like_any_other);
-async fn guesses_at_names_that_nobody_has_are_slowed_down_like_any_other(deployment: Deployment) {
+on_both!(guesses_at_unknown_user_names_are_throttled_like_known_ones);
+async fn guesses_at_unknown_user_names_are_throttled_like_known_ones(deployment: Deployment) {
     let member = deployment.admin.hire("viewer").await;
     let nobody = Member { username: "nobody-of-this-name".to_owned(), ..member.clone() };
     let mut both = Vec::new();

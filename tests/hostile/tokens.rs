@@ -70,8 +70,8 @@ fn encode(part: &str) -> String {
     BASE64URL_NOPAD.encode(part.as_bytes())
 }
 
-on_both!(no_forged_token_opens_anything);
-async fn no_forged_token_opens_anything(deployment: Deployment) {
+on_both!(forged_tokens_are_rejected);
+async fn forged_tokens_are_rejected(deployment: Deployment) {
     let scanner = deployment.admin.hire("scanner").await;
     let phone = deployment.admin.phone(&scanner).await;
     let mint = Mint::of(&deployment, &phone).await;
@@ -381,8 +381,8 @@ fn shapes(mint: &Mint) -> Vec<Forged> {
     .into()
 }
 
-on_both!(a_session_that_was_taken_along_is_worth_nothing_once_it_has_ended);
-async fn a_session_that_was_taken_along_is_worth_nothing_once_it_has_ended(deployment: Deployment) {
+on_both!(a_stolen_session_token_is_invalid_once_the_session_has_ended);
+async fn a_stolen_session_token_is_invalid_once_the_session_has_ended(deployment: Deployment) {
     let scanner = deployment.admin.hire("scanner").await;
     let event = deployment.admin.event("Gala").await;
     let phone = deployment.admin.phone(&scanner).await;

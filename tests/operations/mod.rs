@@ -51,8 +51,8 @@ const ROUTES: [(&str, &str); 39] = [
     ("get", "/docs"),
 ];
 
-on_both!(a_gateway_says_that_it_lives_and_is_ready);
-async fn a_gateway_says_that_it_lives_and_is_ready(deployment: Deployment) {
+on_both!(health_and_readiness_are_reported);
+async fn health_and_readiness_are_reported(deployment: Deployment) {
     for gateway in [deployment.a(), deployment.b()] {
         assert_eq!(gateway.get("/healthz").await.status, 200);
         let ready = gateway.get("/readyz").await.ok(200);
@@ -61,8 +61,8 @@ async fn a_gateway_says_that_it_lives_and_is_ready(deployment: Deployment) {
     }
 }
 
-on_both!(figures_are_kept_for_prometheus);
-async fn figures_are_kept_for_prometheus(deployment: Deployment) {
+on_both!(metrics_are_exported_for_prometheus);
+async fn metrics_are_exported_for_prometheus(deployment: Deployment) {
     let event = deployment.admin.event("Gala").await;
     let scanner = deployment.admin.hire("scanner").await;
     deployment.admin.phone(&scanner).await.refuses(&event, "A-1", "unknown_ticket").await;
@@ -133,8 +133,8 @@ async fn known_origins_may_call_from_a_browser(deployment: Deployment) {
     assert_ne!(unknown.header("access-control-allow-origin"), Some("*"));
 }
 
-on_both!(the_gateway_says_where_it_keeps_things);
-async fn the_gateway_says_where_it_keeps_things(deployment: Deployment) {
+on_both!(the_gateway_logs_where_it_stores_data);
+async fn the_gateway_logs_where_it_stores_data(deployment: Deployment) {
     let tables = match deployment.setup {
         Setup::Embedded => "select count(*) from sqlite_master where type = 'table' and name in ('admissions', 'sales')",
         Setup::Shared => "select count(*) from pg_tables where tablename in ('admissions', 'sales')",

@@ -15,8 +15,8 @@ use crate::support::{Answer, Client, Deployment, Event, Phone, Plan, Raw, Setup,
 /// More than may be in work in the beginning.
 const MANY: usize = 600;
 
-on_both!(lists_are_turned_away_first_and_a_sale_last, "STAGEDOOR_LOG" = "warn");
-async fn lists_are_turned_away_first_and_a_sale_last(deployment: Deployment) {
+on_both!(lists_are_shed_first_and_sales_last, "STAGEDOOR_LOG" = "warn");
+async fn lists_are_shed_first_and_sales_last(deployment: Deployment) {
     let event = deployment.admin.event("Gala").await;
     let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;
     let codes: Vec<_> = (0..MANY).map(|number| format!("A-{number}")).collect();
@@ -155,7 +155,7 @@ async fn goodput_stays_under_3_and_10_times_the_load() {
 /// It is the ledger that is slow, so there is time to tell everybody else at once, however many they are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long"]
-async fn what_a_slow_postgres_cannot_take_is_turned_away_at_once() {
+async fn requests_beyond_a_slow_postgres_are_shed_at_once() {
     let deployment = Plan::shared_by_proxy().setting("STAGEDOOR_LOG", "error").open().await;
     let event = deployment.admin.event("Gala").await;
     let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;

@@ -80,8 +80,8 @@ async fn permission_then_pin_then_live_then_cash_then_the_rules_of_the_body(depl
     sell().await.invalid_at("/payment/tendered");
 }
 
-on_both!(an_event_that_is_not_pinned_is_not_said_to_be_over);
-async fn an_event_that_is_not_pinned_is_not_said_to_be_over(deployment: Deployment) {
+on_both!(an_event_that_is_not_pinned_does_not_reveal_that_it_ended);
+async fn an_event_that_is_not_pinned_does_not_reveal_that_it_ended(deployment: Deployment) {
     let (event, ..) = stage(&deployment).await;
     let fair = deployment.admin.event("Fair").await;
     deployment.admin.set_status(&fair, "ended").await;
@@ -121,8 +121,8 @@ async fn a_word_is_a_string_and_one_of_its_set(deployment: Deployment) {
     deployment.admin.client.patch(&format!("/v1/events/{}", event.id), &json!({"status": null})).await.invalid_at("/status");
 }
 
-on_both!(what_no_route_serves);
-async fn what_no_route_serves(deployment: Deployment) {
+on_both!(unknown_paths_and_methods);
+async fn unknown_paths_and_methods(deployment: Deployment) {
     let client = &deployment.admin.client;
     client.get("/v1/nothing").await.problem(404, "not_found");
     client.get("/v1/events/not-an-id").await.problem(404, "not_found");
@@ -131,8 +131,8 @@ async fn what_no_route_serves(deployment: Deployment) {
     client.delete("/v1/team").await.problem(405, "method_not_allowed");
 }
 
-on_both!(what_no_body_may_be);
-async fn what_no_body_may_be(deployment: Deployment) {
+on_both!(bodies_that_no_call_accepts);
+async fn bodies_that_no_call_accepts(deployment: Deployment) {
     let (_, _, till) = stage(&deployment).await;
     let client = &till.client;
     for path in ["/v1/scans", "/v1/sales", "/v1/authorise"] {
@@ -159,8 +159,8 @@ async fn a_sign_in_is_checked_like_any_body(deployment: Deployment) {
     deployment.a().post("/v1/devices/enrol", &json!({"code": "x"})).await.problem(422, "invalid_body");
 }
 
-on_both!(a_problem_tells_its_request_and_every_answer_is_told_apart);
-async fn a_problem_tells_its_request_and_every_answer_is_told_apart(deployment: Deployment) {
+on_both!(every_response_has_its_own_request_id);
+async fn every_response_has_its_own_request_id(deployment: Deployment) {
     let id = |problem: Value| problem["request_id"].as_str().unwrap().to_owned();
     let one = id(deployment.a().get("/v1/team").await.problem(401, "token_missing"));
     let two = id(deployment.a().get("/v1/team").await.problem(401, "token_missing"));
@@ -180,8 +180,8 @@ async fn cash_permission_is_asked_before_the_price(deployment: Deployment) {
     till.send_sale(&sale).await.problem(409, "price_changed");
 }
 
-on_both!(a_displaced_phone_never_hears_a_guests_name);
-async fn a_displaced_phone_never_hears_a_guests_name(deployment: Deployment) {
+on_both!(a_displaced_session_never_gets_a_guests_name);
+async fn a_displaced_session_never_gets_a_guests_name(deployment: Deployment) {
     let (event, seat, till) = stage(&deployment).await;
     let ticket = json!({"code": "A-1", "type": seat.id, "holder": "Grace Hopper", "status": "valid"});
     deployment.admin.upload(&event, json!([ticket])).await;
