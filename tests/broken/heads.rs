@@ -1,4 +1,4 @@
-//! What is no HTTP, or could be taken for something else by somebody in between.
+//! Bytes that are not HTTP, and requests that a proxy could read differently (request smuggling).
 
 use super::said;
 use crate::support::{Deployment, Phone, Raw, on_both, request, scan_of, until};
@@ -77,7 +77,7 @@ async fn nothing_is_smuggled_behind_a_body(deployment: Deployment) {
     let phone = deployment.admin.phone(&deployment.admin.hire("scanner").await).await;
     let hidden = String::from_utf8(request(&phone.client, "POST", "/v1/scans", Some(&scan_of(&event, "A-1")))).unwrap();
     for lines in [
-        // Who counts by the length takes what follows for a body; who counts chunks, for a request.
+        // By the length, the bytes that follow are a body; by the chunks, they are a request.
         format!("content-length: {}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{hidden}", hidden.len() + 5),
         // Behind chunks nothing is believed at all.
         format!("transfer-encoding: chunked\r\n\r\n0\r\n\r\n{hidden}"),

@@ -64,7 +64,7 @@ async fn evening(deployment: &Deployment) -> (Event, Phone) {
     (event, phone)
 }
 
-/// More files and sockets than the gateway has open when nobody is slow.
+/// More files and sockets than the gateway has open without slow clients.
 const SOME: usize = 100;
 
 /// Three kinds of them, as many of each.
@@ -83,7 +83,7 @@ impl Slow {
             bodies: say(deployment, of_each, &scan[..body_begins + 10]).await,
             readers: say(deployment, of_each, &more_than_sockets_hold(deployment)).await,
         };
-        // What it costs to let them in is not what they cost who are in.
+        // Accepting the connections is not measured, only their effect once they are open.
         until("all of them are in", async || deployment.gateway().open_files() >= 3 * of_each).await;
         for reader in &slow.readers {
             reader.stream.readable().await.unwrap();
@@ -97,7 +97,7 @@ impl Slow {
         until("all of them are gone", async || deployment.gateway().open_files() < SOME).await;
     }
 
-    /// A head has 5 seconds and so has a body; who reads nothing has a minute, which only the long version waits for.
+    /// A head has 5 seconds and so has a body; a client that reads nothing has a minute, which only the long version waits for.
     async fn end(self) {
         let begun = Instant::now();
         let heads = join_all(self.heads.into_iter().map(Raw::rest)).await;
@@ -145,7 +145,7 @@ async fn idle_and_stalled_clients_are_disconnected_after_a_minute() {
     let after = |limit: Duration| limit..limit + Duration::from_secs(5);
     assert!(silent.iter().all(|end| after(limits::HEADER_READ_TIMEOUT).contains(end)), "{silent:?}");
     assert!(answered.iter().all(|end| after(limits::IDLE_TIMEOUT).contains(end)), "{answered:?}");
-    // What lies in the sockets of those who read nothing is theirs; the gateway has let them go.
+    // The socket buffers of clients that read nothing may still have bytes; the gateway has closed these connections.
     until("nobody is left", || async { deployment.gateway().open_files() < before + 10 }).await;
     assert!(after(limits::IDLE_TIMEOUT).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     drop(readers);

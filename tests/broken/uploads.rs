@@ -1,4 +1,4 @@
-//! An upload that does not get on holds a seat of its own organisation, and nobody else's place.
+//! A stalled upload takes a place of its own organisation only.
 
 use crate::support::{Deployment, Raw, on_both};
 

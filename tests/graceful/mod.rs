@@ -1,4 +1,4 @@
-//! A gateway that stops, and the next one in its place: nobody is refused, nothing is reset, nothing begun is lost.
+//! A gateway stops and the next one takes over: no connection is refused or reset, and no request in progress is lost.
 
 use std::collections::HashSet;
 use std::io;
@@ -42,7 +42,7 @@ mod restarts_under_load_refuse_and_reset_nothing {
     }
 }
 
-/// The next gateway is started at the same address, the one before it is told to stop: once it listens, or without looking.
+/// Starts the next gateway at the same address and signals the previous one to stop: once the next one listens, or without waiting for that.
 async fn restart_under_load(plan: Plan, times: usize) {
     let plan = plan.setting("STAGEDOOR_STOP_NOTICE_SECONDS", "10").setting("STAGEDOOR_LOG", "warn,stagedoor::gateway=info");
     let mut deployment = plan.open().await;
@@ -257,7 +257,7 @@ async fn a_socket_bound_by_another_process_outlives_the_gateway(mut deployment: 
     let first = start();
     assert_eq!(first.listens(), format!("http://{address}"));
     assert!(first.stop().0.success());
-    // Nobody is there, and nobody is refused.
+    // No gateway is running, and no connection is refused.
     let mut early = Raw::connect(&address).await.unwrap();
     early.send("GET /healthz HTTP/1.1\r\nhost: door\r\n\r\n").await.unwrap();
     let second = start();

@@ -1,4 +1,4 @@
-//! Every call of `/openapi.json`: how it is made, and what it answers to somebody of another deployment.
+//! Every call of `/openapi.json`: how it is made, and what it answers to a token of another deployment.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ impl Ids {
     }
 }
 
-/// A deployment with one of everything, and who can make more.
+/// A deployment with one record of each kind, and the clients that can make more.
 pub struct Stage {
     pub admin: Admin,
     pub till: Till,
@@ -248,7 +248,7 @@ impl Call {
         }
     }
 
-    /// Whether it names something that belongs to somebody.
+    /// Whether it names a record of an organisation.
     fn names_something(&self) -> bool {
         let in_its_body = self.method == "POST" && matches!(self.path, "/v1/scans" | "/v1/sales" | "/v1/holds" | "/v1/authorise");
         self.path.contains('{') || in_its_body || self.path == "/v1/stream"
@@ -301,7 +301,7 @@ async fn records_of_another_organisation_are_answered_like_unknown_ids(mut deplo
     rival.scanner.signed_in(deployment.a()).await;
 }
 
-/// What an answer tells, but for ids that are new in each.
+/// What an answer reveals, without the ids that are new in each.
 fn without_ids(answer: &Answer) -> (u16, String) {
     let ids = regex::Regex::new("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").unwrap();
     let text = ids.replace_all(&answer.text, "ID");

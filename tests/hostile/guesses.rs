@@ -83,7 +83,7 @@ async fn user_names_are_revealed_by_neither_text_nor_timing(mut deployment: Depl
             assert_eq!(checks(deployment.a()).await - before, 1, "{person:?} cost more or less than one check of a password");
         }
     }
-    // Who has the password is told more.
+    // With the right password the answer says more.
     suspended.try_sign_in(deployment.a()).await.problem(401, "user_deactivated");
 }
 
@@ -132,7 +132,7 @@ async fn password_guesses_from_the_same_address_lock_no_user_out(deployment: Dep
 /// Time after which one more may try, and what a sign-in takes on a machine that does much else.
 const LET_IN_WITHIN: Duration = Duration::from_secs(2);
 
-/// Guesses the member's password until it is told to wait, several at once, each as if from somewhere else. Answers the refusal.
+/// Guesses the member's password until an answer is 429, several at once, each from another address. Returns that answer.
 async fn guess(member: &Member, client: &Client) -> Answer {
     let wrong = Member { password: "not the password".to_owned(), ..member.clone() }.credentials();
     let (begun, mut looked_at) = (Instant::now(), 0);

@@ -1,4 +1,4 @@
-//! Issue 4, point 7: callers who forge, guess, listen for differences and try every door.
+//! Attackers who forge tokens, guess secrets, compare answers and try every call.
 
 mod doors;
 mod guesses;

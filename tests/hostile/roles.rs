@@ -1,6 +1,6 @@
 //! What every call answers to every role, pinned in `answers.tsv`.
 //!
-//! A change of that table is a change of who may do what. To write it anew, on purpose:
+//! A change of that table is a change of who may do what. To write the table anew, on purpose:
 //! `STAGEDOOR_TEST_PIN=1 tests/run hostile::roles`.
 
 use super::doors::{CALLS, Call, Stage};

@@ -15,7 +15,7 @@ struct Mint {
     claims: Value,
     /// The deployment's own key, out of its ledger: what is signed with it is genuine but for what is wrong with it.
     key: SigningKey,
-    /// A key of somebody else.
+    /// A key that the gateway does not have.
     stranger: SigningKey,
 }
 
@@ -99,7 +99,7 @@ async fn forged_tokens_are_rejected(deployment: Deployment) {
     phone.current().await.ok(200);
 }
 
-/// Another algorithm than ours: none, the public key as a secret, and other families with our signature.
+/// Another algorithm than the gateway's: none, the public key as a secret, and other families with the gateway's signature.
 fn algorithms(mint: &Mint) -> Vec<Forged> {
     let mut forged = Vec::new();
     let [head, claims, signature] = mint.parts();
@@ -138,7 +138,7 @@ fn algorithms(mint: &Mint) -> Vec<Forged> {
     forged
 }
 
-/// The name of a key as a path, as SQL, of nobody; and keys that the token brings itself.
+/// The key id as a path, as SQL, of no key; and keys that the token contains itself.
 fn keys(mint: &Mint) -> Vec<Forged> {
     let mut forged = vec![
         ("no kid".to_owned(), mint.with_head(|head| drop(head.as_object_mut().unwrap().remove("kid")))),
@@ -297,7 +297,7 @@ fn encodings(mint: &Mint) -> Vec<Forged> {
     forged
 }
 
-/// Signatures that are not, or that are another form of ours.
+/// Invalid signatures, and other encodings of a valid one.
 fn signatures(mint: &Mint) -> Vec<Forged> {
     let [head, claims, signature] = mint.parts();
     let genuine: [u8; 64] = BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap().try_into().unwrap();
@@ -328,7 +328,7 @@ fn signatures(mint: &Mint) -> Vec<Forged> {
     forged
 }
 
-/// S and the order of the group: the same signature to whoever does not look. RFC 8032, section 5.1.7.
+/// S plus the order of the group: the same signature for a verifier that does not check the range. RFC 8032, section 5.1.7.
 fn plus_order(mut signature: [u8; 64]) -> [u8; 64] {
     let order = HEXLOWER.decode(b"edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010").unwrap();
     let mut carry = 0;
@@ -386,7 +386,7 @@ async fn a_stolen_session_token_is_invalid_once_the_session_has_ended(deployment
     let scanner = deployment.admin.hire("scanner").await;
     let event = deployment.admin.event("Gala").await;
     let phone = deployment.admin.phone(&scanner).await;
-    // A copy of everything that the phone ever sent, played again by somebody else after the phone has signed out.
+    // A copy of everything that the phone ever sent, sent again by an attacker after the phone has signed out.
     let scan = json!({"id": new_id(), "event": event.id, "code": "A-1"});
     phone.send(&scan).await.ok(200);
     phone.sign_out().await;

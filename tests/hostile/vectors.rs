@@ -1,8 +1,8 @@
 //! The public test vectors of Wycheproof, as far as they apply.
 //!
 //! Its vectors for Ed25519 are put to the very verifier that tokens are verified with. Its vectors for JWS are signed with other
-//! algorithms, none of which is ours; what they try (a missing part, an extra one, an altered one, another serialization, `none`, a public
-//! key used as a secret, a key in the header) is tried in `tokens.rs` on tokens that are ours but for that.
+//! algorithms, none of which the gateway uses; what they try (a missing part, an extra one, an altered one, another serialization, `none`, a public
+//! key used as a secret, a key in the header) is tried in `tokens.rs` on tokens that are valid but for that.
 
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, DecodingKey, crypto::verify};

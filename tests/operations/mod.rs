@@ -75,7 +75,7 @@ async fn metrics_are_exported_for_prometheus(deployment: Deployment) {
         assert!(value.parse::<f64>().is_ok(), "{sample}");
     }
     assert!(!figures.text.contains(&event.id) && !figures.text.contains(&scanner.username), "figures name nobody");
-    // Every method that somebody makes up would be a row of its own for ever.
+    // Every method that a client invents would be a time series of its own for ever.
     let brewed = Answer::to(deployment.a().request(reqwest::Method::from_bytes(b"BREW").unwrap(), "/v1/scans")).await;
     brewed.problem(405, "method_not_allowed");
     let figures = deployment.a().get("/metrics").await.text;
@@ -95,7 +95,7 @@ on_both!(every_route_of_the_document_is_served);
 async fn every_route_of_the_document_is_served(deployment: Deployment) {
     let document = deployment.a().get("/openapi.json").await.ok(200);
     for (path, _) in document["paths"].as_object().unwrap() {
-        // A method that no route has: who serves the path says so, who does not says that it is unknown.
+        // A method that no route has: a path that is served answers 405, another one 404.
         let method = reqwest::Method::from_bytes(b"BREW").unwrap();
         let answer = Answer::to(deployment.admin.client.request(method, &path.replace(['{', '}'], ""))).await;
         assert_ne!(answer.status, 404, "{path} is documented and not there");

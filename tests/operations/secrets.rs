@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Deployment, Member, Plan, basket, card, on_both, ref_id};
 
-/// All that an evening hands out and nobody else may read.
+/// All secrets that an evening hands out.
 struct Secrets(Vec<(&'static str, String)>);
 
 on_both!(the_logs_hold_no_secret, "STAGEDOOR_LOG" = "debug");
@@ -52,7 +52,7 @@ async fn secrets_are_hashed_at_rest() {
 }
 
 impl Secrets {
-    /// Devices are enrolled, people sign in, rightly and wrongly, and somebody scans and sells.
+    /// Devices are enrolled, users sign in with right and wrong passwords, and a user scans and sells.
     async fn of_an_evening(deployment: &Deployment) -> Self {
         let event = deployment.admin.event("Gala").await;
         let seat = deployment.admin.ticket_type(&event, "Seat", "12.50").await;

@@ -1,6 +1,6 @@
-//! More than the gateway can do: some are told at once to come again, in a known order, and nothing breaks.
+//! Overload: some requests are shed at once, lowest priority first, and nothing breaks.
 //!
-//! How much is too much depends on the machine, so the quick tests make it so: while somebody else keeps the ledger locked, nothing is
+//! How much is too much depends on the machine, so the quick tests make it so: while another session keeps the ledger locked, nothing is
 //! finished and everything piles up. What it does to throughput is measured by the long one, and by the load tester.
 
 use std::sync::Arc;
@@ -70,7 +70,7 @@ fn lock(deployment: &Deployment) -> &'static str {
     }
 }
 
-/// Scanners who come again and again, each on a connection of its own.
+/// Scanners that send request after request, each on its own connection.
 struct ScannerLoad {
     stop: Arc<AtomicBool>,
     turned_away: Arc<AtomicUsize>,
@@ -152,7 +152,7 @@ async fn goodput_stays_under_3_and_10_times_the_load() {
     }
 }
 
-/// It is the ledger that is slow, so there is time to tell everybody else at once, however many they are.
+/// Only the ledger is slow, so the workers have time to answer all other requests at once, however many they are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long"]
 async fn requests_beyond_a_slow_postgres_are_shed_at_once() {
