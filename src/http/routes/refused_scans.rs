@@ -7,8 +7,8 @@ use uuid::Uuid;
 use crate::{
     clock::Moment,
     door::{
-        scan::decide::Reason,
         refused::{self, RefusedScanView},
+        scan::decide::Reason,
     },
     event::catalogue,
     faults::Faults,

@@ -104,7 +104,12 @@ pub async fn release(State(state): State<AppState>, bearer: Bearer, Id(id): Id) 
     post, path = "/v1/sales/{id}/void", tag = "point of sale", params(("id" = uuid::Uuid, Path, description = "The sale.")), request_body = VoidBody,
     responses((status = 200, description = "Done.", body = SaleAnswer), Problem)
 )]
-pub async fn void(State(state): State<AppState>, bearer: Bearer, Id(id): Id, JsonBody(body): JsonBody<VoidBody>) -> Result<Response, Problem> {
+pub async fn void(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    Id(id): Id,
+    JsonBody(body): JsonBody<VoidBody>,
+) -> Result<Response, Problem> {
     let staff = state.staff(&bearer).await?;
     let body = body.after(|| staff.caller()).await?;
     let request = VoidRequest::parse(SaleId(id), &body);

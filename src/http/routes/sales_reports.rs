@@ -121,7 +121,11 @@ fn moment(faults: &mut Faults, pointer: &str, text: Option<&str>) -> Option<Mome
     get, path = "/v1/sales", tag = "point of sale", params(SalesQuery),
     responses((status = 200, description = "Done.", body = List<SaleView>), Problem)
 )]
-pub async fn list(State(state): State<AppState>, bearer: Bearer, QueryParams(query): QueryParams<SalesQuery>) -> Result<Json<List<SaleView>>, Problem> {
+pub async fn list(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    QueryParams(query): QueryParams<SalesQuery>,
+) -> Result<Json<List<SaleView>>, Problem> {
     let caller = state.staff(&bearer).await?.caller().await?;
     let query = query.after(async || sales::may_ask(&caller)).await?;
     let granted = query.wanted().grant(&caller)?;
@@ -172,7 +176,11 @@ impl TotalsQuery {
     get, path = "/v1/sales/totals", tag = "point of sale", params(TotalsQuery),
     responses((status = 200, description = "Done.", body = Totals), Problem)
 )]
-pub async fn totals(State(state): State<AppState>, bearer: Bearer, QueryParams(query): QueryParams<TotalsQuery>) -> Result<Json<Totals>, Problem> {
+pub async fn totals(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    QueryParams(query): QueryParams<TotalsQuery>,
+) -> Result<Json<Totals>, Problem> {
     let caller = state.staff(&bearer).await?.caller().await?;
     let query = query.after(async || sales::may_ask(&caller)).await?;
     let granted = query.wanted().grant(&caller)?;
