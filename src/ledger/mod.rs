@@ -71,6 +71,7 @@ pub use self::{
     error::{LedgerError, Name},
     note::Note,
     page::Page,
+    postgres::functions,
     session::SessionFilter,
     sqlite::InUse,
     upload::{Carried, CarryOver, CarryOverEntry, KnownTicket, UploadChunk, UploadCount, UploadTicket},

@@ -70,6 +70,14 @@ impl Ledgers {
         self.rows.hold(statement).await
     }
 
+    /// Another connection to the Postgres of this ledger.
+    pub async fn connection(&self) -> PgConnection {
+        match &self._home {
+            Home::Database { _database: database } => PgConnection::connect(&database.url()).await.unwrap(),
+            Home::Folder { .. } => panic!("this ledger is a file"),
+        }
+    }
+
     /// Runs a statement past both gateways.
     pub async fn execute(&self, statement: &str) -> Result<(), sqlx::Error> {
         self.rows.execute(statement).await

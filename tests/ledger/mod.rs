@@ -6,6 +6,7 @@
 mod endings;
 mod entries;
 mod full_tilt;
+mod functions;
 mod guests;
 mod holds;
 mod ledgers;

@@ -1,5 +1,6 @@
 //! What operators, auditors and terminals' makers see: health, figures, documents, and logs without secrets.
 
+mod older_ledger;
 mod secrets;
 
 use std::collections::BTreeSet;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 use super::database::Database;
+use super::older_ledger;
 use super::{Admin, Client, Finished, Gateway, Member, PostgresServer, Proxy, RawLedger, RedisServer, SignedIn, new_id, stagedoor};
 
 const REDIS_URL: &str = "STAGEDOOR_REDIS_URL";
@@ -27,11 +28,12 @@ pub struct Plan {
     redis: Option<RedisServer>,
     postgres: Option<PostgresServer>,
     by_proxy: bool,
+    on_older_ledger: bool,
 }
 
 impl Plan {
     pub fn embedded() -> Self {
-        Self { setup: Setup::Embedded, settings: at_once(), redis: None, postgres: None, by_proxy: false }
+        Self { setup: Setup::Embedded, settings: at_once(), redis: None, postgres: None, by_proxy: false, on_older_ledger: false }
     }
 
     pub fn shared() -> Self {
@@ -56,6 +58,11 @@ impl Plan {
     /// Its gateways find their Redis at this URL.
     pub fn redis_at(self, url: &str) -> Self {
         self.setting(REDIS_URL, url)
+    }
+
+    /// Its ledger is the one in `tests/data/older_ledger`, which a gateway of an older version has filled.
+    pub fn on_older_ledger(self) -> Self {
+        Self { on_older_ledger: true, ..self }
     }
 
     /// Sets a `STAGEDOOR_…` setting of every gateway.
@@ -86,7 +93,12 @@ impl Plan {
                 settings.push((REDIS_URL.to_owned(), redis));
             }
         }
-        let organisation = Organisation::create(settings.clone()).await;
+        let organisation = if self.on_older_ledger {
+            older_ledger::restore(database.as_ref(), data.path()).await;
+            older_ledger::organisation(self.setup)
+        } else {
+            Organisation::create(settings.clone()).await
+        };
         let gateways = open_gateways(self.setup, &settings);
         let ledger = match &database {
             Some(database) => RawLedger::postgres(&database.url).await,
@@ -243,7 +255,7 @@ impl Deployment {
 pub struct Organisation {
     pub id: String,
     pub slug: String,
-    owner: Member,
+    pub(super) owner: Member,
 }
 
 impl Organisation {
