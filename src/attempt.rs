@@ -1,7 +1,7 @@
 //! One attempt: look, consider, commit; and again from a fresh look when what it was decided on has moved.
 //!
-//! Every call that writes on the door path is a [`Walk`] along the same corridor: facts are looked up, the caller is authenticated, a permit is
-//! given, a decision is made, and the permit is used up by the commit. What differs between the walks is in their [`Policy`].
+//! Every call that writes on the door path is an [`Attempt`] along the same corridor: facts are looked up, the caller is authenticated, a permit is
+//! given, a decision is made, and the permit is used up by the commit. What differs between the calls is in their [`Policy`].
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
     session::hot::Hot,
 };
 
-/// Where a walk finds what it decides on, and where it writes.
+/// Where a call finds what it decides on, and where it writes.
 #[derive(Clone)]
 pub struct Sources {
     pub authenticator: Authenticator,
@@ -62,7 +62,7 @@ pub enum Decision<P, R, A> {
     Answer(A),
 }
 
-/// In what the walks differ.
+/// In what the calls differ.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
     pub first_look: Freshness,
@@ -88,8 +88,11 @@ pub enum GivesUp {
     AtDeadline,
 }
 
+/// What the decision of a call returns.
+pub type Decided<C> = Result<Decision<<C as Attempt>::Plan, <C as Attempt>::Refusal, <C as Attempt>::Answer>, <C as Attempt>::Error>;
+
 /// One kind of call along the corridor.
-pub trait Walk: Sync {
+pub trait Attempt: Sync {
     type Facts: Send + Sync;
     type Permit: Send;
     /// What a decision wants written.
@@ -122,7 +125,7 @@ pub trait Walk: Sync {
         permit: &Self::Permit,
         facts: &Self::Facts,
         now: Moment,
-    ) -> Result<Decision<Self::Plan, Self::Refusal, Self::Answer>, Self::Error>;
+    ) -> Decided<Self>;
 
     /// Whether the ledger confirms a red decision that was made on copies.
     fn confirm(
@@ -156,23 +159,23 @@ pub struct Timed<T> {
 }
 
 /// Walks until there is an answer.
-pub async fn attempt<W: Walk>(walk: &W, sources: &Sources, claims: SessionClaims) -> Timed<Result<W::Answer, W::Error>> {
+pub async fn attempt<C: Attempt>(call: &C, sources: &Sources, claims: SessionClaims) -> Timed<Result<C::Answer, C::Error>> {
     let mut timings = Timings::new(sources.authenticator.clock);
-    let result = attempts(walk, sources, claims, &mut timings).await;
+    let result = attempts(call, sources, claims, &mut timings).await;
     Timed { result, timings }
 }
 
-async fn attempts<W: Walk>(walk: &W, sources: &Sources, claims: SessionClaims, timings: &mut Timings) -> Result<W::Answer, W::Error> {
+async fn attempts<C: Attempt>(call: &C, sources: &Sources, claims: SessionClaims, timings: &mut Timings) -> Result<C::Answer, C::Error> {
     let clock = sources.authenticator.clock;
-    let policy = walk.policy();
+    let policy = call.policy();
     let deadline = clock.deadline(limits::ATTEMPT_TIMEOUT);
     let mut freshness = policy.first_look;
     for _ in 0..limits::ATTEMPTS_MAX {
-        let found = timings.time(Stage::Facts, walk.look(sources, claims, freshness, deadline)).await?;
-        match consider(walk, sources, claims, &found, timings) {
+        let found = timings.time(Stage::Facts, call.look(sources, claims, freshness, deadline)).await?;
+        match consider(call, sources, claims, &found, timings) {
             Ok(Considered::Answer(answer)) => return Ok(answer),
             Ok(Considered::Commit(plan, permit)) => {
-                match timings.time(Stage::Commit, walk.commit(sources, permit, &found.facts, plan, deadline)).await {
+                match timings.time(Stage::Commit, call.commit(sources, permit, &found.facts, plan, deadline)).await {
                     Ok(Outcome::Recorded(answer)) => return Ok(answer),
                     Ok(Outcome::Refused(error)) => return Err(error),
                     // Something was changed, or the id is known: the next look finds out.
@@ -182,9 +185,9 @@ async fn attempts<W: Walk>(walk: &W, sources: &Sources, claims: SessionClaims, t
                 }
             }
             Ok(Considered::Refuse(refusal, caller)) if found.freshness != Freshness::Nearest => {
-                return Ok(walk.refuse(sources, &caller, &found.facts, refusal));
+                return Ok(call.refuse(sources, &caller, &found.facts, refusal));
             }
-            Ok(Considered::Refuse(..)) if timings.time(Stage::Facts, walk.confirm(sources, &found, deadline)).await? => {
+            Ok(Considered::Refuse(..)) if timings.time(Stage::Facts, call.confirm(sources, &found, deadline)).await? => {
                 freshness = Freshness::Confirmed;
                 continue;
             }
@@ -199,27 +202,27 @@ async fn attempts<W: Walk>(walk: &W, sources: &Sources, claims: SessionClaims, t
     Err(LedgerError::Busy.into())
 }
 
-enum Considered<W: Walk> {
-    Answer(W::Answer),
-    Commit(W::Plan, W::Permit),
-    Refuse(W::Refusal, Caller),
+enum Considered<C: Attempt> {
+    Answer(C::Answer),
+    Commit(C::Plan, C::Permit),
+    Refuse(C::Refusal, Caller),
 }
 
 /// Authenticates, authorises, decides. It waits for nothing.
-fn consider<W: Walk>(
-    walk: &W,
+fn consider<C: Attempt>(
+    call: &C,
     sources: &Sources,
     claims: SessionClaims,
-    found: &Found<W::Facts>,
+    found: &Found<C::Facts>,
     timings: &mut Timings,
-) -> Result<Considered<W>, W::Error> {
+) -> Result<Considered<C>, C::Error> {
     let caller = timings.measure(Stage::Authenticate, || sources.authenticator.admit(found.authority.clone(), claims))?;
-    if let Some(answer) = walk.replay(&caller, &found.facts)? {
+    if let Some(answer) = call.replay(&caller, &found.facts)? {
         return Ok(Considered::Answer(answer));
     }
     let now = sources.authenticator.clock.now();
-    let permit = timings.measure(Stage::Authorise, || walk.authorise(&caller, &found.facts, now))?;
-    Ok(match timings.measure(Stage::Decide, || walk.decide(&permit, &found.facts, now))? {
+    let permit = timings.measure(Stage::Authorise, || call.authorise(&caller, &found.facts, now))?;
+    Ok(match timings.measure(Stage::Decide, || call.decide(&permit, &found.facts, now))? {
         Decision::Commit(plan) => Considered::Commit(plan, permit),
         Decision::Refuse(refusal) => Considered::Refuse(refusal, caller),
         Decision::Answer(answer) => Considered::Answer(answer),

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use tokio::time::Instant;
 
 use crate::{
-    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Walk, attempt},
+    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Attempt, attempt},
     authenticate::{Caller, NotAuthenticated, token::SessionClaims},
     authorise::{self, Act, Refused},
     clock::Moment,
@@ -68,7 +68,7 @@ pub async fn may(sources: &Sources, claims: SessionClaims, question: Question) -
     }
 }
 
-impl Walk for Question {
+impl Attempt for Question {
     type Facts = Facts;
     type Permit = ();
     type Plan = Infallible;

@@ -1,4 +1,7 @@
 //! Closed sets of words: enums that the contract, the ledger and the code spell alike.
+//!
+//! One macro and not strum with `sqlx::Type`: the word of a variant is written once and not in an attribute per derive, it is stored as text in
+//! both databases, it is read from a JSON string and nothing else, and the error lists the words of the set.
 
 /// Declares an enum whose variants have one spelling everywhere: in JSON, in the ledger and in a message.
 macro_rules! string_enum {

@@ -19,14 +19,14 @@ use self::{
 };
 use super::{DoorError, refused};
 use crate::{
-    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Walk},
+    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Attempt},
     authenticate::{Caller, token::SessionClaims},
     authorise::{self, Permit, Refused},
     clock::Moment,
     ledger::{LedgerError, entry::Outcome, scan::Scan},
 };
 
-impl Walk for Request {
+impl Attempt for Request {
     type Facts = Facts;
     type Permit = Permit<Scan>;
     type Plan = Admission;

@@ -19,7 +19,7 @@ use self::{
 };
 use super::DoorError;
 use crate::{
-    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Walk},
+    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Attempt},
     authenticate::{Caller, token::SessionClaims},
     authorise::{self, Permit, Refused},
     clock::Moment,
@@ -31,7 +31,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct TakeBack(pub ScanId);
 
-impl Walk for TakeBack {
+impl Attempt for TakeBack {
     type Facts = Facts;
     type Permit = Permit<Scan>;
     type Plan = Back;

@@ -2,6 +2,9 @@
 //!
 //! The file is never held whole: an order is parsed, its tickets are handed on, and it is forgotten. What one order may hold is bounded
 //! like a record of a CSV.
+//!
+//! serde_json reads it, with a visitor for each of the three levels. struson would read it in a straight line, but the bodies of the API are read
+//! by serde_json too, and a second parser would have its own limits of depth and its own errors.
 
 use std::{
     cell::Cell,

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use self::{answer::CheckInAnswer, decide::Verdict, request::Request};
 use crate::{
-    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Walk},
+    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Attempt},
     authenticate::{Caller, NotAuthenticated, token::SessionClaims},
     authorise::{Permit, Refused, guestlist},
     clock::Moment,
@@ -46,7 +46,7 @@ pub enum CheckInError {
 /// The look and the commit of a check-in each have a time limit of their own, so the attempt itself ends at the deadline.
 pub(super) const POLICY: Policy = Policy { first_look: Freshness::Fresh, lost_commit: LostCommit::Fails, gives_up: GivesUp::AtDeadline };
 
-impl Walk for Request {
+impl Attempt for Request {
     type Facts = CheckInSeen;
     type Permit = Permit<CheckIn>;
     type Plan = ();

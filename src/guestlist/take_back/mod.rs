@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use self::answer::TakenBack;
 use super::check_in::{CheckInError, POLICY, facts};
 use crate::{
-    attempt::{Decision, Found, Freshness, Policy, Sources, Walk},
+    attempt::{Decision, Found, Freshness, Policy, Sources, Attempt},
     authenticate::{Caller, token::SessionClaims},
     authorise::{
         Permit, Refused,
@@ -37,7 +37,7 @@ fn found(facts: &CheckInSeen) -> Result<(&RecordedCheckIn, &ListedGuest), Refuse
     Ok((check_in, facts.guest.as_ref().ok_or(Refused::NotFound)?))
 }
 
-impl Walk for TakeBack {
+impl Attempt for TakeBack {
     type Facts = CheckInSeen;
     type Permit = Permit<CheckIn>;
     type Plan = ();

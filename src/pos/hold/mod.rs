@@ -13,14 +13,14 @@ use tokio::time::Instant;
 use self::{answer::HoldAnswer, request::HoldRequest};
 use super::{PosError, facts::Facts, sale::decide::Basket};
 use crate::{
-    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Walk},
+    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Attempt},
     authenticate::{Caller, token::SessionClaims},
     authorise::{self, Permit, Refused},
     clock::Moment,
     ledger::{LedgerError, entry::Outcome, hold::NewHold},
 };
 
-impl Walk for HoldRequest {
+impl Attempt for HoldRequest {
     type Facts = Facts;
     type Permit = Permit<NewHold>;
     type Plan = Box<Basket>;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use self::facts::Facts;
 use super::PosError;
 use crate::{
-    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Walk},
+    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Attempt},
     authenticate::{Caller, token::SessionClaims},
     authorise::{self, Permit, Refused},
     clock::Moment,
@@ -26,7 +26,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Release(pub HoldId);
 
-impl Walk for Release {
+impl Attempt for Release {
     type Facts = Facts;
     type Permit = Permit<HoldRelease>;
     type Plan = ();

@@ -18,14 +18,14 @@ use self::{
 };
 use super::{PosError, facts::Facts};
 use crate::{
-    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Walk},
+    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Attempt},
     authenticate::{Caller, token::SessionClaims},
     authorise::{self, Permit, Refused},
     clock::Moment,
     ledger::{LedgerError, entry::Outcome, sale::NewSale},
 };
 
-impl Walk for Request {
+impl Attempt for Request {
     type Facts = Facts;
     type Permit = Permit<NewSale>;
     type Plan = Box<Quote>;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use self::{facts::Facts, request::VoidRequest};
 use super::{PosError, sale::answer::SaleAnswer};
 use crate::{
-    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Walk},
+    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Attempt},
     authenticate::{Caller, token::SessionClaims},
     authorise::{self, Permit, Refused},
     clock::Moment,
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-impl Walk for VoidRequest {
+impl Attempt for VoidRequest {
     type Facts = Facts;
     type Permit = Permit<NewVoid>;
     type Plan = ();
