@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     authenticate::{Authenticator, Caller, NotAuthenticated, token::SessionClaims},
     authorise::Refused,
-    clock::{Clock, Moment},
+    clock::{self, Moment},
     event::warm::Warm,
     ledger::{Ledger, LedgerError, entry::Outcome, rows::Authority},
     limits,
@@ -120,12 +120,7 @@ pub trait Attempt: Sync {
     fn authorise(&self, caller: &Caller, facts: &Self::Facts, now: Moment) -> Result<Self::Permit, Refused>;
 
     /// The decision: a pure function of the facts.
-    fn decide(
-        &self,
-        permit: &Self::Permit,
-        facts: &Self::Facts,
-        now: Moment,
-    ) -> Decided<Self>;
+    fn decide(&self, permit: &Self::Permit, facts: &Self::Facts, now: Moment) -> Decided<Self>;
 
     /// Whether the ledger confirms a red decision that was made on copies.
     fn confirm(
@@ -160,15 +155,14 @@ pub struct Timed<T> {
 
 /// Walks until there is an answer.
 pub async fn attempt<C: Attempt>(call: &C, sources: &Sources, claims: SessionClaims) -> Timed<Result<C::Answer, C::Error>> {
-    let mut timings = Timings::new(sources.authenticator.clock);
+    let mut timings = Timings::default();
     let result = attempts(call, sources, claims, &mut timings).await;
     Timed { result, timings }
 }
 
 async fn attempts<C: Attempt>(call: &C, sources: &Sources, claims: SessionClaims, timings: &mut Timings) -> Result<C::Answer, C::Error> {
-    let clock = sources.authenticator.clock;
     let policy = call.policy();
-    let deadline = clock.deadline(limits::ATTEMPT_TIMEOUT);
+    let deadline = clock::deadline(limits::ATTEMPT_TIMEOUT);
     let mut freshness = policy.first_look;
     for _ in 0..limits::ATTEMPTS_MAX {
         let found = timings.time(Stage::Facts, call.look(sources, claims, freshness, deadline)).await?;
@@ -194,7 +188,7 @@ async fn attempts<C: Attempt>(call: &C, sources: &Sources, claims: SessionClaims
             Err(refused) if found.freshness == Freshness::Fresh => return Err(refused),
             Ok(Considered::Refuse(..)) | Err(_) => {}
         }
-        if policy.gives_up == GivesUp::AtDeadline && clock.is_past(deadline) {
+        if policy.gives_up == GivesUp::AtDeadline && clock::is_past(deadline) {
             break;
         }
         freshness = Freshness::Fresh;
@@ -240,9 +234,8 @@ enum Stage {
 }
 
 /// The time that one request spent in each stage.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Timings {
-    clock: Clock,
     pub facts: Duration,
     pub authenticate: Duration,
     pub authorise: Duration,
@@ -251,23 +244,17 @@ pub struct Timings {
 }
 
 impl Timings {
-    /// No time in any stage yet.
-    pub fn new(clock: Clock) -> Self {
-        let none = Duration::ZERO;
-        Self { clock, facts: none, authenticate: none, authorise: none, decide: none, commit: none }
-    }
-
     async fn time<T>(&mut self, stage: Stage, work: impl Future<Output = T>) -> T {
-        let begun = self.clock.mark();
+        let begun = clock::mark();
         let done = work.await;
-        self.add(stage, self.clock.since(begun));
+        self.add(stage, clock::since(begun));
         done
     }
 
     fn measure<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
-        let begun = self.clock.mark();
+        let begun = clock::mark();
         let done = work();
-        self.add(stage, self.clock.since(begun));
+        self.add(stage, clock::since(begun));
         done
     }
 

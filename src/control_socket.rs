@@ -23,7 +23,7 @@ use tokio::{
 
 use crate::{
     authenticate::keys::rotate::{self, Old},
-    clock::Clock,
+    clock::{self, Clock},
     config::{Config, Database},
     ledger::{InUse, Ledger},
     limits,
@@ -48,20 +48,20 @@ enum ControlReply {
 }
 
 /// Does the command: in the ledger itself, or through the gateway that has it open.
-pub async fn run(config: &Config, clock: Clock, command: &ControlCommand) -> anyhow::Result<Value> {
+pub async fn run(config: &Config, command: &ControlCommand) -> anyhow::Result<Value> {
     let file = match &config.database {
         Database::Postgres(_) => return in_ledger(config, command).await,
         Database::Sqlite(file) => file,
     };
     anyhow::ensure!(file.exists(), "there is no ledger at {}", file.display());
-    let until = clock.deadline(limits::CONTROL_WAIT_TIMEOUT);
+    let until = clock::deadline(limits::CONTROL_WAIT_TIMEOUT);
     loop {
         if let Some(done) = at_gateway(&socket(file), command).await? {
             return Ok(done);
         }
         match in_ledger(config, command).await {
             // The gateway that has the ledger open is starting or stopping.
-            Err(error) if error.is::<InUse>() && !clock.is_past(until) => sleep(limits::CHANGE_LOG_POLL_INTERVAL).await,
+            Err(error) if error.is::<InUse>() && !clock::is_past(until) => sleep(limits::CHANGE_LOG_POLL_INTERVAL).await,
             done => return done,
         }
     }

@@ -20,7 +20,7 @@ use crate::{
         last_use::LastUses,
         token::Tokens,
     },
-    clock::Clock,
+    clock::{self, Clock},
     config::{Config, Database},
     control_socket::{self, ControlSocket},
     event::warm::Warm,
@@ -116,16 +116,16 @@ fn hand_over(successor: Successor, shutdown: &Shutdown) -> (JoinHandle<()>, Canc
 
 /// Opens the listening socket at the configured address, or takes it over from the gateway that listens there.
 pub async fn bind(config: &Config) -> anyhow::Result<ListeningSocket> {
-    ListeningSocket::open(config.listen, Clock).await
+    ListeningSocket::open(config.listen).await
 }
 
 /// Opens the stores of a gateway for this socket. If the previous gateway still has the embedded ledger open, this waits until that gateway has
 /// ended; connections that are made meanwhile wait in the socket's queue.
 pub async fn open_at(config: &Config, listening: &ListeningSocket) -> anyhow::Result<AppState> {
-    let until = Clock.deadline(limits::TAKE_OVER_TIMEOUT);
+    let until = clock::deadline(limits::TAKE_OVER_TIMEOUT);
     loop {
         match open(config).await {
-            Err(error) if error.is::<InUse>() && listening.is_taken_over() && !Clock.is_past(until) => {
+            Err(error) if error.is::<InUse>() && listening.is_taken_over() && !clock::is_past(until) => {
                 sleep(limits::TAKE_OVER_RETRY_DELAY).await
             }
             opened => {
@@ -154,7 +154,7 @@ pub async fn open(config: &Config) -> anyhow::Result<AppState> {
     let hot = Arc::new(Hot::new(redis, Arc::clone(ledger.log()), clock));
     let passwords = Passwords::new().context("there can be no threads for passwords")?;
     let streams = Streams::open(ledger.clone(), Arc::clone(&used), clock).await.context("the log of changes cannot be read")?;
-    let (metrics, shed) = Metrics::new(streams.figures(), ledger.refused_lost(), passwords.checks(), clock);
+    let (metrics, shed) = Metrics::new(streams.figures(), ledger.refused_lost(), passwords.checks());
     let authenticator = Authenticator { ledger: ledger.clone(), tokens: Arc::clone(&tokens), used: Arc::clone(&used), clock };
     let services = Services {
         sources: Sources {

@@ -38,7 +38,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{clock::Clock, limits};
+use crate::{clock, limits};
 
 /// The listening socket of a gateway, and what the previous gateway hands over.
 pub struct ListeningSocket {
@@ -52,11 +52,11 @@ pub struct ListeningSocket {
 
 impl ListeningSocket {
     /// Opens the socket at this address: the one that systemd has bound, a new one, or that of the gateway that listens there.
-    pub async fn open(address: SocketAddr, clock: Clock) -> anyhow::Result<Self> {
+    pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         if let Some(socket) = from_systemd()? {
             return Ok(Self::new(socket));
         }
-        let until = clock.deadline(limits::TAKE_OVER_ASK_TIMEOUT);
+        let until = clock::deadline(limits::TAKE_OVER_ASK_TIMEOUT);
         loop {
             match TcpListener::bind(address).await {
                 Ok(socket) => return Ok(Self::new(socket)),
@@ -64,7 +64,7 @@ impl ListeningSocket {
                     match take_over(address).await {
                         Ok(listening_socket) => return Ok(listening_socket),
                         // The other process may be starting or ending, so this tries again; if it never answers, it is not a gateway.
-                        Err(refusal) if clock.is_past(until) => {
+                        Err(refusal) if clock::is_past(until) => {
                             tracing::debug!(error = %refusal, "the socket in use was not handed over");
                             return Err(error).with_context(|| format!("{address} cannot be listened on"));
                         }

@@ -13,7 +13,6 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use stagedoor::{
     authenticate::keys::rotate::Old,
-    clock::Clock,
     config::{Config, LogFormat},
     control_socket::{self, ControlCommand},
     demo,
@@ -327,7 +326,7 @@ async fn create_organisation(config: &Config, what: CreateOrganisation) -> anyho
 }
 
 async fn run_command(config: &Config, command: ControlCommand) -> anyhow::Result<()> {
-    println!("{}", control_socket::run(config, Clock, &command).await?);
+    println!("{}", control_socket::run(config, &command).await?);
     Ok(())
 }
 

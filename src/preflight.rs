@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use tokio::time::Instant;
 
 use crate::{
-    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Attempt, attempt},
+    attempt::{Attempt, Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, attempt},
     authenticate::{Caller, NotAuthenticated, token::SessionClaims},
     authorise::{self, Act, Refused},
     clock::Moment,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{DemoDevice, DemoEvent, DemoType, DemoUser, Filled, OddTicket, guests::ensure_guests};
 use crate::{
-    clock::{Clock, Moment},
+    clock::{self, Clock, Moment},
     device::{enrol::make_code, manage::waiting},
     event::{
         TicketStatus,
@@ -176,7 +176,7 @@ async fn ensure_tickets(ledger: &Ledger, clock: Clock, mut facts: EventFacts) ->
             valid_until: None,
         };
         let now = clock.now();
-        let made = parse_type(clock.id(), &facts, &new, now).map_err(|faults: Faults| anyhow::anyhow!("{faults:?}"))?;
+        let made = parse_type(clock::new_id(), &facts, &new, now).map_err(|faults: Faults| anyhow::anyhow!("{faults:?}"))?;
         facts.event.version += 1;
         let mut change = Change::new(facts.event.organisation_id, now, Vec::new());
         change.images.events.push(facts.event.clone());
@@ -227,7 +227,7 @@ async fn ensure_users(
                 person(&team.passwords, Faults::default(), username, &format!("{username}@example.org"), username, password(username))
                     .await?;
             let now = clock.now();
-            let (membership, user) = images(clock, organisation, &person, role, event.into_iter().collect(), now);
+            let (membership, user) = images(organisation, &person, role, event.into_iter().collect(), now);
             ledger
                 .change(organisation, || async {
                     let mut change = Change::new(organisation, now, Vec::new());

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     faults::Whole,
     guestlist::manage::{GuestBody, put, read},
     ids::{EventId, OrganisationId},
@@ -40,7 +40,7 @@ pub async fn ensure_guests(ledger: &Ledger, clock: Clock, organisation: Organisa
     }
     let list = GuestList {
         organisation_id: organisation,
-        id: clock.id(),
+        id: clock::new_id(),
         event_id: event,
         name: LIST.to_owned(),
         note: None,

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{DeviceError, DeviceView, view};
 use crate::{
     authenticate::token::Tokens,
-    clock::{Clock, Moment, Stamp},
+    clock::{self, Clock, Moment, Stamp},
     faults::Faults,
     ledger::{
         Ledger, LedgerError,
@@ -141,7 +141,7 @@ async fn attempt(ledger: &Ledger, clock: Clock, hash: &str, hardware: Option<&se
     device.version += 1;
     device.enrolment_hash = None;
     device.enrolment_expires_at = None;
-    device.enrolment_id = Some(clock.id());
+    device.enrolment_id = Some(clock::new_id());
     device.enrolled_at = Some(now);
     device.hardware = hardware.cloned();
     let mut change = Change::new(device.organisation_id, now, Vec::new());
@@ -171,10 +171,10 @@ mod tests {
 
     #[test]
     fn a_code_is_found_however_it_is_typed() {
-        let code = make_code(Clock.now(), TimeDelta::minutes(15));
+        let code = make_code(Clock::of_this_machine().now(), TimeDelta::minutes(15));
         assert_eq!(code.text.len(), 23);
         assert_eq!(hash(&code.text.to_lowercase()), code.hash);
         assert_eq!(hash(&format!(" {} ", code.text.replace('-', " "))), code.hash);
-        assert_ne!(make_code(Clock.now(), TimeDelta::minutes(15)).hash, code.hash);
+        assert_ne!(make_code(Clock::of_this_machine().now(), TimeDelta::minutes(15)).hash, code.hash);
     }
 }

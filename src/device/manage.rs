@@ -11,7 +11,7 @@ use super::{
 use crate::{
     authenticate::Caller,
     authorise::{Refused, StaffSession},
-    clock::Clock,
+    clock::{self, Clock},
     faults::Faults,
     ids::{DeviceId, Named, OrganisationId},
     ledger::{
@@ -72,7 +72,7 @@ pub async fn add(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, new: Ne
 /// A device that waits to be enrolled with this code.
 pub fn waiting(clock: Clock, organisation: OrganisationId, name: String, kind: DeviceKind, gate: Option<String>, code: &Code) -> Device {
     Device {
-        id: clock.id(),
+        id: clock::new_id(),
         organisation_id: organisation,
         name,
         kind,

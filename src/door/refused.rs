@@ -10,7 +10,7 @@ use crate::{
     attempt::Sources,
     authenticate::Caller,
     authorise::{self, Refused, StaffSession},
-    clock::Stamp,
+    clock::{self, Stamp},
     ids::{EventId, Named, RefusedScanId, ScanId, TicketId},
     ledger::{
         Ledger, LedgerError, Page,
@@ -102,7 +102,7 @@ pub(super) fn note(sources: &Sources, caller: &Caller, request: &Request, facts:
     let Some(device) = authority.device.as_ref().filter(|_| !request.dry_run) else { return };
     let clock = sources.authenticator.clock;
     sources.ledger.note_refused(RefusedScan {
-        id: clock.id(),
+        id: clock::new_id(),
         organisation_id: authority.membership.organisation_id,
         event_id: request.event,
         scan_id: request.id,

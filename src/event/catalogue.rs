@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{EventError, EventView, TicketTypeView, view, view_type};
 use crate::{
     authorise::{self, Mandate, Refused, StaffSession, Visible},
-    clock::{Clock, Moment},
+    clock::{self, Clock, Moment},
     faults::{Faults, Whole, nullable, present},
     ids::{EventId, OrganisationId, TicketTypeId},
     ledger::{
@@ -205,7 +205,7 @@ pub async fn create(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, new:
 pub fn parse(clock: Clock, organisation: OrganisationId, new: &NewEvent) -> Result<Event, EventError> {
     let mut faults = Faults::default();
     let event = Event {
-        id: clock.id(),
+        id: clock::new_id(),
         organisation_id: organisation,
         name: faults.name("/name", &new.name),
         venue: faults.name_if_any("/venue", new.venue.as_deref()),
@@ -283,7 +283,7 @@ pub async fn create_type(
     event: EventId,
     new: &NewTicketType,
 ) -> Result<TicketTypeView, EventError> {
-    let id: TicketTypeId = clock.id();
+    let id: TicketTypeId = clock::new_id();
     let facts = alter(ledger, clock, staff, event, |facts, now| {
         let made = parse_type(id, facts, new, now)?;
         facts.types.push(made);

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{EventError, TicketStatus, Window, catalogue::manageable, printable, trim_code};
 use crate::{
     authorise::{self, ImportPermit, StaffSession},
-    clock::Clock,
+    clock::{self, Clock},
     faults::{Faults, Whole},
     ids::{EventId, OrganisationId, TicketTypeId},
     ledger::{
@@ -245,7 +245,7 @@ impl<'f> Intake<'f> {
             return Err("the code stands in this upload before".to_owned());
         }
         Ok(UploadTicket {
-            id: self.clock.id(),
+            id: clock::new_id(),
             code: code.to_owned(),
             ticket_type_id: ticket_type.id,
             keeps_holder: imported.keeps_holder && holder.is_none(),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     authorise::{Refused, StaffSession},
-    clock::Clock,
+    clock::{self, Clock},
     faults::{Faults, Whole, nullable, present},
     ids::{EventId, GuestId, GuestListId},
     ledger::{
@@ -96,7 +96,7 @@ pub async fn create_list(
     let mut faults = Faults::default();
     let list = GuestList {
         organisation_id: organisation,
-        id: clock.id(),
+        id: clock::new_id(),
         event_id: event,
         name: faults.name("/name", &new.name),
         note: note(&mut faults, "/note", new.note.as_deref()),

@@ -21,7 +21,7 @@ use super::{
     layers::InFlight,
     problem::{Code, Problem},
 };
-use crate::{clock::Clock, faults::Faults, limits};
+use crate::{clock, faults::Faults, limits};
 
 /// A JSON body of at most [`limits::BODY_BYTES`].
 pub struct JsonBody<T>(pub Deferred<T>);
@@ -83,8 +83,8 @@ pub async fn to_file(body: Body, most: usize, within: Duration) -> Result<std::f
 async fn write_to_file(body: Body, most: usize) -> Result<std::fs::File, Problem> {
     let mut body = Limited::new(body, most);
     let mut file = tokio::fs::File::from_std(tempfile::tempfile().map_err(|error| temporary_file_failed(&error))?);
-    let grace = Clock.deadline(limits::UPLOAD_GRACE_TIMEOUT);
-    let (begun, mut received) = (Clock.mark(), 0_u64);
+    let grace = clock::deadline(limits::UPLOAD_GRACE_TIMEOUT);
+    let (begun, mut received) = (clock::mark(), 0_u64);
     loop {
         match timeout(limits::IMPORT_PAUSE_TIMEOUT, body.frame()).await {
             Err(_) => return Err(too_slow()),
@@ -97,7 +97,7 @@ async fn write_to_file(body: Body, most: usize) -> Result<std::fs::File, Problem
             }
             Ok(None) => break,
         }
-        if Clock.is_past(grace) && received < Clock.since(begun).as_secs() * limits::UPLOAD_MIN_BYTES_PER_SECOND {
+        if clock::is_past(grace) && received < clock::since(begun).as_secs() * limits::UPLOAD_MIN_BYTES_PER_SECOND {
             return Err(too_slow());
         }
     }

@@ -21,7 +21,7 @@ use tokio::time::{self, Instant, Sleep};
 
 use super::content_length::LengthHeaders;
 use super::problem::Problem;
-use crate::{clock::Clock, limits};
+use crate::{clock, limits};
 
 /// How far a connection has come, as its socket and its service see it. Only the connection's own task reads and writes it, so relaxed
 /// ordering is enough.
@@ -122,14 +122,14 @@ pub(super) struct HeadTimer {
 
 impl HeadTimer {
     pub(super) fn new(state: &Arc<ConnectionState>) -> Self {
-        let timer = LazyTimer(Box::pin(time::sleep_until(Clock.deadline(limits::HEADER_READ_TIMEOUT))));
+        let timer = LazyTimer(Box::pin(time::sleep_until(clock::deadline(limits::HEADER_READ_TIMEOUT))));
         Self { state: Arc::clone(state), timer: Arc::new(Mutex::new(timer)) }
     }
 }
 
 impl hyper::rt::Timer for HeadTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn hyper::rt::Sleep>> {
-        Box::pin(HeadTimeout::new(Clock.deadline(duration), self))
+        Box::pin(HeadTimeout::new(clock::deadline(duration), self))
     }
 
     fn sleep_until(&self, deadline: std::time::Instant) -> Pin<Box<dyn hyper::rt::Sleep>> {
@@ -148,7 +148,7 @@ impl LazyTimer {
             timer.as_mut().reset(deadline);
         }
         while timer.as_mut().poll(context).is_ready() {
-            if Clock.is_past(deadline) {
+            if clock::is_past(deadline) {
                 return Poll::Ready(());
             }
             timer.as_mut().reset(deadline);
@@ -172,7 +172,7 @@ impl HeadTimeout {
         let HeadTimer { state, timer } = head_timer;
         // For the first head of a connection, the short limit runs from the start.
         let (deadline, idle_since) = match state.reads() {
-            0 => (Clock.deadline(limits::HEADER_READ_TIMEOUT), None),
+            0 => (clock::deadline(limits::HEADER_READ_TIMEOUT), None),
             reads => (idle, Some(reads)),
         };
         Self { deadline, state: Arc::clone(state), timer: Arc::clone(timer), idle_since }
@@ -189,7 +189,7 @@ impl Future for HeadTimeout {
         let reads = self.state.reads();
         if self.idle_since.is_some_and(|idle_since| idle_since != reads) {
             self.idle_since = None;
-            self.deadline = Clock.deadline(limits::HEADER_READ_TIMEOUT);
+            self.deadline = clock::deadline(limits::HEADER_READ_TIMEOUT);
         }
         self.timer.lock().unwrap_or_else(PoisonError::into_inner).poll(self.deadline, context)
     }

@@ -33,7 +33,7 @@ use super::{
     problem::{Code, PreparedProblem, Problem},
     shed::{InProgress, Priority, RetryLater, Shed},
 };
-use crate::{attempt::Timings, clock::Clock, limits};
+use crate::{attempt::Timings, clock, limits};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -44,7 +44,6 @@ struct LayerParts {
     metrics: Arc<Metrics>,
     shed: Arc<Shed>,
     proxies: Box<[IpNet]>,
-    clock: Clock,
     /// Prepared, because under overload most responses are this one.
     busy: PreparedProblem,
     /// The runtime for requests that may take long.
@@ -53,12 +52,11 @@ struct LayerParts {
 
 impl RequestLayer {
     /// `proxies` are the addresses whose `X-Forwarded-For` is trusted.
-    pub fn new(metrics: Arc<Metrics>, shed: Arc<Shed>, proxies: &[IpNet], clock: Clock) -> Self {
+    pub fn new(metrics: Arc<Metrics>, shed: Arc<Shed>, proxies: &[IpNet]) -> Self {
         Self(Arc::new(LayerParts {
             metrics,
             shed,
             proxies: proxies.into(),
-            clock,
             busy: PreparedProblem::new(Problem::busy()),
             background: Handle::current(),
         }))
@@ -119,7 +117,7 @@ where
 
     /// Processes a request, or sheds it. A shed request has no log line: there would be too many.
     fn call(&mut self, request: Request) -> RequestFuture {
-        let LayerParts { shed, clock, busy, background, .. } = &*self.layer.0;
+        let LayerParts { shed, busy, background, .. } = &*self.layer.0;
         let call = Self::call(self, &request);
         let priority = call.priority;
         if !shed.admits(priority) {
@@ -127,7 +125,7 @@ where
             response.extensions_mut().insert(RetryLater);
             return RequestFuture(Progress::Done(response));
         }
-        let work = process(self.layer.clone(), call, clock.mark(), request, self.handler.clone());
+        let work = process(self.layer.clone(), call, clock::mark(), request, self.handler.clone());
         RequestFuture(match priority {
             Priority::Lists | Priority::SignIns => Progress::Spawned(background.spawn(work)),
             Priority::Scans | Priority::Sales | Priority::Health => Progress::Inline(work.boxed()),
@@ -204,8 +202,8 @@ async fn process<S>(layer: RequestLayer, call: Arc<Call>, arrived: Instant, mut 
 where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
-    let LayerParts { metrics, shed, proxies, clock, .. } = &*layer.0;
-    let begun = clock.mark();
+    let LayerParts { metrics, shed, proxies, .. } = &*layer.0;
+    let begun = clock::mark();
     let mut id = Uuid::encode_buffer();
     let id: &str = new_id().hyphenated().encode_lower(&mut id);
     let in_flight = InFlight(Arc::new(InFlightParts {
@@ -256,7 +254,7 @@ where
     if let Ok(id) = HeaderValue::from_str(id) {
         response.headers_mut().insert(X_REQUEST_ID, id);
     }
-    let time = clock.since(begun);
+    let time = clock::since(begun);
     log_request(&call, id, address, &response, code, time, timings.as_ref());
     metrics.record_request(&call.metrics, response.status().as_u16(), code, time, timings.as_ref());
     response

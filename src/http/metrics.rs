@@ -13,7 +13,7 @@ use prometheus_client::{
 };
 
 use super::shed::Shed;
-use crate::{attempt::Timings, clock::Clock, stream};
+use crate::{attempt::Timings, stream};
 
 /// The labels of `stagedoor_requests`. The field names are the names of the labels; so in the other label types.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -80,7 +80,7 @@ fn duration_histogram() -> Histogram {
 impl Metrics {
     /// All counters at zero, registered together with those of the streams, the refused scans and the passwords, and the load shedding with
     /// its own.
-    pub fn new(streams: &stream::Figures, refused_lost: &Counter, password_checks: &Counter, clock: Clock) -> (Self, Arc<Shed>) {
+    pub fn new(streams: &stream::Figures, refused_lost: &Counter, password_checks: &Counter) -> (Self, Arc<Shed>) {
         let mut registry = Registry::with_prefix("stagedoor");
         let requests = Family::<RequestLabels, Counter<u64, AtomicU64>>::default();
         let make: fn() -> Histogram = duration_histogram;
@@ -113,8 +113,8 @@ impl Metrics {
         );
         registry.register("password_checks", "Passwords checked, right or wrong", password_checks.clone());
         // Looked up once here, not five times for each scan.
-        let timings = Timings::new(clock).each().map(|(room, _)| stage_durations.get_or_create(&RoomLabel { room }).clone());
-        let shed = Shed::new(clock, &mut registry);
+        let timings = Timings::default().each().map(|(room, _)| stage_durations.get_or_create(&RoomLabel { room }).clone());
+        let shed = Shed::new(&mut registry);
         (Self { registry, requests, seconds: durations, timings, verdicts, sales, up, degraded, in_progress }, shed)
     }
 

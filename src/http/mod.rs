@@ -97,7 +97,7 @@ fn calls() -> OpenApiRouter<AppState> {
 
 /// The routes of all calls with their layers, and the OpenAPI document that is generated from them.
 pub fn router(state: AppState, config: &Config, examples: &ExampleValues) -> anyhow::Result<Router> {
-    let layer = RequestLayer::new(state.metrics.clone(), state.shed.clone(), &config.trusted_proxies, state.clock);
+    let layer = RequestLayer::new(state.metrics.clone(), state.shed.clone(), &config.trusted_proxies);
     let (calls, document) = calls().split_for_parts();
     let serialised = operations::serialise(&document, examples)?;
     state.document.get_or_init(|| serialised);

@@ -27,7 +27,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{attempt::Timings, clock::Clock, limits};
+use crate::{attempt::Timings, clock, limits};
 
 /// How urgent a request is, lowest first: the lowest are shed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,7 +103,6 @@ struct PriorityLabel {
 }
 
 pub struct Shed {
-    clock: Clock,
     begun: Instant,
     /// Scans and sales in progress.
     in_progress: AtomicUsize,
@@ -134,7 +133,7 @@ struct FastestCommit {
 }
 
 impl Shed {
-    pub fn new(clock: Clock, registry: &mut Registry) -> Arc<Self> {
+    pub fn new(registry: &mut Registry) -> Arc<Self> {
         let counters = Family::<PriorityLabel, Counter>::default();
         let limit_gauge = Gauge::default();
         registry.register("shed", "Requests that were turned away because of too much load, by rank", counters.clone());
@@ -145,9 +144,8 @@ impl Shed {
         );
         limit_gauge.set(i64::try_from(limits::IN_FLIGHT_START_COUNT).unwrap_or(i64::MAX));
         let counter = |priority: Priority| counters.get_or_create(&PriorityLabel { rank: priority.as_str() }).clone();
-        let begun = clock.mark();
+        let begun = clock::mark();
         Arc::new(Self {
-            clock,
             begun,
             in_progress: AtomicUsize::new(0),
             lists: AtomicUsize::new(0),
@@ -199,7 +197,7 @@ impl Shed {
 
     /// Milliseconds since the start, beginning at 1.
     fn now(&self) -> u64 {
-        u64::try_from(self.clock.since(self.begun).as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+        u64::try_from(clock::since(self.begun).as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
     /// Takes the latency of a scan or sale: the time before it was begun, and then its stages.
@@ -213,8 +211,8 @@ impl Shed {
         if !timings.commit.is_zero() {
             window.fastest.current = window.fastest.current.min(timings.commit);
         }
-        if window.answers >= limits::SHED_SAMPLES_MIN && self.clock.since(window.begun) >= limits::SHED_WINDOW_INTERVAL {
-            let limit = window.next_limit(self.limit.load(Ordering::Relaxed), self.clock.mark());
+        if window.answers >= limits::SHED_SAMPLES_MIN && clock::since(window.begun) >= limits::SHED_WINDOW_INTERVAL {
+            let limit = window.next_limit(self.limit.load(Ordering::Relaxed), clock::mark());
             self.limit.store(limit, Ordering::Relaxed);
             self.limit_gauge.set(i64::try_from(limit).unwrap_or(i64::MAX));
         }
@@ -303,7 +301,7 @@ mod tests {
     use super::*;
 
     fn shed() -> Arc<Shed> {
-        Shed::new(Clock, &mut Registry::default())
+        Shed::new(&mut Registry::default())
     }
 
     fn fill(shed: &Arc<Shed>, to: usize) -> Vec<InProgress> {
@@ -335,10 +333,10 @@ mod tests {
 
     #[test]
     fn the_limit_follows_the_latency_of_scans() {
-        let mut window = Window::new(Clock.mark());
+        let mut window = Window::new(clock::mark());
         let mut next_limit = |millis: u64, max_in_progress: usize, limit: usize| {
             (window.answers, window.waited, window.max_in_progress) = (100, Duration::from_millis(millis) * 100, max_in_progress);
-            window.next_limit(limit, Clock.mark())
+            window.next_limit(limit, clock::mark())
         };
         assert_eq!(next_limit(5, 10, 1_000), 1_000, "the limit was not reached");
         assert_eq!(next_limit(5, 1_000, 1_000), 1_125);
@@ -349,9 +347,9 @@ mod tests {
 
     #[test]
     fn a_slow_disk_does_not_lower_the_limit() {
-        let mut window = Window::new(Clock.mark());
+        let mut window = Window::new(clock::mark());
         window.fastest.current = Duration::from_millis(40);
         (window.answers, window.waited, window.max_in_progress) = (100, Duration::from_secs(10), 1_000);
-        assert_eq!(window.next_limit(1_000, Clock.mark()), 1_125);
+        assert_eq!(window.next_limit(1_000, clock::mark()), 1_125);
     }
 }

@@ -17,7 +17,7 @@ use std::{
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{clock::Clock, limits};
+use crate::{clock, limits};
 
 /// Dropping it stops the threads.
 pub struct Workers {
@@ -64,7 +64,7 @@ impl Worker {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         thread::Builder::new().name(format!("worker-{number}")).spawn(move || runtime.block_on(close.cancelled()))?;
-        let now = Clock.mark();
+        let now = clock::mark();
         Ok(Self { handle, load: Mutex::new(Load { sampled_at: now, busy: Duration::ZERO, is_saturated: false, next_retry_at: now }) })
     }
 
@@ -76,7 +76,7 @@ impl Worker {
     /// How long a connection whose request was rejected is not read. Zero while the worker has time to spare; while it is saturated, one
     /// rejected connection is read per [`limits::OVERLOAD_EACH_DELAY`].
     pub fn retry_delay(&self) -> Duration {
-        let now = Clock.mark();
+        let now = clock::mark();
         let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
         if now.saturating_duration_since(load.sampled_at) >= limits::WORKER_CHECK_INTERVAL {
             load.sample(now, self.handle.metrics().worker_total_busy_duration(0));
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_rejected_connection_waits_only_on_a_saturated_worker_and_never_for_long() {
-        let begun = Clock.mark();
+        let begun = clock::mark();
         let mut load = Load { sampled_at: begun, busy: MILLI, is_saturated: false, next_retry_at: begun };
         load.sample(begun + 100 * MILLI, 50 * MILLI);
         assert!(!load.is_saturated, "49 of 100");

@@ -19,7 +19,7 @@ use super::{
     sqlite::{Open, Sqlite},
 };
 use crate::{
-    clock::{Clock, Moment},
+    clock::{self, Moment},
     limits,
 };
 
@@ -329,7 +329,7 @@ impl Reader {
 impl Postgres {
     /// A connection for one read, which takes so long at the most, the wait for the connection included.
     pub(super) async fn reader(&self, limit: Duration) -> Result<Reader, LedgerError> {
-        let deadline = Clock.deadline(limit);
+        let deadline = clock::deadline(limit);
         Ok(Reader::new(Connection::Postgres(self.lease().await?), deadline))
     }
 }
@@ -337,7 +337,7 @@ impl Postgres {
 impl Sqlite {
     /// A connection for one read, which takes so long at the most, the wait for the connection included.
     pub(super) async fn reader(&self, limit: Duration) -> Result<Reader, LedgerError> {
-        let deadline = Clock.deadline(limit);
+        let deadline = clock::deadline(limit);
         Ok(Reader::new(Connection::Sqlite(self.lease().await?), deadline))
     }
 }
@@ -357,6 +357,6 @@ impl Store {
             Self::Postgres(ledger) => Connection::Postgres(ledger.looks.lease().await?),
             Self::Sqlite(ledger) => Connection::Sqlite(ledger.lease().await?),
         };
-        Ok(Reader::new(connection, Clock.deadline(limits::ATTEMPT_TIMEOUT)))
+        Ok(Reader::new(connection, clock::deadline(limits::ATTEMPT_TIMEOUT)))
     }
 }

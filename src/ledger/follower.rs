@@ -11,19 +11,19 @@ use super::{
     error::LedgerError,
     postgres::Postgres,
 };
-use crate::{clock::Clock, limits};
+use crate::{clock, limits};
 
 /// Follows until the task is dropped.
-pub(super) async fn follow(ledger: Arc<Postgres>, log: Arc<ChangeLog>, clock: Clock) {
-    let mut clock_read = clock.mark();
+pub(super) async fn follow(ledger: Arc<Postgres>, log: Arc<ChangeLog>) {
+    let mut clock_read = clock::mark();
     loop {
         // Without a listener the poll alone carries the guarantee.
         match ledger.listen().await {
             Ok(mut listener) => {
-                while catch_up(&ledger, &log, clock).await.is_ok() {
-                    if clock.since(clock_read) >= limits::CHANGE_LOG_POLL_INTERVAL {
-                        clock_read = clock.mark();
-                        let _ = ledger.hear_time().await;
+                while catch_up(&ledger, &log).await.is_ok() {
+                    if clock::since(clock_read) >= limits::CHANGE_LOG_POLL_INTERVAL {
+                        clock_read = clock::mark();
+                        let _ = ledger.read_clock().await;
                     }
                     let woken = timeout(limits::CHANGE_LOG_POLL_INTERVAL, listener.recv()).await;
                     if matches!(woken, Ok(Err(_))) {
@@ -32,7 +32,7 @@ pub(super) async fn follow(ledger: Arc<Postgres>, log: Arc<ChangeLog>, clock: Cl
                 }
             }
             Err(_) => {
-                let _ = catch_up(&ledger, &log, clock).await;
+                let _ = catch_up(&ledger, &log).await;
             }
         }
         sleep(limits::CHANGE_LOG_POLL_INTERVAL).await;
@@ -40,10 +40,10 @@ pub(super) async fn follow(ledger: Arc<Postgres>, log: Arc<ChangeLog>, clock: Cl
 }
 
 /// Reads every change up to now.
-async fn catch_up(ledger: &Postgres, log: &ChangeLog, clock: Clock) -> Result<(), LedgerError> {
+async fn catch_up(ledger: &Postgres, log: &ChangeLog) -> Result<(), LedgerError> {
     loop {
         fail_point!("before-hearing");
-        let asked = clock.mark();
+        let asked = clock::mark();
         let changes = change_log::changes_after_on(&mut ledger.reader(limits::LEDGER_CALL_TIMEOUT).await?, log.position()).await?;
         // Numbers have no gaps: one that is missing was pruned while this gateway was away.
         if let Some(first) = changes.first()

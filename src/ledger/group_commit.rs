@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{Store, error::LedgerError};
 use crate::{
-    clock::{Clock, Moment},
+    clock::{self, Clock, Moment},
     limits,
 };
 
@@ -106,12 +106,12 @@ async fn write_until_answered<J: GroupWritten>(
     key: J::Key,
     batch: &[J],
 ) -> Result<Vec<J::Outcome>, LedgerError> {
-    let until = clock.deadline(limits::ATTEMPT_TIMEOUT);
+    let until = clock::deadline(limits::ATTEMPT_TIMEOUT);
     let mut tries = 1;
     loop {
         match J::write(store, key, clock.now(), batch).await {
             Err(LedgerError::Unavailable | LedgerError::Moved)
-                if J::IS_RETRIED && tries < limits::BATCH_TRIES_MAX && !clock.is_past(until) =>
+                if J::IS_RETRIED && tries < limits::BATCH_TRIES_MAX && !clock::is_past(until) =>
             {
                 tries += 1;
             }

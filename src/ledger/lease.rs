@@ -12,7 +12,7 @@ use deadpool::managed::{Manager, Object, Pool, Timeouts};
 use tokio::time::timeout;
 
 use super::error::LedgerError;
-use crate::{clock::Clock, limits};
+use crate::{clock, limits};
 
 /// A bounded set of connections.
 pub struct Connections<M: Manager>(Pool<M>);
@@ -40,7 +40,7 @@ impl<M: Manager> Connections<M> {
 
     /// Lends a connection.
     pub async fn lease(&self) -> Result<Lease<M>, LedgerError> {
-        let asked = Clock.mark();
+        let asked = clock::mark();
         match timeout(limits::CONNECT_TIMEOUT, self.0.get()).await {
             Ok(Ok(object)) => Ok(Lease { object: Some(object), asked, finished: false }),
             Ok(Err(_)) | Err(_) => Err(LedgerError::Unavailable),
@@ -60,7 +60,7 @@ impl<M: Manager> Lease<M> {
     /// What is left of this time for the work, once the wait for the connection is taken off: a ledger that hangs costs the caller one
     /// limit, not two.
     pub fn left(&self, limit: Duration) -> Duration {
-        limit.saturating_sub(Clock.since(self.asked))
+        limit.saturating_sub(clock::since(self.asked))
     }
 
     /// The work is finished and its answer was read to the end: the connection may serve others.

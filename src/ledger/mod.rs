@@ -77,7 +77,7 @@ pub use self::{
     upload::{Carried, CarryOver, CarryOverEntry, KnownTicket, UploadChunk, UploadCount, UploadTicket},
 };
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     config::Database,
     ids::{EventId, OrganisationId},
     limits,
@@ -102,7 +102,7 @@ impl Store {
     fn clock(&self) -> Clock {
         match self {
             Self::Postgres(ledger) => ledger.clock,
-            Self::Sqlite(_) => Clock,
+            Self::Sqlite(_) => Clock::of_this_machine(),
         }
     }
 
@@ -150,17 +150,17 @@ impl Ledger {
     pub async fn open(database: &Database, connections: usize) -> anyhow::Result<Self> {
         let clock = match database {
             Database::Postgres(_) => Clock::of_a_ledger(),
-            Database::Sqlite(_) => Clock,
+            Database::Sqlite(_) => Clock::of_this_machine(),
         };
         let store = match database {
             Database::Postgres(url) => Store::Postgres(Arc::new(Postgres::open(url.expose(), connections, clock).await?)),
             Database::Sqlite(path) => Store::Sqlite(Arc::new(Sqlite::open(path, connections).await?)),
         };
         let position = change_log::position_on(&mut store.reader(limits::LEDGER_CALL_TIMEOUT).await?).await?;
-        let log = Arc::new(ChangeLog::new(clock, position, matches!(store, Store::Sqlite(_))));
+        let log = Arc::new(ChangeLog::new(position, matches!(store, Store::Sqlite(_))));
         let follower = match &store {
             Store::Postgres(ledger) => {
-                let task = tokio::spawn(follower::follow(Arc::clone(ledger), Arc::clone(&log), clock));
+                let task = tokio::spawn(follower::follow(Arc::clone(ledger), Arc::clone(&log)));
                 Some(Arc::new(Follower(task)))
             }
             Store::Sqlite(_) => None,
@@ -259,7 +259,7 @@ impl Ledger {
     /// How many came to an event of this organisation, and how many are inside, counted after this call began. A gateway counts an event
     /// once at a time: calls that come during a count share the next one.
     pub async fn attendance(&self, organisation: OrganisationId, event: EventId) -> Result<Attendance, LedgerError> {
-        let deadline = self.clock.deadline(limits::LEDGER_BULK_TIMEOUT);
+        let deadline = clock::deadline(limits::LEDGER_BULK_TIMEOUT);
         self.counts.commit(AttendanceCount { organisation, event }, deadline).await
     }
 

@@ -104,7 +104,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_all_sessions_of_an_organisation_have_in_common_is_kept_once() {
-        let hot = Hot::new(None, Arc::new(ChangeLog::new(Clock, 0, true)), Clock);
+        let hot = Hot::new(None, Arc::new(ChangeLog::new(0, true)), Clock::of_this_machine());
         for (session, name) in [(1, "Arena"), (2, "Arena"), (3, "New Arena"), (4, "New Arena")] {
             hot.remember(0, &at(session, name));
         }

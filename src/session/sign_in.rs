@@ -17,7 +17,7 @@ use crate::{
         last_use::LastUses,
         token::{Tokens, Unsigned},
     },
-    clock::{Clock, Moment, Stamp},
+    clock::{self, Clock, Moment, Stamp},
     config::SessionLifetimes,
     faults::Faults,
     ids::{Named, SessionId},
@@ -169,15 +169,15 @@ async fn prove(
     faults.none_or(()).map_err(SignInError::Invalid)?;
     let source = device.map_or_else(|| address.to_owned(), |device| device.id().to_string());
     let attempt = Attempt { organisation: slug, username_key: username.to_lowercase(), source };
-    service.throttle.allows(&attempt, service.clock.mark()).map_err(SignInError::Throttled)?;
+    service.throttle.allows(&attempt, clock::mark()).map_err(SignInError::Throttled)?;
 
     let found = find(&service.ledger, device, &attempt).await?;
     let hash = found.as_ref().map(|proven| proven.user.password_hash.clone());
     if let (true, Some(proven)) = (service.passwords.check(request.password, hash).await?, found) {
-        service.throttle.succeeded(&attempt, service.clock.mark()).map_err(SignInError::Throttled)?;
+        service.throttle.succeeded(&attempt, clock::mark()).map_err(SignInError::Throttled)?;
         return Ok(proven);
     }
-    service.throttle.failed(attempt, service.clock.mark()).map_err(SignInError::Throttled)?;
+    service.throttle.failed(attempt, clock::mark()).map_err(SignInError::Throttled)?;
     Err(SignInError::CredentialsInvalid)
 }
 
@@ -287,7 +287,7 @@ fn fresh(service: &SignInService, membership: &Membership, device: Option<&Devic
         SessionKind::Backstage => (lifetimes.backstage, lifetimes.backstage_idle),
     };
     Session {
-        id: service.clock.id(),
+        id: clock::new_id(),
         organisation_id: membership.organisation_id,
         membership_id: membership.id,
         device_id: device.map(|d| d.id),

@@ -87,7 +87,7 @@ impl Default for Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
+    use crate::clock;
 
     fn attempt(username: &str, source: &str) -> Attempt {
         Attempt { organisation: "club".to_owned(), username_key: username.to_owned(), source: source.to_owned() }
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn failures_hold_up_the_guesser_and_nobody_else() {
-        let (throttle, now) = (Throttle::new(), Clock.mark());
+        let (throttle, now) = (Throttle::new(), clock::mark());
         for _ in 0..limits::FAILED_SIGN_INS_MAX {
             assert!(throttle.allows(&attempt("ada", "192.0.2.7"), now).is_ok());
             assert!(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn nobody_is_asked_to_come_back_in_no_time() {
-        let (throttle, now) = (Throttle::new(), Clock.mark());
+        let (throttle, now) = (Throttle::new(), clock::mark());
         for _ in 0..limits::FAILED_SIGN_INS_MAX {
             assert!(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
         }
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn guesses_beyond_the_hundredth_go_at_an_even_pace() {
-        let (throttle, mut now) = (Throttle::new(), Clock.mark());
+        let (throttle, mut now) = (Throttle::new(), clock::mark());
         let mut told = 0;
         // A minute of a guess every ten milliseconds.
         for _ in 0..6_000 {
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_stranger_behind_the_same_address_locks_nobody_out() {
-        let (throttle, mut now) = (Throttle::new(), Clock.mark());
+        let (throttle, mut now) = (Throttle::new(), clock::mark());
         // However long it went on.
         for _ in 0..60_000 {
             let _ = throttle.failed(attempt("ada", "192.0.2.7"), now);
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn what_was_long_ago_is_forgotten() {
-        let (throttle, now) = (Throttle::new(), Clock.mark());
+        let (throttle, now) = (Throttle::new(), clock::mark());
         for _ in 0..limits::FAILED_SIGN_INS_MAX {
             assert!(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
         }
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_success_forgets_the_failures_before() {
-        let (throttle, now) = (Throttle::new(), Clock.mark());
+        let (throttle, now) = (Throttle::new(), clock::mark());
         for _ in 1..limits::FAILED_SIGN_INS_MAX {
             assert!(throttle.failed(attempt("ada", "192.0.2.7"), now).is_ok());
         }
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn of_guesses_at_once_no_more_are_told_than_of_guesses_in_turn() {
-        let (throttle, now) = (Throttle::new(), Clock.mark());
+        let (throttle, now) = (Throttle::new(), clock::mark());
         // They all began before one of them had failed.
         let told = std::sync::atomic::AtomicU32::new(0);
         std::thread::scope(|threads| {

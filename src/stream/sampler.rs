@@ -15,6 +15,7 @@ use super::{
     subscribers::Notice,
 };
 use crate::{
+    clock,
     ids::{EventId, OrganisationId},
     ledger::LedgerError,
     limits,
@@ -39,9 +40,9 @@ pub(super) async fn watch_stock(hub: Arc<Hub>) {
         let anew = hub.subscribers.to_sample_anew();
         last.retain(|event, _| sent.contains_key(event) && !anew.contains(event));
         stirred.mark_unchanged();
-        let begun = hub.clock.mark();
+        let begun = clock::mark();
         let looked = look(&hub, &sent, &mut last).await;
-        let rest = rest(looked, hub.clock.since(begun), limits::STOCK_REST_MIN..=limits::STOCK_REST_MAX);
+        let rest = rest(looked, clock::since(begun), limits::STOCK_REST_MIN..=limits::STOCK_REST_MAX);
         sleep(rest).await;
         // Time out or not: it is time for the next look.
         let _ = timeout(limits::STOCK_POLL_INTERVAL.saturating_sub(rest), stirred.changed()).await;
@@ -77,13 +78,13 @@ pub(super) async fn watch_attendance(hub: Arc<Hub>) {
             }
             continue;
         }
-        let begun = hub.clock.mark();
+        let begun = clock::mark();
         let mut counted = Ok(());
         for (event, organisation) in &sent {
             counted = counted.and(count(&hub, *organisation, *event).await);
         }
-        let rest = rest(counted, hub.clock.since(begun), limits::ATTENDANCE_REST_MIN..=limits::ATTENDANCE_REST_MAX);
-        let next = hub.clock.deadline(rest);
+        let rest = rest(counted, clock::since(begun), limits::ATTENDANCE_REST_MIN..=limits::ATTENDANCE_REST_MAX);
+        let next = clock::deadline(rest);
         // A subscriber of an event that was not counted yet does not wait for the others.
         while let Ok(Ok(())) = timeout_at(next, moved.changed()).await {
             for (event, organisation) in hub.subscribers.attendance() {

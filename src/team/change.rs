@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{MemberView, TeamError, view};
 use crate::{
     authorise::{Mandate, Refused, StaffSession, permissions, role::effective},
-    clock::{Clock, Moment},
+    clock::{self, Clock, Moment},
     faults::{Faults, present},
     ids::{EventId, OrganisationId, UserId},
     ledger::{
@@ -124,16 +124,9 @@ fn address(faults: &mut Faults, text: &str) -> String {
 }
 
 /// The images of a new member.
-pub fn images(
-    clock: Clock,
-    organisation: OrganisationId,
-    person: &Person,
-    role: Role,
-    events: Vec<EventId>,
-    now: Moment,
-) -> (Membership, User) {
+pub fn images(organisation: OrganisationId, person: &Person, role: Role, events: Vec<EventId>, now: Moment) -> (Membership, User) {
     let user = User {
-        id: clock.id(),
+        id: clock::new_id(),
         name: person.name.clone(),
         email: person.email.clone(),
         password_hash: person.password_hash.clone(),
@@ -141,7 +134,7 @@ pub fn images(
         created_at: now,
     };
     let membership = Membership {
-        id: clock.id(),
+        id: clock::new_id(),
         organisation_id: organisation,
         user_id: user.id,
         username: person.username.clone(),
@@ -165,7 +158,7 @@ pub async fn add(service: &TeamService, staff: StaffSession<'_>, new: NewMember)
     let events = known_events(&service.ledger, mandate.organisation(), &new.events, &mut faults).await?;
     let person = person(&service.passwords, faults, &new.name, &new.email, &new.username, new.password).await?;
     let now = service.clock.now();
-    let (membership, user) = images(service.clock, mandate.organisation(), &person, new.role, events, now);
+    let (membership, user) = images(mandate.organisation(), &person, new.role, events, now);
     service
         .ledger
         .change(mandate.organisation(), || async {

@@ -1,7 +1,7 @@
 //! A new organisation with its first administrator.
 
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     faults::Faults,
     ids::OrganisationId,
     ledger::{
@@ -46,8 +46,8 @@ pub async fn create(
     let name = faults.name("/name", &new.name);
     let admin = person(passwords, faults, &new.admin_username, &new.admin_email, &new.admin_username, new.password).await?;
     let now = clock.now();
-    let organisation = Organisation { id: clock.id::<OrganisationId>(), slug: new.slug, name, version: 1, created_at: now };
-    let (membership, user) = images(clock, organisation.id, &admin, Role::OrganisationAdmin, Vec::new(), now);
+    let organisation = Organisation { id: clock::new_id::<OrganisationId>(), slug: new.slug, name, version: 1, created_at: now };
+    let (membership, user) = images(organisation.id, &admin, Role::OrganisationAdmin, Vec::new(), now);
     let mut change = Change::new(organisation.id, now, Vec::new());
     change.images.organisations.push(organisation.clone());
     change.images.users.push(user.clone());

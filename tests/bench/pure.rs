@@ -12,7 +12,7 @@ use enumset::EnumSet;
 use stagedoor::{
     authenticate::{Caller, judge},
     authorise::{Act, may},
-    clock::{Clock, Moment},
+    clock::{self, Clock, Moment},
     config::Config,
     door::scan::decide::{self as door, Question, Reason, Verdict},
     faults::Whole,
@@ -40,11 +40,11 @@ fn token(c: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let settings = [("STAGEDOOR_DATA_DIR".to_owned(), folder.path().display().to_string())];
     let state = runtime.block_on(gateway::open(&Config::load(settings).unwrap())).unwrap();
-    let until = Clock.now() + TimeDelta::hours(12);
+    let until = Clock::of_this_machine().now() + TimeDelta::hours(12);
     let signer = runtime.block_on(state.tokens.signer()).unwrap();
-    let sessions: Vec<String> = (0..TOKENS).map(|_| signer.for_session(Clock.id::<SessionId>(), until).unwrap()).collect();
+    let sessions: Vec<String> = (0..TOKENS).map(|_| signer.for_session(clock::new_id::<SessionId>(), until).unwrap()).collect();
     // A device's token is shown once in an evening and not remembered: it is verified each time.
-    let device = signer.for_device(Clock.id::<DeviceId>(), Clock.id::<EnrolmentId>(), until).unwrap();
+    let device = signer.for_device(clock::new_id::<DeviceId>(), clock::new_id::<EnrolmentId>(), until).unwrap();
 
     let mut group = c.benchmark_group("token");
     group.throughput(Throughput::Elements(1));

@@ -1,6 +1,6 @@
 //! Ending many sessions: all of one moment, on what was read or not at all, and quick enough to be one step.
 
-use stagedoor::clock::Clock;
+use stagedoor::clock::{self, Clock};
 use stagedoor::ledger::change::{Ending, Guard, Images};
 use stagedoor::ledger::kinds::SessionKind;
 use stagedoor::ledger::{Ledger, LedgerError, Page, SessionFilter};
@@ -23,9 +23,9 @@ async fn ten_thousand_sessions_end_in_one_step(ledgers: Ledgers) {
     }
     let logged = "select count(*) from changes where organisation_id = $1";
     let before = ledgers.number(logged, stage.organisation.id).await;
-    let begun = Clock.mark();
+    let begun = clock::mark();
     assert_eq!(ledgers.b.end_sessions(&everybody(&stage)).await.unwrap(), SCANNERS + 1);
-    let took = Clock.since(begun);
+    let took = clock::since(begun);
     eprintln!("{SCANNERS} sessions ended in {took:?}");
     let open = "select count(*) from sessions where ended_at is null and organisation_id = $1";
     assert_eq!(ledgers.number(open, stage.organisation.id).await, 0);
@@ -51,7 +51,7 @@ async fn only_the_named_sessions_end(ledgers: Ledgers) {
     let session = stage.new_session(Some(&device), SessionKind::Scanner);
     ledgers.stored(&stage.change(Images { devices: vec![device.clone()], sessions: vec![session.clone()], ..Images::default() })).await;
 
-    let nobody = Ending { member: Some(Clock.id()), ..everybody(&stage) };
+    let nobody = Ending { member: Some(clock::new_id()), ..everybody(&stage) };
     assert_eq!(ledgers.a.end_sessions(&nobody).await.unwrap(), 0);
     let kept = Ending { keep: Some(session.id), member: Some(stage.membership.id), ..everybody(&stage) };
     assert_eq!(ledgers.a.end_sessions(&kept).await.unwrap(), 1);
@@ -63,11 +63,18 @@ async fn only_the_named_sessions_end(ledgers: Ledgers) {
 }
 
 fn everybody(stage: &Stage) -> Ending {
-    Ending { organisation: stage.organisation.id, at: Clock.now(), guards: vec![], member: None, device: None, keep: None }
+    Ending {
+        organisation: stage.organisation.id,
+        at: Clock::of_this_machine().now(),
+        guards: vec![],
+        member: None,
+        device: None,
+        keep: None,
+    }
 }
 
 async fn listed(ledger: &Ledger, stage: &Stage) -> Vec<Uuid> {
-    let filter = SessionFilter { user: None, device: None, kind: None, live: true, at: Clock.now() };
+    let filter = SessionFilter { user: None, device: None, kind: None, live: true, at: Clock::of_this_machine().now() };
     let page = Page { limit: 100, after: Uuid::nil() };
     let found = ledger.sessions(stage.organisation.id, filter, page).await.unwrap();
     found.into_iter().map(|authority| authority.session.id.0).collect()

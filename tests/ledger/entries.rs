@@ -4,8 +4,8 @@
 
 use chrono::TimeDelta;
 use stagedoor::authorise;
-use stagedoor::clock::Clock;
 use stagedoor::clock::Moment;
+use stagedoor::clock::{self, Clock};
 use stagedoor::ids::{CheckInId, GuestId, HoldId, SaleId, ScanId, TicketId, VoidId};
 use stagedoor::ledger::check_in::{CheckIn, CheckInEntry};
 use stagedoor::ledger::entry::{DecidedOn, Entry, Outcome};
@@ -182,14 +182,14 @@ impl Stage {
 
     pub fn upload(&self, code: &str, entries_allowed: i32) -> UploadTicket {
         UploadTicket {
-            id: Clock.id(),
+            id: clock::new_id(),
             code: code.into(),
             ticket_type_id: self.seat.id,
             holder: Some("Ada".into()),
             keeps_holder: false,
             status: TicketStatus::Valid,
             entries_allowed,
-            window_told: false,
+            sets_window: false,
             valid_from: None,
             valid_until: None,
         }
@@ -202,7 +202,7 @@ impl Stage {
     /// Tickets with their earlier admissions.
     pub fn chunk_with<'t>(&self, tickets: &'t [UploadTicket], visits: Vec<Carried>) -> UploadChunk<'t> {
         let permit = authorise::to_import(&self.caller()).unwrap();
-        UploadChunk { tickets, carried: Entry::new(permit, CarryOver { event: self.event.id, visits, at: Clock.now() }) }
+        UploadChunk { tickets, carried: Entry::new(permit, CarryOver { event: self.event.id, visits, at: Clock::of_this_machine().now() }) }
     }
 
     /// The release of a hold, decided on at these versions.
@@ -215,13 +215,13 @@ impl Stage {
     pub fn entry(&self, ticket: &UploadTicket) -> ScanDraft {
         ScanDraft {
             decided_on: self.decided_on(),
-            id: Clock.id(),
+            id: clock::new_id(),
             ticket: ticket.id,
             direction: Direction::In,
             uses: 1,
             allowed: ticket.entries_allowed,
             gate: Some("North".into()),
-            scanned_at: Some(Clock.now()),
+            scanned_at: Some(Clock::of_this_machine().now()),
             fingerprint: format!("in {}", ticket.code),
             undoes: None,
         }
@@ -235,7 +235,7 @@ impl Stage {
     /// Takes back a movement that used so many entries.
     pub fn back(&self, movement: &ScanDraft) -> ScanDraft {
         let direction = movement.direction.reversed();
-        ScanDraft { id: Clock.id(), direction, uses: -movement.uses, undoes: Some(movement.id), ..movement.clone() }
+        ScanDraft { id: clock::new_id(), direction, uses: -movement.uses, undoes: Some(movement.id), ..movement.clone() }
     }
 
     /// A sale paid in cash; its first ticket is let in at once.
@@ -250,16 +250,16 @@ impl Stage {
         let lines: Vec<SaleLine> = basket.iter().map(line).collect();
         let kinds = basket.iter().flat_map(|&(kind, quantity)| (0..quantity).map(move |_| kind));
         let ticket = |(place, kind): (usize, &TicketType)| NewTicket {
-            id: Clock.id(),
+            id: clock::new_id(),
             ticket_type_id: kind.id,
             code: new_id(),
             entries_allowed: kind.entries_allowed,
-            admission: (place == 0).then(|| Clock.id()),
+            admission: (place == 0).then(clock::new_id),
         };
         let total_minor = lines.iter().map(|line| line.amount_minor).sum();
         SaleDraft {
             decided_on: self.decided_on(),
-            id: Clock.id(),
+            id: clock::new_id(),
             currency: "EUR".into(),
             total_minor,
             method: PaymentMethod::Cash,
@@ -277,13 +277,19 @@ impl Stage {
     /// A hold of the same lines as such a sale's, that lives for this long.
     pub fn hold(&self, basket: &[(&TicketType, i32)], lives: TimeDelta) -> HoldDraft {
         let SaleDraft { decided_on, currency, total_minor, lines, .. } = self.sale(basket);
-        let expires_at = Clock.now() + lives;
-        HoldDraft { decided_on, id: Clock.id(), currency, total_minor, expires_at, fingerprint: "hold".into(), lines }
+        let expires_at = Clock::of_this_machine().now() + lives;
+        HoldDraft { decided_on, id: clock::new_id(), currency, total_minor, expires_at, fingerprint: "hold".into(), lines }
     }
 
     /// A void of a sale.
     pub fn void(&self, sale: &SaleDraft) -> VoidDraft {
-        VoidDraft { decided_on: self.decided_on(), id: Clock.id(), sale: sale.id, reason: "Wrong date".into(), fingerprint: "void".into() }
+        VoidDraft {
+            decided_on: self.decided_on(),
+            id: clock::new_id(),
+            sale: sale.id,
+            reason: "Wrong date".into(),
+            fingerprint: "void".into(),
+        }
     }
 
     /// A look of this member at this event.

@@ -5,9 +5,8 @@ use sqlx::{AssertSqlSafe, Connection};
 use stagedoor::ledger::entry::Outcome;
 use stagedoor::ledger::functions;
 
-use super::entries::ScanDraft;
-use super::ledgers::{Ledgers, scan};
 use super::Stage;
+use super::ledgers::{Ledgers, scan};
 
 /// The functions of a release that is to come: `release` differs.
 fn text_of(release: u32) -> String {
@@ -63,5 +62,7 @@ async fn functions_are_dropped_a_release_later() {
 }
 
 async fn schemas(ledgers: &Ledgers) -> i64 {
-    ledgers.total("select count(*) from pg_namespace n join function_sets s on s.schema_name = n.nspname where nspname like 'functions%'").await
+    ledgers
+        .total("select count(*) from pg_namespace n join function_sets s on s.schema_name = n.nspname where nspname like 'functions%'")
+        .await
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::{Either, join_all, select};
-use stagedoor::clock::Clock;
+use stagedoor::clock::{self, Clock};
 use stagedoor::guestlist::{fold, words};
 use stagedoor::ids::CheckInId;
 use stagedoor::ledger::change::Guard;
@@ -29,13 +29,13 @@ impl Door {
         let stage = Stage::open(ledgers).await;
         let list = GuestList {
             organisation_id: stage.organisation.id,
-            id: Clock.id(),
+            id: clock::new_id(),
             event_id: stage.event.id,
             name: "Friends".into(),
             note: None,
             removed_at: None,
             version: 1,
-            created_at: Clock.now(),
+            created_at: Clock::of_this_machine().now(),
         };
         let door = Self { stage, list };
         ledgers.a.store_guests(&door.change(|change| change.lists.push(door.list.clone()))).await.unwrap();
@@ -51,7 +51,7 @@ impl Door {
     fn new_guest(&self, name: &str, party_size: i32) -> Guest {
         Guest {
             organisation_id: self.stage.organisation.id,
-            id: Clock.id(),
+            id: clock::new_id(),
             event_id: self.stage.event.id,
             list_id: self.list.id,
             name: name.into(),
@@ -62,7 +62,7 @@ impl Door {
             arrived: 0,
             removed_at: None,
             version: 1,
-            created_at: Clock.now(),
+            created_at: Clock::of_this_machine().now(),
         }
     }
 
@@ -79,7 +79,7 @@ impl Door {
     fn entry(&self, guest: &Guest, people: Option<i32>) -> CheckInDraft {
         CheckInDraft {
             decided_on: self.stage.decided_on(),
-            id: Clock.id(),
+            id: clock::new_id(),
             guest: (guest.id, guest.version),
             people,
             undoes: None,
@@ -93,7 +93,7 @@ impl Door {
     }
 
     async fn commit(&self, ledger: &Ledger, entry: &CheckInDraft) -> Option<CheckedIn> {
-        match ledger.commit_check_in(entry.entry(&self.stage), Clock.deadline(PATIENCE)).await.unwrap() {
+        match ledger.commit_check_in(entry.entry(&self.stage), clock::deadline(PATIENCE)).await.unwrap() {
             Outcome::Recorded(written) => Some(written),
             Outcome::Moved => None,
             Outcome::Refused(never) => match never {},
@@ -216,7 +216,7 @@ async fn what_was_decided_before_a_change_is_not_written_after_it(ledgers: Ledge
     }
     let decided = door.entry(&guest, Some(1));
     guest.version += 1;
-    guest.removed_at = Some(Clock.now());
+    guest.removed_at = Some(Clock::of_this_machine().now());
     door.store(&ledgers.b, guest.clone()).await.unwrap();
     assert_eq!(door.commit(&ledgers.a, &decided).await, None, "the guest was struck off");
     assert_eq!(ledgers.number("select count(*) from guest_check_ins where guest_id = $1", guest.id).await, 4);
@@ -248,12 +248,12 @@ async fn a_change_of_lists_is_whole_or_nothing(ledgers: Ledgers) {
     .await;
     let stale = Guard::Session { id: door.stage.session.id, version: 7 };
     moved(GuestChange { guards: vec![stale], ..door.change(|change| change.guests = vec![new.clone()]) }).await;
-    let namesake = GuestList { id: Clock.id(), ..door.list.clone() };
+    let namesake = GuestList { id: clock::new_id(), ..door.list.clone() };
     let taken = ledgers.b.store_guests(&door.change(|change| change.lists = vec![namesake.clone()])).await;
     assert!(matches!(taken, Err(LedgerError::Taken(_))), "{taken:?}");
     assert_eq!(ledgers.rows("guests").await, 1);
 
-    let struck = GuestList { removed_at: Some(Clock.now()), version: 2, ..door.list.clone() };
+    let struck = GuestList { removed_at: Some(Clock::of_this_machine().now()), version: 2, ..door.list.clone() };
     ledgers.b.store_guests(&door.change(|change| change.lists = vec![struck])).await.unwrap();
     let gone = ledgers.a.guest(known.organisation_id, known.id).await.unwrap().unwrap().guest;
     assert_eq!((gone.removed_at.is_some(), gone.version), (true, 2), "who is on a list is struck off with it");
@@ -264,7 +264,7 @@ on_both_ledgers!(an_event_has_no_more_lists_than_it_may_though_two_add_at_once);
 async fn an_event_has_no_more_lists_than_it_may_though_two_add_at_once(ledgers: Ledgers) {
     let door = Door::open(&ledgers).await;
     let many = |gateway: &str| {
-        let named = |n| GuestList { id: Clock.id(), name: format!("{gateway} {n}"), ..door.list.clone() };
+        let named = |n| GuestList { id: clock::new_id(), name: format!("{gateway} {n}"), ..door.list.clone() };
         door.change(|change| change.lists = (0..limits::GUEST_LISTS_MAX - 1).map(named).collect())
     };
     let (at_a, at_b) = (many("a"), many("b"));
@@ -355,7 +355,7 @@ async fn search_finds_by_parts_pages_by_name_and_is_quick(ledgers: Ledgers) {
         let ids: Vec<_> = ledgers.b.guests(organisation, event, &search, first).await.unwrap().iter().map(|l| l.guest.id).collect();
         assert_eq!(ids, found);
     }
-    let elsewhere = GuestSearch { list: Some(Clock.id()), ..GuestSearch::default() };
+    let elsewhere = GuestSearch { list: Some(clock::new_id()), ..GuestSearch::default() };
     assert!(ledgers.b.guests(organisation, event, &elsewhere, first).await.unwrap().is_empty());
     assert_eq!(ledgers.a.guest_census(event).await.unwrap(), (1, 10_000));
 }

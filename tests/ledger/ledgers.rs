@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
-use stagedoor::clock::Clock;
+use stagedoor::clock;
 use stagedoor::config::Config;
 use stagedoor::ledger::Ledger;
 use stagedoor::ledger::change::Change;
@@ -91,22 +91,22 @@ impl Ledgers {
 
 /// Writes a movement and waits for it.
 pub async fn scan(ledger: &Ledger, stage: &Stage, entry: &ScanDraft) -> ScanOutcome {
-    ledger.commit_scan(entry.entry(stage), Clock.deadline(PATIENCE)).await.unwrap()
+    ledger.commit_scan(entry.entry(stage), clock::deadline(PATIENCE)).await.unwrap()
 }
 
 /// Writes a sale and waits for it.
 pub async fn sell(ledger: &Ledger, stage: &Stage, entry: &SaleDraft) -> SaleOutcome {
-    ledger.commit_sale(entry.entry(stage), Clock.deadline(PATIENCE)).await.unwrap()
+    ledger.commit_sale(entry.entry(stage), clock::deadline(PATIENCE)).await.unwrap()
 }
 
 /// Keeps stock and waits for it.
 pub async fn hold(ledger: &Ledger, stage: &Stage, entry: &HoldDraft) -> HoldOutcome {
-    ledger.commit_hold(entry.entry(stage), Clock.deadline(PATIENCE)).await.unwrap()
+    ledger.commit_hold(entry.entry(stage), clock::deadline(PATIENCE)).await.unwrap()
 }
 
 /// Looks afresh.
 pub async fn look(ledger: &Ledger, look: Look) -> Seen {
-    *ledger.look(look, Clock.deadline(PATIENCE)).await.unwrap()
+    *ledger.look(look, clock::deadline(PATIENCE)).await.unwrap()
 }
 
 /// As a gateway opens it that has this one setting.

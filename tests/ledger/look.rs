@@ -1,6 +1,6 @@
 //! A fresh look: all that a walk decides on, and nothing of anybody else's.
 
-use stagedoor::clock::Clock;
+use stagedoor::clock;
 use stagedoor::ids::Named;
 use stagedoor::ledger::change::Images;
 use stagedoor::ledger::kinds::{Direction, EventStatus};
@@ -33,7 +33,7 @@ async fn a_look_tells_who_asks_and_for_what(ledgers: Ledgers) {
     assert_eq!((pinned.pinned, pinned.as_of), (Some(Named::new(stage.event.id, "Gala")), seen.as_of + 1));
     assert_eq!(pinned.authority.unwrap().membership, stage.membership);
 
-    let nobody = look(&ledgers.b, Look { session: Clock.id(), ..stage.look_for("A-1") }).await;
+    let nobody = look(&ledgers.b, Look { session: clock::new_id(), ..stage.look_for("A-1") }).await;
     assert!(nobody.authority.is_none() && nobody.event.is_none() && nobody.ticket.is_none() && nobody.elsewhere.is_none());
 }
 
@@ -110,7 +110,7 @@ async fn elsewhere_is_a_live_event_of_the_same_house(ledgers: Ledgers) {
 
 /// Puts on another event of the deployment, with a ticket of this code.
 async fn another_event(ledgers: &Ledgers, stage: &Stage, code: &str, status: EventStatus) -> Event {
-    let event = Event { id: Clock.id(), name: format!("The {code}"), status, ..stage.event.clone() };
+    let event = Event { id: clock::new_id(), name: format!("The {code}"), status, ..stage.event.clone() };
     let seat: TicketType = ticket_type(&event, "Seat", None);
     ledgers.stored(&stage.change(Images { events: vec![event.clone()], ticket_types: vec![seat.clone()], ..Images::default() })).await;
     Stage { event: event.clone(), seat, ..stage.clone() }.ticket(ledgers, code, 1).await;

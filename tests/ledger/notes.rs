@@ -34,7 +34,7 @@ impl Phones {
 
     /// All of them are in use, a second from now.
     async fn note(&self, ledgers: &Ledgers) -> Result<(), LedgerError> {
-        ledgers.a.note(Note::Used(&self.sessions, &self.devices, Clock.now() + TimeDelta::seconds(1))).await
+        ledgers.a.note(Note::Used(&self.sessions, &self.devices, Clock::of_this_machine().now() + TimeDelta::seconds(1))).await
     }
 }
 

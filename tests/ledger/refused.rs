@@ -1,7 +1,7 @@
 //! The log of refused scans: written down beside the ledger, lossy, and never in the way.
 
 use chrono::TimeDelta;
-use stagedoor::clock::{Clock, Moment};
+use stagedoor::clock::{self, Clock, Moment};
 use stagedoor::ledger::kinds::Direction;
 use stagedoor::ledger::rows::{RefusalFilter, RefusedScan};
 use stagedoor::ledger::{Note, Page};
@@ -17,10 +17,10 @@ const MANY: u64 = 11_000;
 impl Stage {
     fn refused(&self, code: &str, refused_at: Moment) -> RefusedScan {
         RefusedScan {
-            id: Clock.id(),
+            id: clock::new_id(),
             organisation_id: self.organisation.id,
             event_id: self.event.id,
-            scan_id: Clock.id(),
+            scan_id: clock::new_id(),
             code: code.into(),
             ticket_id: None,
             direction: Direction::In,
@@ -44,7 +44,7 @@ async fn a_full_log_loses_rows_and_keeps_nobody_waiting(ledgers: Ledgers) {
     let lock = if ledgers.is_postgres { "lock table refused_scans in access exclusive mode" } else { "select 1" };
     let held = ledgers.hold(lock).await;
     for number in 0..MANY {
-        ledgers.a.note_refused(stage.refused(&number.to_string(), Clock.now()));
+        ledgers.a.note_refused(stage.refused(&number.to_string(), Clock::of_this_machine().now()));
     }
     let lost = || ledgers.a.refused_lost().get();
     assert!((1..MANY).contains(&lost()), "{} of {MANY} were lost", lost());
@@ -63,18 +63,18 @@ on_both_ledgers!(what_waits_is_written_down_at_the_end);
 async fn what_waits_is_written_down_at_the_end(ledgers: Ledgers) {
     let stage = Stage::open(&ledgers).await;
     for number in 0..1_000 {
-        ledgers.a.note_refused(stage.refused(&number.to_string(), Clock.now()));
+        ledgers.a.note_refused(stage.refused(&number.to_string(), Clock::of_this_machine().now()));
     }
     ledgers.a.close().await;
     assert_eq!((written(&ledgers).await, ledgers.a.refused_lost().get()), (1_000, 0));
-    ledgers.a.note_refused(stage.refused("too late", Clock.now()));
+    ledgers.a.note_refused(stage.refused("too late", Clock::of_this_machine().now()));
     assert_eq!(ledgers.a.refused_lost().get(), 1);
 }
 
 on_both_ledgers!(what_is_old_is_forgotten);
 async fn what_is_old_is_forgotten(ledgers: Ledgers) {
     let stage = Stage::open(&ledgers).await;
-    let now = Clock.now();
+    let now = Clock::of_this_machine().now();
     for (code, age) in [("new", 1), ("as old as can be", 90), ("old", 91)] {
         ledgers.a.note_refused(stage.refused(code, now - TimeDelta::days(age)));
     }

@@ -1,7 +1,7 @@
 //! Sales: receipts without gaps, never over the quota, all of a sale or nothing of it.
 
 use futures::future::join_all;
-use stagedoor::clock::Clock;
+use stagedoor::clock;
 use stagedoor::ids::{Named, TicketTypeId};
 use stagedoor::ledger::change::Images;
 use stagedoor::ledger::entry::Outcome;
@@ -189,7 +189,7 @@ async fn money_that_does_not_add_up_is_refused_by_itself(ledgers: Ledgers) {
     let wrong = [wrong_line, SaleDraft { change_minor: Some(151), ..right() }];
     let sales: Vec<SaleDraft> = wrong.into_iter().flat_map(|wrong| [right(), wrong, right()]).collect();
     // In one batch with those that are right: the ledger refuses the batch, and it is not the others' fault.
-    let patience = Clock.deadline(crate::support::PATIENCE);
+    let patience = clock::deadline(crate::support::PATIENCE);
     let outcomes = join_all(sales.iter().map(|sale| ledgers.a.commit_sale(sale.entry(&stage), patience))).await;
     let mut receipts: Vec<i64> = outcomes.iter().flatten().filter_map(receipt).collect();
     receipts.sort_unstable();

@@ -1,7 +1,7 @@
 //! Movements: numbered and counted by the ledger itself, written once, and only while what they rest on stands.
 
 use futures::future::join_all;
-use stagedoor::clock::Clock;
+use stagedoor::clock;
 use stagedoor::ids::ScanId;
 use stagedoor::ledger::entry::Outcome;
 use stagedoor::ledger::scan::ScanRecorded;
@@ -41,7 +41,7 @@ async fn movements_are_numbered_and_counted(ledgers: Ledgers) {
         (&enter, None),
     ];
     for (turn, (movement, expected)) in story.into_iter().enumerate() {
-        let again = ScanDraft { id: Clock.id(), ..movement.clone() };
+        let again = ScanDraft { id: clock::new_id(), ..movement.clone() };
         assert_eq!(written(&scan(ledgers.turn(turn), &stage, &again).await), expected, "movement {turn}");
     }
     assert_eq!(numbers(&ledgers, &ticket).await, (5, 5));
@@ -131,7 +131,7 @@ async fn one_of_many_tickets_holds_back_only_itself(ledgers: Ledgers) {
     }
     // One is in the ledger already, under its own id; one under another; one was decided on what has moved.
     assert!(written(&scan(&ledgers.b, &stage, &entries[3]).await).is_some());
-    let elsewhere = ScanDraft { id: Clock.id(), ..entries[6].clone() };
+    let elsewhere = ScanDraft { id: clock::new_id(), ..entries[6].clone() };
     assert!(written(&scan(&ledgers.b, &stage, &elsewhere).await).is_some());
     entries[9].decided_on = stage.moved_grounds()[0];
     // All at one gateway at once: each of these three stands in a batch among others.

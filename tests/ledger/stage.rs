@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::json;
 use stagedoor::authenticate::{Caller, judge};
-use stagedoor::clock::Clock;
+use stagedoor::clock::{self, Clock};
 use stagedoor::ledger::Ledger;
 use stagedoor::ledger::change::{Change, Guard, Images};
 use stagedoor::ledger::entry::DecidedOn;
@@ -55,11 +55,11 @@ impl Stage {
 
     /// The same, in no ledger yet.
     pub fn imagined() -> Self {
-        let at = Clock.now();
+        let at = Clock::of_this_machine().now();
         let organisation =
-            Organisation { id: Clock.id(), slug: format!("house-{}", new_id()), name: "House".into(), version: 1, created_at: at };
+            Organisation { id: clock::new_id(), slug: format!("house-{}", new_id()), name: "House".into(), version: 1, created_at: at };
         let user = User {
-            id: Clock.id(),
+            id: clock::new_id(),
             name: "Mia".into(),
             email: "mia@example.org".into(),
             password_hash: "$argon2id$".into(),
@@ -67,7 +67,7 @@ impl Stage {
             created_at: at,
         };
         let membership = Membership {
-            id: Clock.id(),
+            id: clock::new_id(),
             organisation_id: organisation.id,
             user_id: user.id,
             username: "Mia".into(),
@@ -81,14 +81,14 @@ impl Stage {
             created_at: at,
         };
         let device = Device {
-            id: Clock.id(),
+            id: clock::new_id(),
             organisation_id: organisation.id,
             name: "Till 1".into(),
             kind: DeviceKind::Pos,
             gate: Some("North".into()),
             enrolment_hash: None,
             enrolment_expires_at: None,
-            enrolment_id: Some(Clock.id()),
+            enrolment_id: Some(clock::new_id()),
             enrolled_at: Some(at),
             revoked_at: None,
             hardware: Some(json!({"model": "T1"})),
@@ -97,7 +97,7 @@ impl Stage {
             seen_at: None,
         };
         let session = Session {
-            id: Clock.id(),
+            id: clock::new_id(),
             organisation_id: organisation.id,
             membership_id: membership.id,
             device_id: Some(device.id),
@@ -112,7 +112,7 @@ impl Stage {
             seen_at: at,
         };
         let event = Event {
-            id: Clock.id(),
+            id: clock::new_id(),
             organisation_id: organisation.id,
             name: "Gala".into(),
             venue: Some("Hall".into()),
@@ -152,7 +152,7 @@ impl Stage {
             user_name: self.user.name.clone(),
             organisation: Arc::new(names),
         };
-        judge(Some(Arc::new(authority)), None, Clock.now()).unwrap()
+        judge(Some(Arc::new(authority)), None, Clock::of_this_machine().now()).unwrap()
     }
 
     /// The event with its types.
@@ -176,7 +176,7 @@ impl Stage {
     }
 
     pub fn guarded(&self, guards: Vec<Guard>, images: Images) -> Change {
-        Change { images, ..Change::new(self.organisation.id, Clock.now(), guards) }
+        Change { images, ..Change::new(self.organisation.id, Clock::of_this_machine().now(), guards) }
     }
 
     /// The image of this part, one version on.
@@ -209,16 +209,17 @@ impl Stage {
     }
 
     pub fn new_device(&self, name: &str) -> Device {
-        Device { id: Clock.id(), name: name.into(), ..self.device.clone() }
+        Device { id: clock::new_id(), name: name.into(), ..self.device.clone() }
     }
 
     pub fn new_session(&self, device: Option<&Device>, kind: SessionKind) -> Session {
-        Session { id: Clock.id(), device_id: device.map(|d| d.id), kind, ..self.session.clone() }
+        Session { id: clock::new_id(), device_id: device.map(|d| d.id), kind, ..self.session.clone() }
     }
 
     /// The member's session, one version on and over.
     pub fn ended(&self) -> Session {
-        let over = Session { ended_at: Some(Clock.now()), end_reason: Some(EndReason::Displaced), ..self.session.clone() };
+        let over =
+            Session { ended_at: Some(Clock::of_this_machine().now()), end_reason: Some(EndReason::Displaced), ..self.session.clone() };
         Session { displaced_by: Some("Till 2".into()), version: self.session.version + 1, ..over }
     }
 }
@@ -226,7 +227,7 @@ impl Stage {
 /// A type of this event, at 12.50.
 pub fn ticket_type(event: &Event, name: &str, quota: Option<i32>) -> TicketType {
     TicketType {
-        id: Clock.id(),
+        id: clock::new_id(),
         organisation_id: event.organisation_id,
         event_id: event.id,
         name: name.into(),

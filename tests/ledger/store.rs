@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use stagedoor::clock::Clock;
+use stagedoor::clock::{self, Clock};
 use stagedoor::ledger::change::{Change, Guard, Images};
 use stagedoor::ledger::kinds::{MemberStatus, Role, SessionKind};
 use stagedoor::ledger::rows::{Authority, Membership, Organisation, OrganisationNames, SigningKey, User, Version};
@@ -112,7 +112,7 @@ async fn of_two_authors_one_wins(ledgers: Ledgers) {
     let authors = (0..8).map(|n| {
         let role = if n % 2 == 0 { Role::Viewer } else { Role::Scanner };
         let change = stage.change(Images {
-            users: vec![User { id: Clock.id(), ..stage.user.clone() }],
+            users: vec![User { id: clock::new_id(), ..stage.user.clone() }],
             memberships: vec![Membership { role, ..image.clone() }],
             ..Images::default()
         });
@@ -201,7 +201,12 @@ async fn a_member_sits_at_one_desk_and_carries_many_scanners(ledgers: Ledgers) {
 
 on_both_ledgers!(a_second_signing_key_does_nothing);
 async fn a_second_signing_key_does_nothing(ledgers: Ledgers) {
-    let key = |n: usize| SigningKey { kid: format!("key {n}"), seed: format!("seed {n}"), created_at: Clock.now(), retired_at: None };
+    let key = |n: usize| SigningKey {
+        kid: format!("key {n}"),
+        seed: format!("seed {n}"),
+        created_at: Clock::of_this_machine().now(),
+        retired_at: None,
+    };
     let keys: Vec<SigningKey> = (0..6).map(key).collect();
     let offers = keys.iter().enumerate().map(|(n, key)| ledgers.turn(n).note(Note::SigningKey(key)));
     assert!(join_all(offers).await.iter().all(Result::is_ok));
@@ -248,8 +253,8 @@ async fn census(ledgers: &Ledgers) -> [i64; 4] {
 
 /// A new person who asks for the user name that stands on the stage.
 fn newcomer(stage: &Stage) -> Change {
-    let user = User { id: Clock.id(), ..stage.user.clone() };
-    let fresh = Membership { id: Clock.id(), user_id: user.id, status: MemberStatus::Active, version: 1, ..stage.membership.clone() };
+    let user = User { id: clock::new_id(), ..stage.user.clone() };
+    let fresh = Membership { id: clock::new_id(), user_id: user.id, status: MemberStatus::Active, version: 1, ..stage.membership.clone() };
     stage.change(Images { users: vec![user], memberships: vec![fresh], ..Images::default() })
 }
 

@@ -1,7 +1,7 @@
 //! Movements that take others back, and movements that another system made.
 
 use futures::future::join_all;
-use stagedoor::clock::Clock;
+use stagedoor::clock;
 use stagedoor::ledger::LedgerError;
 use stagedoor::ledger::entry::Outcome;
 use stagedoor::ledger::scan::ScanRecorded;
@@ -112,10 +112,10 @@ async fn the_ledger_itself_sees_that_it_is_reversed(ledgers: Ledgers) {
         ScanDraft { uses: 0, ..stage.back(&second) },
         ScanDraft { direction: second.direction, uses: 1, ..stage.back(&second) },
         ScanDraft { ticket: other.id, ..stage.back(&second) },
-        ScanDraft { undoes: Some(Clock.id()), ..stage.back(&second) },
+        ScanDraft { undoes: Some(clock::new_id()), ..stage.back(&second) },
         back_again,
     ] {
-        let refused = ledgers.a.commit_scan(wrong.entry(&stage), Clock.deadline(PATIENCE)).await;
+        let refused = ledgers.a.commit_scan(wrong.entry(&stage), clock::deadline(PATIENCE)).await;
         assert!(matches!(refused, Err(LedgerError::Broken)), "{wrong:?}: {refused:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Uploads: what is new, what has changed, what stood so already, and what of a quota is taken by it.
 
 use futures::future::join_all;
-use stagedoor::clock::Clock;
+use stagedoor::clock;
 use stagedoor::ids::TicketTypeId;
 use stagedoor::ledger::kinds::TicketStatus;
 use stagedoor::ledger::{Carried, LedgerError, UploadTicket};
@@ -91,8 +91,8 @@ async fn a_ticket_used_elsewhere_comes_with_its_entry(ledgers: Ledgers) {
     let stage = Stage::open(&ledgers).await;
     let used = |code: &str| Carried {
         code: code.into(),
-        entry_id: Clock.id(),
-        exit_id: Clock.id(),
+        entry_id: clock::new_id(),
+        exit_id: clock::new_id(),
         is_over: false,
         gate: Some("North".into()),
         entered_at: None,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use stagedoor::authenticate::{self, Caller};
 use stagedoor::authorise;
-use stagedoor::clock::{Clock, Moment};
+use stagedoor::clock::Moment;
 use stagedoor::door::scan::decide::{Question, Verdict, decide};
 use stagedoor::door::scan::request as door;
 use stagedoor::ids::{DeviceId, MembershipId, OrganisationId, SessionId, TicketId};
@@ -72,7 +72,7 @@ struct Facts {
 /// Opens a gateway, and serves whoever asks.
 pub async fn serve(world: Arc<World>) -> turmoil::Result {
     let mailbox = Mailbox::open(&world).await;
-    let log = Arc::new(ChangeLog::new(Clock, 0, true));
+    let log = Arc::new(ChangeLog::new(0, true));
     let gateway = Arc::new(Gateway {
         scans: scan_lanes(&world, &mailbox),
         sales: sale_lanes(&world, &mailbox),

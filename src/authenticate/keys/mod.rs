@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     ledger::{Ledger, LedgerError, Note, SIGNING_KEYS, rows},
     limits,
 };
@@ -32,7 +32,6 @@ use crate::{
 /// The keys that this gateway knows.
 pub struct Keys {
     ledger: Ledger,
-    clock: Clock,
     ring: RwLock<Arc<Ring>>,
     /// How many readings of the ledger have begun.
     begun: AtomicU64,
@@ -79,8 +78,8 @@ struct Reading {
 impl Keys {
     /// Reads the keys, and makes the first one of a new ledger. Two gateways that begin at once agree on one.
     pub async fn open(ledger: Ledger, clock: Clock) -> anyhow::Result<Self> {
-        let reading = Reading { number: 0, ended: clock.mark(), outcome: Ok(()) };
-        let keys = Self { ring: RwLock::default(), begun: AtomicU64::new(0), reading: tokio::sync::Mutex::new(reading), ledger, clock };
+        let reading = Reading { number: 0, ended: clock::mark(), outcome: Ok(()) };
+        let keys = Self { ring: RwLock::default(), begun: AtomicU64::new(0), reading: tokio::sync::Mutex::new(reading), ledger };
         keys.read().await?;
         if keys.ring().active.is_none() {
             keys.ledger.note(Note::SigningKey(&make(clock))).await?;
@@ -114,13 +113,13 @@ impl Keys {
         let begun_before = self.begun.load(Ordering::Acquire);
         let mut last = self.reading.lock().await;
         if last.number <= begun_before {
-            sleep(limits::KEYS_READ_INTERVAL.saturating_sub(self.clock.since(last.ended))).await;
+            sleep(limits::KEYS_READ_INTERVAL.saturating_sub(clock::since(last.ended))).await;
             let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
             let outcome = timeout(limits::KEYS_READ_TIMEOUT, self.read()).await.unwrap_or(Err(LedgerError::Unavailable));
             if let Err(error) = &outcome {
                 tracing::warn!(error = %error, "the signing keys could not be read again");
             }
-            *last = Reading { number, ended: self.clock.mark(), outcome };
+            *last = Reading { number, ended: clock::mark(), outcome };
         }
         last.outcome.clone().map(|()| self.ring())
     }
@@ -153,7 +152,12 @@ impl Keys {
 /// A new key.
 fn make(clock: Clock) -> rows::SigningKey {
     let seed: [u8; 32] = rand::random();
-    rows::SigningKey { kid: clock.id::<Uuid>().to_string(), seed: BASE64URL_NOPAD.encode(&seed), created_at: clock.now(), retired_at: None }
+    rows::SigningKey {
+        kid: clock::new_id::<Uuid>().to_string(),
+        seed: BASE64URL_NOPAD.encode(&seed),
+        created_at: clock.now(),
+        retired_at: None,
+    }
 }
 
 fn parse(seed: &str) -> Option<SigningKey> {

@@ -19,7 +19,7 @@ impl Fixture {
         let home = tempfile::tempdir().unwrap();
         let config = Config::load([("STAGEDOOR_DATA_DIR".to_owned(), home.path().display().to_string())]).unwrap();
         let ledger = Ledger::open(&config.database, 2).await.unwrap();
-        let keys = Keys::open(ledger.clone(), Clock).await.unwrap();
+        let keys = Keys::open(ledger.clone(), Clock::of_this_machine()).await.unwrap();
         Self { home, ledger, keys }
     }
 
@@ -39,7 +39,7 @@ impl Fixture {
     async fn unheard(&self, statement: &'static str, kid: &str) {
         let file = self.home.path().join("stagedoor.db");
         let mut past = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
-        let seed = make(Clock).seed;
+        let seed = make(Clock::of_this_machine()).seed;
         query(statement).bind(kid).bind(seed).execute(&mut past).await.unwrap();
         past.close().await.unwrap();
     }
@@ -52,7 +52,7 @@ async fn a_key_that_nobody_told_of_is_found_in_the_ledger_at_once() {
         "insert into signing_keys (kid, seed, created_at, retired_at) values ($1, $2, '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')";
     // One after the other, without a pause: the answer before is no reason not to look.
     for _ in 0..3 {
-        let kid = Clock.id::<Uuid>().to_string();
+        let kid = clock::new_id::<Uuid>().to_string();
         assert!(!fixture.knows(&kid).await);
         fixture.unheard(add, &kid).await;
         assert!(fixture.knows(&kid).await);
@@ -67,11 +67,11 @@ async fn forged_names_share_the_readings_however_many_come() {
     assert!(!known.contains(&true));
     assert!(fixture.readings() <= 2, "{} readings", fixture.readings());
 
-    let begun = Clock.mark();
+    let begun = clock::mark();
     for kid in forged.iter().take(5) {
         assert!(!fixture.knows(kid).await);
     }
-    assert!(Clock.since(begun) >= limits::KEYS_READ_INTERVAL * 4, "one after the other, they are slowed down");
+    assert!(clock::since(begun) >= limits::KEYS_READ_INTERVAL * 4, "one after the other, they are slowed down");
     let before = fixture.readings();
     assert!(!fixture.knows("no name of ours").await && !fixture.knows("").await);
     assert_eq!(fixture.readings(), before, "what no key is called is not looked for");
@@ -86,14 +86,15 @@ async fn what_is_known_is_not_asked_for_until_it_changes() {
     }
     assert_eq!(fixture.readings(), 0);
 
-    let rotated = rotate::rotate(&fixture.ledger, Clock, &Old::default()).await.unwrap();
+    let rotated = rotate::rotate(&fixture.ledger, Clock::of_this_machine(), &Old::default()).await.unwrap();
     assert!(rotated.forgotten.is_empty() && rotated.active != first);
     let now = fixture.keys.current().await.unwrap();
     assert_eq!((now.active().unwrap().0.as_str(), now.losses()), (rotated.active.as_str(), 0));
     assert!(fixture.knows(&first).await, "the old one still verifies");
     assert_eq!(fixture.readings(), 1);
 
-    let last = rotate::rotate(&fixture.ledger, Clock, &Old { forget: vec![first.clone()], forget_all: false }).await.unwrap();
+    let last =
+        rotate::rotate(&fixture.ledger, Clock::of_this_machine(), &Old { forget: vec![first.clone()], forget_all: false }).await.unwrap();
     assert_eq!(last.forgotten, std::slice::from_ref(&first));
     assert!(!fixture.knows(&first).await && fixture.knows(&rotated.active).await);
     assert_eq!(fixture.keys.current().await.unwrap().losses(), 1);
@@ -103,8 +104,8 @@ async fn what_is_known_is_not_asked_for_until_it_changes() {
 async fn a_key_is_pruned_when_its_last_token_is_too_old() {
     let fixture = Fixture::open().await;
     let first = fixture.active();
-    rotate::rotate(&fixture.ledger, Clock, &Old::default()).await.unwrap();
-    let days = |days: i64| rotate::of_no_more_use_before(Clock.now() + chrono::TimeDelta::days(days));
+    rotate::rotate(&fixture.ledger, Clock::of_this_machine(), &Old::default()).await.unwrap();
+    let days = |days: i64| rotate::of_no_more_use_before(Clock::of_this_machine().now() + chrono::TimeDelta::days(days));
     fixture.ledger.note(Note::PruneKeys(days(limits::DEVICE_TOKEN_DAYS))).await.unwrap();
     assert_eq!(fixture.ledger.signing_keys().await.unwrap().len(), 2, "a device token may still be good");
     fixture.ledger.note(Note::PruneKeys(days(limits::DEVICE_TOKEN_DAYS + 2))).await.unwrap();

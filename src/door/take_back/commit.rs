@@ -6,6 +6,7 @@ use super::{decide::Back, facts::Facts};
 use crate::{
     attempt::Sources,
     authorise::Permit,
+    clock,
     ledger::{
         LedgerError,
         entry::{Entry, Outcome},
@@ -41,7 +42,7 @@ pub async fn commit(
     let gate = recorded.gate.clone();
     let direction = back.direction;
     let scan = Scan {
-        id: sources.authenticator.clock.id(),
+        id: clock::new_id(),
         ticket: recorded.ticket_id,
         direction,
         uses: back.uses,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     authorise::StaffSession,
-    clock::Clock,
+    clock::{self, Clock},
     event::{
         EventError, TicketStatus, catalogue, printable,
         upload::{Backing, Imported, Intake, NOBODY, TicketBody, Witness},
@@ -284,7 +284,7 @@ fn types_of(facts: &EventFacts, made: &[TicketTypeId], intake: &Intake<'_>, dry_
 
 fn made(clock: Clock, facts: &EventFacts, name: &str, price_minor: i64) -> TicketType {
     TicketType {
-        id: clock.id(),
+        id: clock::new_id(),
         organisation_id: facts.event.organisation_id,
         event_id: facts.event.id,
         name: name.to_owned(),

@@ -352,7 +352,7 @@ mod tests {
             used: seq,
             inside: seq,
             gate: Some("North".to_owned()),
-            recorded_at: Clock.now(),
+            recorded_at: Clock::of_this_machine().now(),
             device_id: Some(DeviceId(Uuid::from_u128(9))),
             device_name: Some("Phone".to_owned()),
         }

@@ -68,7 +68,7 @@ mod tests {
             arrived,
             removed_at: None,
             version: 1,
-            created_at: Clock.now(),
+            created_at: Clock::of_this_machine().now(),
         }
     }
 
@@ -91,7 +91,7 @@ mod tests {
             (4, 0, None, true, refuse(StruckOff)),
             (4, 4, Some(9), true, refuse(StruckOff)),
         ] {
-            let removed_at = removed.then(|| Clock.now());
+            let removed_at = removed.then(|| Clock::of_this_machine().now());
             let verdict = decide(&Guest { removed_at, ..guest(party, arrived) }, people);
             assert_eq!(verdict, expected, "{arrived} of {party} in, {people:?} come, struck off: {removed}");
         }

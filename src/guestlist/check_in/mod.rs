@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use self::{answer::CheckInAnswer, decide::Verdict, request::Request};
 use crate::{
-    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Attempt},
+    attempt::{Attempt, Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources},
     authenticate::{Caller, NotAuthenticated, token::SessionClaims},
     authorise::{Permit, Refused, guestlist},
     clock::Moment,

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use crate::{
     attempt::Sources,
     authorise::Permit,
+    clock,
     guestlist::check_in::commit::{Receipt, write},
     ledger::{
         LedgerError,
@@ -23,7 +24,7 @@ pub async fn commit(
     deadline: Instant,
 ) -> Result<Outcome<Receipt>, LedgerError> {
     let back = CheckIn {
-        id: sources.authenticator.clock.id(),
+        id: clock::new_id(),
         guest: (guest.id, guest.version),
         people: Some(-check_in.people),
         undoes: Some(check_in.id),

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use self::answer::TakenBack;
 use super::check_in::{CheckInError, POLICY, facts};
 use crate::{
-    attempt::{Decision, Found, Freshness, Policy, Sources, Attempt},
+    attempt::{Attempt, Decision, Found, Freshness, Policy, Sources},
     authenticate::{Caller, token::SessionClaims},
     authorise::{
         Permit, Refused,

@@ -18,14 +18,13 @@ use uuid::Uuid;
 
 pub use self::reads::Altered;
 pub(super) use self::reads::{changes_after_on, position_on};
-use crate::{clock::Clock, limits};
+use crate::{clock, limits};
 
 /// The signing keys as a thing that changes: they are the ledger's own and no organisation's, and have no id.
 pub const SIGNING_KEYS: Uuid = Uuid::nil();
 
 /// What has changed, as far as this gateway knows.
 pub struct ChangeLog {
-    clock: Clock,
     begun: Instant,
     /// Whether every change is made by this process: then it is always in step.
     alone: bool,
@@ -43,10 +42,9 @@ pub struct ChangeLog {
 
 impl ChangeLog {
     /// A log that is heard from this position on.
-    pub fn new(clock: Clock, position: i64, alone: bool) -> Self {
+    pub fn new(position: i64, alone: bool) -> Self {
         Self {
-            clock,
-            begun: clock.mark(),
+            begun: clock::mark(),
             alone,
             position: AtomicI64::new(position),
             floor: AtomicI64::new(position),
@@ -101,7 +99,7 @@ impl ChangeLog {
 
     /// Whether this gateway knows of every change that is older than [`limits::COPY_TRUST_TIMEOUT`].
     pub fn in_step(&self) -> bool {
-        let since = self.millis(self.clock.mark()).saturating_sub(self.heard.load(Ordering::Acquire));
+        let since = self.millis(clock::mark()).saturating_sub(self.heard.load(Ordering::Acquire));
         self.alone || u128::from(since) < limits::COPY_TRUST_TIMEOUT.as_millis()
     }
 
@@ -122,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_copy_is_trusted_until_one_of_its_things_changes() {
-        let log = ChangeLog::new(Clock, 10, true);
+        let log = ChangeLog::new(10, true);
         let (session, member) = (Uuid::from_u128(1), Uuid::from_u128(2));
         assert!(log.trusts(10, &[session, member]));
         assert!(!log.trusts(9, &[session, member]), "older than all that is known");
@@ -137,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_remembered_raises_the_floor() {
-        let log = ChangeLog::new(Clock, 0, true);
+        let log = ChangeLog::new(0, true);
         for n in 1..=i64::try_from(limits::CHANGED_REMEMBERED_MAX).unwrap_or(i64::MAX) + 1 {
             log.note(n, &[Uuid::from_u128(u128::from(n.unsigned_abs()))]);
         }
@@ -147,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_was_pruned_before_it_was_read_is_mistrusted() {
-        let log = ChangeLog::new(Clock, 10, true);
+        let log = ChangeLog::new(10, true);
         assert!(log.trusts(10, &[Uuid::from_u128(1)]));
         log.missed(500);
         assert!(!log.trusts(499, &[Uuid::from_u128(1)]));
@@ -156,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_log_that_is_out_of_step_trusts_no_copy() {
-        let log = ChangeLog::new(Clock, 0, false);
+        let log = ChangeLog::new(0, false);
         let later = log.begun + limits::COPY_TRUST_TIMEOUT * 100;
         assert!(log.in_step(), "it was opened just now");
         log.heard(3, later);

@@ -20,7 +20,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use crate::{
-    clock::{Clock, Moment},
+    clock::{self, Clock, Moment},
     ids::{DeviceId, EventId, MembershipId, Named, OrganisationId, ScanId, SessionId},
     ledger::{
         Store, change_log,
@@ -191,9 +191,9 @@ async fn position_on(db: &mut Reader, clock: Clock) -> Result<i64, LedgerError> 
     if db.kind() == Kind::Sqlite {
         return change_log::position_on(db).await;
     }
-    let asked = clock.mark();
+    let asked = clock::mark();
     let (position, time): (i64, Moment) = db.one("select change_seq, clock_timestamp() from book", &[]).await?;
-    clock.heard(asked, time);
+    clock.set(asked, time);
     Ok(position)
 }
 

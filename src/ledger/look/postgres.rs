@@ -3,7 +3,7 @@
 use sqlx::query_as;
 
 use crate::{
-    clock::Moment,
+    clock::{self, Moment},
     ledger::{
         error::LedgerError,
         lease::within,
@@ -51,7 +51,7 @@ impl Postgres {
             };
         }
         let mut lease = self.looks.lease().await?;
-        let asked = self.clock.mark();
+        let asked = clock::mark();
         let statement = query_as(
             "select b.change_seq, clock_timestamp(), array(
                  select w.place
@@ -70,7 +70,7 @@ impl Postgres {
         .bind(column!(d => d.seq));
         let (as_of, time, moved): (i64, Moment, Vec<i64>) = within(limits::ATTEMPT_TIMEOUT, statement.fetch_one(&mut *lease)).await?;
         lease.finish();
-        self.clock.heard(asked, time);
+        self.clock.set(asked, time);
         // Places are counted from one.
         Ok(confirmed(refusal_checks.len(), as_of, moved.into_iter().filter_map(|place| usize::try_from(place - 1).ok())))
     }

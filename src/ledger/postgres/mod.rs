@@ -20,7 +20,10 @@ use super::{
     error::LedgerError,
     lease::{Connections, Lease, within},
 };
-use crate::{clock::Clock, limits};
+use crate::{
+    clock::{self, Clock},
+    limits,
+};
 
 /// The channel on which a change wakes the followers.
 const CHANGES: &str = "stagedoor_changes";
@@ -73,7 +76,7 @@ impl Postgres {
             ("idle_in_transaction_session_timeout", limits::IDLE_IN_TRANSACTION_MILLIS.to_string()),
         ]);
         refuse_to_lose_commits(&mut first).await?;
-        hear_time(&mut first, clock).await?;
+        read_clock(&mut first, clock).await?;
         first.close().await?;
         let connect = |most| Connections::new(Connector(options.clone()), most);
         // What a batch needs is always found by its keys. A plan that was made while a table was nearly empty would read all of it, and
@@ -103,10 +106,10 @@ impl Postgres {
         })
     }
 
-    /// Asks what time it is, and goes by that.
-    pub async fn hear_time(&self) -> Result<(), LedgerError> {
+    /// Sets the clock of this gateway by the ledger's.
+    pub async fn read_clock(&self) -> Result<(), LedgerError> {
         let mut lease = self.lease().await?;
-        within(lease.left(limits::LEDGER_CALL_TIMEOUT), hear_time(&mut lease, self.clock)).await?;
+        within(lease.left(limits::LEDGER_CALL_TIMEOUT), read_clock(&mut lease, self.clock)).await?;
         lease.finish();
         Ok(())
     }
@@ -130,10 +133,10 @@ impl Postgres {
     }
 }
 
-async fn hear_time(connection: &mut PgConnection, clock: Clock) -> Result<(), sqlx::Error> {
-    let asked = clock.mark();
+async fn read_clock(connection: &mut PgConnection, clock: Clock) -> Result<(), sqlx::Error> {
+    let asked = clock::mark();
     let time = sqlx::query_scalar("select clock_timestamp()").fetch_one(connection).await?;
-    clock.heard(asked, time);
+    clock.set(asked, time);
     Ok(())
 }
 

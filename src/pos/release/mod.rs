@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use self::facts::Facts;
 use super::PosError;
 use crate::{
-    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Attempt},
+    attempt::{Attempt, Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources},
     authenticate::{Caller, token::SessionClaims},
     authorise::{self, Permit, Refused},
     clock::Moment,

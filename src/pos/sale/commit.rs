@@ -10,6 +10,7 @@ use super::{
 use crate::{
     attempt::Sources,
     authorise::Permit,
+    clock,
     ids::{DeviceId, Named},
     ledger::{
         LedgerError,
@@ -43,7 +44,7 @@ pub async fn commit(
     event: &EventFacts,
     deadline: Instant,
 ) -> Result<Outcome<Receipt, SoldOut>, LedgerError> {
-    let tickets = mint(sources, request, &quote.basket);
+    let tickets = mint(request, &quote.basket);
     let (method, reference) = match &request.payment {
         Payment::Cash { .. } => (PaymentMethod::Cash, None),
         Payment::Card { reference } => (PaymentMethod::Card, Some(reference.clone())),
@@ -75,17 +76,16 @@ pub async fn commit(
 }
 
 /// The tickets of a sale, with codes of 160 random bits, which cannot be guessed.
-fn mint(sources: &Sources, request: &Request, basket: &Basket) -> Vec<NewTicket> {
-    let clock = sources.authenticator.clock;
+fn mint(request: &Request, basket: &Basket) -> Vec<NewTicket> {
     let mut tickets = Vec::new();
     for (line, entries_allowed) in basket.lines.iter().zip(&basket.entries_allowed) {
         for _ in 0..line.quantity {
             tickets.push(NewTicket {
-                id: clock.id(),
+                id: clock::new_id(),
                 ticket_type_id: line.ticket_type_id,
                 code: BASE32_NOPAD.encode(&rand::random::<[u8; 20]>()).to_lowercase(),
                 entries_allowed: *entries_allowed,
-                admission: request.admit.then(|| clock.id()),
+                admission: request.admit.then(clock::new_id),
             });
         }
     }

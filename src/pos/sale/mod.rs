@@ -18,7 +18,7 @@ use self::{
 };
 use super::{PosError, facts::Facts};
 use crate::{
-    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Attempt},
+    attempt::{Attempt, Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources},
     authenticate::{Caller, token::SessionClaims},
     authorise::{self, Permit, Refused},
     clock::Moment,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use self::{facts::Facts, request::VoidRequest};
 use super::{PosError, sale::answer::SaleAnswer};
 use crate::{
-    attempt::{Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources, Attempt},
+    attempt::{Attempt, Decision, Found, Freshness, GivesUp, LostCommit, Policy, Sources},
     authenticate::{Caller, token::SessionClaims},
     authorise::{self, Permit, Refused},
     clock::Moment,

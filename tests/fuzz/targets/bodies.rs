@@ -107,7 +107,7 @@ fuzz_target!(|bytes: &[u8]| {
     read::<NewBatch>(bytes);
     read::<SignInRequest>(bytes);
     if let Some(body) = read::<UploadBody>(bytes) {
-        let mut intake = Intake::new(&event, Clock);
+        let mut intake = Intake::new(&event, Clock::of_this_machine());
         for (row, ticket) in (1..).zip(&body.tickets) {
             intake.take(row, ticket);
         }

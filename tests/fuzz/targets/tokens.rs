@@ -27,7 +27,7 @@ fn fixture() -> &'static Fixture {
         let data = tempfile::tempdir().expect("a folder").keep();
         let (tokens, genuine) = runtime.block_on(async {
             let ledger = Ledger::open(&Database::Sqlite(data.join("book.db")), 2).await.expect("a ledger");
-            let tokens = Tokens::new(Keys::open(ledger, Clock).await.expect("keys"), Clock);
+            let tokens = Tokens::new(Keys::open(ledger, Clock::of_this_machine()).await.expect("keys"), Clock::of_this_machine());
             let until: Moment = "2099-11-22T19:30:00Z".parse().expect("a time");
             let signer = tokens.signer().await.expect("a signer");
             let of_session = signer.for_session(SessionId(Default::default()), until).expect("a token");
