@@ -185,7 +185,7 @@ async fn a_locked_house_keeps_no_other_waiting() {
     let ledgers = Ledgers::on_postgres().await;
     let (locked, other) = (Door::open(&ledgers).await, Door::open(&ledgers).await);
     let (theirs, ours) = (locked.guest(&ledgers, "Zoë", 8).await, other.guest(&ledgers, "Max", 2).await);
-    let held = ledgers.hold(&format!("select pg_advisory_xact_lock(organisation_lock('{}'))", locked.stage.organisation.id)).await;
+    let held = ledgers.hold(&format!("select pg_advisory_xact_lock(hashtextextended('{}', 7431))", locked.stage.organisation.id)).await;
     let entries: Vec<CheckInDraft> = (0..2 * limits::COMMIT_CONNECTIONS_MAX).map(|_| locked.entry(&theirs, Some(1))).collect();
     let waiting = join_all(entries.iter().map(|entry| locked.numbers(&ledgers.a, entry)));
     let entry = other.entry(&ours, None);

@@ -35,7 +35,7 @@ async fn it_goes_on(deployment: Deployment) {
     assert_eq!(left["remaining"].as_i64().unwrap(), stock["remaining"].as_i64().unwrap() - 2);
 
     let guests = phone.client.get(&format!("/v1/events/{}/guests", event.id)).await.ok(200);
-    let waiting = guests["guests"].as_array().unwrap().iter().find(|guest| guest["arrived"] == 2).unwrap();
+    let waiting = guests["items"].as_array().unwrap().iter().find(|guest| guest["arrived"] == 2).unwrap();
     let path = format!("/v1/guests/{}/check-ins", waiting["id"].as_str().unwrap());
     assert_eq!(phone.client.post(&path, &json!({"id": new_id()})).await.ok(200)["check_in"]["people"], 1);
 
@@ -95,7 +95,7 @@ async fn scan_as_before(connection: &mut PgConnection, code: &str) -> i64 {
 /// The event of the older ledger and its ticket type.
 async fn winter_concert(deployment: &Deployment) -> (Event, TicketType) {
     let events = deployment.admin.client.get("/v1/events").await.ok(200);
-    let event = &events["events"][0];
+    let event = &events["items"][0];
     assert_eq!(event["name"], "Winter Concert");
     (Event::of(event), TicketType::of(&event["ticket_types"][0]))
 }
@@ -108,7 +108,7 @@ async fn phone(deployment: &Deployment, name: &str) -> Phone {
 /// A new enrolment code for a device of the older ledger: its token may have expired since.
 async fn code(deployment: &Deployment, name: &str) -> String {
     let devices = deployment.admin.client.get("/v1/devices").await.ok(200);
-    let device = devices["devices"].as_array().unwrap().iter().find(|device| device["name"] == name).unwrap();
+    let device = devices["items"].as_array().unwrap().iter().find(|device| device["name"] == name).unwrap();
     let path = format!("/v1/devices/{}/enrolment", device["id"].as_str().unwrap());
     let enrolment: Value = deployment.admin.client.post(&path, &json!({})).await.ok(201);
     enrolment["enrolment_code"].as_str().unwrap().to_owned()

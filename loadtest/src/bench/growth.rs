@@ -6,11 +6,12 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::deployment::{Deployment, Setup, Stores};
-use super::door::{Filled, add_tickets, follow};
 use super::fill::RawLedger;
+use super::filled::{Filled, add_tickets, follow};
 use super::load::Codes;
+use super::open;
+use super::options::{Options, Row};
 use super::verdict::{Better, Line};
-use super::{Options, Row, open};
 use crate::world::WorldSize;
 
 /// How large a ledger is.

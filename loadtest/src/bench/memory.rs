@@ -10,11 +10,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::deployment::{Deployment, Setup, Stores};
-use super::door::filled;
 use super::fill::RawLedger;
+use super::filled::filled;
 use super::growth::add_sessions;
+use super::options::{Options, Row};
 use super::verdict::{Better, Line};
-use super::{Options, Row};
 use crate::wire::{Connection, Form, Target};
 use crate::world::{World, WorldSize, each};
 
@@ -79,7 +79,7 @@ async fn of_session(options: &Options, stores: &Stores, program: &Path) -> anyho
     for _ in 0..options.rounds {
         deployment.close();
         deployment.open().await?;
-        super::door::follow(&deployment, &mut world).await?;
+        super::filled::follow(&deployment, &mut world).await?;
         // What the calls themselves cost, and the pages of the ledger that connections keep, is paid before: by as many other sessions.
         let (others, counted) = tokens.split_at(tokens.len() / 2);
         ask(&world, others.to_vec()).await?;

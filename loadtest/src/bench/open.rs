@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
-use super::door::{Filled, PREFIX};
+use super::filled::{Filled, PREFIX};
 use crate::run::pace::Shape;
 use crate::run::record::{Call, Latencies, Recorder, Tally, latencies};
 use crate::run::{Device, Expected, Job, Loop, Planned, Scan, Sends, Stage, play};

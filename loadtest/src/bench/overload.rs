@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use super::deployment::{Setup, Stores};
-use super::door::{CONNECTIONS, Filled, SESSIONS, filled, follow};
 use super::fill::RawLedger;
+use super::filled::{CONNECTIONS, Filled, SESSIONS, filled, follow};
 use super::load::{Load, Measured, closed};
 use super::open::p99;
+use super::options::{Options, Row};
+use super::till;
 use super::verdict::{Better, Line};
-use super::{Options, Row, till};
 use crate::world::WorldSize;
 
 const WARM_UP: Duration = Duration::from_millis(700);

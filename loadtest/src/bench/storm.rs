@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::deployment::{Setup, Stores};
-use super::door::{Filled, filled, follow};
+use super::filled::{Filled, filled, follow};
 use super::open;
+use super::options::{Options, Row};
 use super::verdict::{Better, Line};
-use super::{Options, Row};
 use crate::world::{Client, Member, WorldSize, hire};
 
 /// Changes a second.

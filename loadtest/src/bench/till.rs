@@ -7,11 +7,12 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use super::deployment::{Setup, Stores};
-use super::door::{Filled, filled};
+use super::filled::{Filled, filled};
 use super::load::{Codes, Load, Wanted, closed};
 use super::open::p99;
+use super::options::{Options, Row};
 use super::verdict::{Better, Line};
-use super::{Options, Row, open, pgbench};
+use super::{open, pgbench};
 use crate::world::{Client, WorldSize};
 
 /// Tills, and connections of pgbench.

@@ -3,8 +3,6 @@
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
-use super::median;
-
 /// Which way is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
@@ -123,4 +121,12 @@ pub fn json(lines: &[Line]) -> Value {
         })
     };
     json!({ "rows": lines.iter().map(line).collect::<Vec<_>>() })
+}
+
+/// The one in the middle.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    let at = |place: usize| figures.get(place).copied().unwrap_or(f64::NAN);
+    if figures.len().is_multiple_of(2) { f64::midpoint(at(middle.saturating_sub(1)), at(middle)) } else { at(middle) }
 }

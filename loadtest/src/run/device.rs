@@ -241,7 +241,7 @@ fn read_scan(reply: &Reply<'_>, sent: Uuid) -> Outcome<Admitted> {
             replayed: reply.replayed,
         },
         Ok(wire::Scan { id, verdict: wire::Verdict::Refuse, reason: Some(reason), .. }) if id == sent => {
-            Outcome::Refused(words::known(&reason))
+            Outcome::Refused(words::keep(&reason))
         }
         _ => Outcome::Garbled,
     }
@@ -289,7 +289,7 @@ fn problem<T>(reply: &Reply<'_>) -> Outcome<T> {
 }
 
 fn code_of(reply: &Reply<'_>) -> &'static str {
-    serde_json::from_slice::<wire::Problem>(reply.body).map_or("none", |problem| words::known(&problem.code))
+    serde_json::from_slice::<wire::Problem>(reply.body).map_or("none", |problem| words::keep(&problem.code))
 }
 
 fn word<T>(outcome: &Outcome<T>, done: &'static str) -> &'static str {

@@ -1,70 +1,40 @@
-//! The words of the contract, each once in memory.
+//! Codes and reasons as the gateway answers them, each kept in memory once for each thread.
 
-/// Reasons and codes that the contract names.
-const KNOWN: [&str; 60] = [
-    "unknown_ticket",
-    "wrong_event",
-    "already_admitted",
-    "void",
-    "refunded",
-    "unpaid",
-    "blocked",
-    "too_early",
-    "too_late",
-    "wrong_gate",
-    "not_inside",
-    "malformed_body",
-    "token_missing",
-    "token_invalid",
-    "token_expired",
-    "session_displaced",
-    "session_ended",
-    "device_revoked",
-    "user_deactivated",
-    "credentials_invalid",
-    "enrolment_code_invalid",
-    "device_required",
-    "permission_missing",
-    "no_event_pinned",
-    "event_not_pinned",
-    "event_not_live",
-    "not_found",
-    "method_not_allowed",
-    "sold_out",
-    "price_changed",
-    "last_administrator",
-    "own_membership",
-    "name_taken",
-    "body_too_large",
-    "unsupported_media_type",
-    "invalid_body",
-    "id_reused",
-    "too_many_requests",
-    "busy",
-    "ledger_unavailable",
-    "admit",
-    "sold",
-    "cut off",
-    "signed_in",
-    "allowed",
-    "not_allowed",
-    "lost",
-    "garbled",
-    "refused_as_it_must",
-    "refused_otherwise",
-    "admitted_again",
-    "replayed",
-    "sold_again",
-    "internal",
-    "hold_gone",
-    "hold_expired",
-    "answered",
-    "none",
-    "request_timeout",
-    "headers_too_large",
-];
+use std::cell::RefCell;
+use std::collections::HashSet;
 
-/// The word as it stands in the contract; `other` for one that does not.
-pub fn known(word: &str) -> &'static str {
-    KNOWN.iter().copied().find(|known| *known == word).unwrap_or("other")
+/// Different words at most: a gateway that makes up words does not fill the memory.
+const WORDS_MAX: usize = 500;
+
+thread_local! {
+    static KNOWN: RefCell<HashSet<&'static str>> = RefCell::new(HashSet::new());
+}
+
+/// The word as it was answered; `other` for one past [`WORDS_MAX`].
+pub fn keep(word: &str) -> &'static str {
+    KNOWN.with_borrow_mut(|known| match known.get(word) {
+        Some(word) => word,
+        None if known.len() >= WORDS_MAX => "other",
+        None => {
+            let word: &'static str = Box::leak(word.into());
+            known.insert(word);
+            word
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_kept_once_and_no_more_than_so_many_are() {
+        let first = keep("already_admitted");
+        assert!(std::ptr::eq(first, keep(&String::from("already_admitted"))));
+        for number in 1..WORDS_MAX {
+            assert_eq!(keep(&number.to_string()), number.to_string());
+        }
+        assert_eq!(keep("one_more"), "other");
+        assert_eq!(keep("already_admitted"), "already_admitted");
+    }
 }

@@ -29,7 +29,7 @@ impl Audience {
     /// The audience of a world. The same seed gives the same audience.
     pub fn of(world: &World, random: StdRng) -> Self {
         let fresh = world.tickets.iter().map(|ticket| Arc::from(ticket.code.as_str())).collect();
-        let odd = world.odd.iter().map(|(code, reason)| (Arc::from(code.as_str()), words::known(reason))).collect();
+        let odd = world.odd.iter().map(|(code, reason)| (Arc::from(code.as_str()), words::keep(reason))).collect();
         Self { fresh, shown: 0, odd, random, unknown: 0 }
     }
 

@@ -43,11 +43,6 @@ impl Answer {
             status => bail!("{} answered {status}: {}", self.what, self.body),
         }
     }
-
-    /// The code of a problem.
-    pub fn code(&self) -> &str {
-        self.body.get("code").and_then(Value::as_str).unwrap_or_default()
-    }
 }
 
 impl Client {

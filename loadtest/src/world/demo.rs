@@ -17,8 +17,6 @@ pub struct Demo {
     pub events: Vec<DemoEvent>,
     /// A user per role.
     pub users: Vec<DemoUser>,
-    /// Devices that wait to be enrolled.
-    pub devices: Vec<DemoDevice>,
 }
 
 /// An event.
@@ -52,15 +50,6 @@ pub struct DemoUser {
     pub password: String,
     /// The role.
     pub role: String,
-}
-
-/// A device that waits to be enrolled.
-#[derive(Clone, Debug, Deserialize)]
-pub struct DemoDevice {
-    /// What it is for.
-    pub kind: String,
-    /// Works once.
-    pub enrolment_code: String,
 }
 
 impl Demo {

@@ -1,6 +1,5 @@
 //! Opening a world: what is there is looked up, what lacks is made.
 
-use std::collections::VecDeque;
 use std::fmt::Write;
 
 use anyhow::{Context, bail, ensure};
@@ -196,18 +195,13 @@ impl Maker {
         if count == 0 {
             return Ok(Vec::new());
         }
-        let mut codes: VecDeque<String> = match &self.demo {
-            Some(demo) => demo.devices.iter().filter(|device| device.kind == kind).map(|device| device.enrolment_code.clone()).collect(),
-            None => VecDeque::new(),
-        };
         let mut plans = Vec::new();
         for (place, target) in (0..count).zip(self.targets.iter().cycle()) {
             let who = crew.get(place % crew.len().max(1)).context("nobody to sign in")?.clone();
-            let name = format!("{kind} {} {}", self.run.get(..8).unwrap_or_default(), place + 1);
+            let name = format!("Load test {kind} {} {}", self.run.get(..8).unwrap_or_default(), place + 1);
             plans.push(Plan {
                 client: self.client.another(),
                 target: target.clone(),
-                code: codes.pop_front(),
                 device: json!({"name": name, "kind": kind}),
                 organisation: (place < signed_in).then(|| self.organisation.clone()),
                 who,
@@ -238,7 +232,6 @@ pub async fn hire((mut client, body): (Client, Value)) -> anyhow::Result<Member>
 struct Plan {
     client: Client,
     target: Target,
-    code: Option<String>,
     device: Value,
     organisation: Option<String>,
     who: Member,
@@ -256,15 +249,9 @@ impl Plan {
         Ok(station)
     }
 
-    /// With the demo's code if it has not been used yet.
+    /// Always a new device: the codes that the demo has printed are for the people who try it out.
     async fn enrol(&mut self) -> anyhow::Result<Value> {
         let mut anybody = Client::nobody(&self.target);
-        if let Some(code) = &self.code {
-            let answer = anybody.post("/v1/devices/enrol", &json!({"enrolment_code": code})).await?;
-            if answer.code() != "enrolment_code_invalid" {
-                return answer.ok();
-            }
-        }
         let made = self.client.post("/v1/devices", &self.device).await?.ok()?;
         let code = made.get("enrolment_code").context("a device without a code")?;
         anybody.post("/v1/devices/enrol", &json!({"enrolment_code": code})).await?.ok()
