@@ -1,4 +1,4 @@
-//! ControlSocket: what a command asks of the gateway that has the embedded ledger open.
+//! The control socket: commands to the gateway that has the embedded ledger open.
 //!
 //! One process owns the SQLite file, so that a command cannot open it beside a running gateway. The gateway listens on a Unix socket
 //! beside the file, which only the file's owner may use: one line of JSON in, one line back. On Postgres, and where no gateway runs, a
@@ -39,7 +39,7 @@ pub enum ControlCommand {
     RotateKeys(Old),
 }
 
-/// What has become of an command, as it is told over the socket.
+/// The result of a command, as it is sent over the socket.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ControlReply {
@@ -147,7 +147,7 @@ pub fn serve(config: &Config, ledger: Ledger, clock: Clock) -> Option<ControlSoc
             match listener.accept().await {
                 Ok((line, _)) => {
                     if let Err(error) = attend(line, owner, &ledger, clock).await {
-                        tracing::warn!(error = %error, "an errand was not understood");
+                        tracing::warn!(error = %error, "a control command was not understood");
                     }
                 }
                 Err(_) => sleep(limits::ACCEPT_RETRY_DELAY).await,

@@ -1,6 +1,6 @@
 //! Longer pages, one subject each.
 
-/// How a request walks, and why the result is right.
+/// How a request is processed, and why the result is right.
 pub mod architecture {
     #![doc = include_str!("docs/architecture.md")]
 }

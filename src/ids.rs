@@ -65,7 +65,7 @@ ids! {
     VoidId;
 }
 
-/// A thing as it stands inside another answer.
+/// A thing as it appears inside another answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Named {
     /// Its id.

@@ -1,4 +1,4 @@
-//! Stagedoor: the gateway between the people who admit an audience and the ledger of what happened.
+//! Stagedoor: the gateway between the people who admit an audience and the ledger of admissions and sales.
 //!
 //! The modules, in the order in which a request meets them:
 //!

@@ -8,7 +8,7 @@ use std::time::Duration;
 // --- connections and bytes -----------------------------------------------------------------------------------------
 /// Connections that the gateway can be set to hold open at once.
 pub const CONNECTIONS_MAX: usize = 100_000;
-/// Connections that there is room for however few descriptors the process may have.
+/// Connections that are possible even if the process may have few descriptors.
 pub const CONNECTIONS_MIN: usize = 64;
 /// File descriptors that are kept free of clients: for the ledger, the hot store and temporary files.
 pub const DESCRIPTORS_RESERVED_COUNT: u64 = 256;
@@ -20,39 +20,39 @@ pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(5);
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time that open requests get to finish when the gateway stops.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for which a connection is heard that was accepted just when the gateway closed its door.
+/// Time for the first request of a connection that was accepted just before the gateway stopped listening.
 pub const LAST_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time for one step of taking a listening socket over from another gateway, or a connection.
 pub const TAKE_OVER_ASK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time between two tries to take over from a gateway that is just starting or just gone.
 pub const TAKE_OVER_RETRY_DELAY: Duration = Duration::from_millis(20);
-/// Time that a gateway waits for the one before it to let go of the embedded ledger; room for its drain.
+/// Time that a gateway waits for the one before it to close the embedded ledger; enough for its drain.
 pub const TAKE_OVER_TIMEOUT: Duration = Duration::from_secs(15);
-/// Time for which what a refused client still sends is read and thrown away, so that the refusal arrives.
+/// Time for which the rest of a refused request is read and thrown away, so that the refusal arrives.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-/// Bytes of it that are read at the most.
+/// Bytes of such a rest that are read at most.
 pub const LINGER_BYTES: usize = 1024 * 1024;
-/// Bytes of it that are read at once.
+/// Bytes of such a rest that are read at once.
 pub const LINGER_READ_BYTES: usize = 16 * 1024;
-/// Refused connections that are lingered for at once; further ones are closed as they are.
+/// Refused connections whose rest is read at the same time; further ones are closed at once.
 pub const LINGERING_MAX: usize = 1_000;
 /// Bytes of a request's head.
 pub const HEADER_BYTES: usize = 64 * 1024;
 /// Bytes of a JSON body on the door path and everywhere else but uploads.
 pub const BODY_BYTES: usize = 64 * 1024;
-/// Bytes of a ticket upload; room for 100,000 rows of CSV with long codes and names.
+/// Bytes of a ticket upload: 100,000 rows of CSV with long codes and names fit.
 pub const UPLOAD_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of a ticket upload as JSON: 1,000 tickets with the longest codes and names, each byte escaped.
 pub const UPLOAD_JSON_BYTES: usize = 8 * 1024 * 1024;
 /// Time for an upload to arrive.
 pub const UPLOAD_READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// Bytes of an uploaded export; room for 1,000,000 rows of CSV as pretix writes them. It is kept in a file, not in memory.
+/// Bytes of an uploaded export: 1,000,000 rows of CSV as pretix writes them fit. It is kept in a file, not in memory.
 pub const IMPORT_BYTES: usize = 768 * 1024 * 1024;
 /// Time for an export to arrive.
 pub const IMPORT_READ_TIMEOUT: Duration = Duration::from_secs(600);
 /// Time that an export may pause while it arrives.
 pub const IMPORT_PAUSE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time that a browser may remember which origins are let in.
+/// Time that a browser may remember which origins are allowed.
 pub const CORS_AGE_MAX: Duration = Duration::from_secs(600);
 /// Time that an upload waits for a place.
 pub const UPLOAD_WAIT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -64,17 +64,17 @@ pub const UPLOADS_ARRIVING_MAX: usize = 16;
 pub const UPLOADS_PER_ORGANISATION_MAX: usize = 4;
 /// Time after which an upload must have come at [`UPLOAD_MIN_BYTES_PER_SECOND`] on average.
 pub const UPLOAD_GRACE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of an upload that must come in a second, on average: a slow connection may be so slow; one that only occupies a place may not.
+/// Bytes of an upload that must arrive in a second, on average: slow connections are served, those that only occupy a place are not.
 pub const UPLOAD_MIN_BYTES_PER_SECOND: u64 = 4 * 1024;
-/// Time from which on a request is told in the log although it went well.
+/// Time from which on a successful request is written to the log.
 pub const SLOW_REQUEST_TIMEOUT: Duration = Duration::from_millis(250);
-/// Bytes of a bearer token; longer ones are not looked at.
+/// Bytes of a bearer token; longer ones are refused unread.
 pub const TOKEN_BYTES: usize = 2_048;
 
 // --- waits ---------------------------------------------------------------------------------------------------------
-/// Time for a scan or a sale, from its last byte to its answer: within a second where it is asked, with the way there and back.
+/// Time for a scan or a sale, from its last byte to its answer: with the network there and back, the client has its answer within a second.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(800);
-/// Times that a walk is begun anew because what it rested on had moved.
+/// Times that an attempt is made when something that it was decided on has changed.
 pub const ATTEMPTS_MAX: usize = 64;
 /// Time for one call on the ledger that is not on the door path.
 pub const LEDGER_CALL_TIMEOUT: Duration = Duration::from_millis(800);
@@ -90,30 +90,30 @@ pub const IDLE_IN_TRANSACTION_MILLIS: u64 = 2_000;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(700);
 /// The same for the first ones of a gateway that starts.
 pub const FIRST_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for a call on Redis; past it the ledger is asked.
+/// Time for a call on Redis; past it the ledger is read.
 pub const REDIS_CALL_TIMEOUT: Duration = Duration::from_millis(50);
 /// Time to open a connection to Redis, its Sentinels included; no request waits for it.
 pub const REDIS_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time between two tries to reach Redis after it failed.
 pub const REDIS_RETRY_DELAY: Duration = Duration::from_millis(250);
-/// Attempts of a change that finds its ground moved.
+/// Attempts of a change when something that it was decided on has changed.
 pub const CHANGE_TRIES_MAX: usize = 64;
 
-/// Time for a reading of the signing keys while a request waits for it. Two of them fit into a walk.
+/// Time for a reading of the signing keys while a request waits for it. Two of them fit into an attempt.
 pub const KEYS_READ_TIMEOUT: Duration = Duration::from_millis(400);
 /// Time between two readings of the signing keys, however many unknown keys are named.
 pub const KEYS_READ_INTERVAL: Duration = Duration::from_millis(25);
 /// Time for which a command looks for the gateway that has the embedded ledger open, or for the ledger itself.
 pub const CONTROL_WAIT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for an errand to be told to a gateway, and for a command to wait for what has become of it.
+/// Time to send a control command to a gateway, and for the command's result.
 pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of an errand, and of what has become of it.
+/// Bytes of a control command, and of its result.
 pub const CONTROL_BYTES: u64 = 64 * 1024;
 
 // --- copies --------------------------------------------------------------------------------------------------------
-/// Age at which a copy is no longer trusted when the log of changes has not been heard.
+/// Age at which a copy is no longer trusted when the log of changes has not been read.
 pub const COPY_TRUST_TIMEOUT: Duration = Duration::from_secs(1);
-/// Time between two looks at the log of changes, when nothing woke the follower.
+/// Time between two reads of the log of changes, when nothing woke the follower.
 pub const CHANGE_LOG_POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// Changes read from the log at once.
 pub const CHANGES_AT_ONCE_MAX: i64 = 1_000;
@@ -156,19 +156,19 @@ pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 pub const LAST_USE_GATHER_DELAY: Duration = Duration::from_millis(500);
 
 // --- load ----------------------------------------------------------------------------------------------------------
-/// Scans and sales that may be in work at once in the beginning.
+/// Scans and sales that may be in progress at once when the gateway starts.
 pub const IN_FLIGHT_START_COUNT: usize = 400;
-/// The same, however slow they are: so many terminals are always heard.
+/// The least that this limit falls to, however slow they are: so many terminals are always served.
 pub const IN_FLIGHT_MIN: usize = 320;
-/// The same, however fast they are.
+/// The most that this limit rises to, however fast they are.
 pub const IN_FLIGHT_MAX: usize = 8_192;
-/// Time that scans and sales may take on average before fewer are let in; more where a commit takes long by itself.
+/// Time that scans and sales may take on average before fewer are accepted; more where a commit itself takes long.
 pub const SCAN_TARGET_TIMEOUT: Duration = Duration::from_millis(40);
 /// Time between two requests that a worker without time to spare reads from connections that were answered busy and send again at once.
 pub const OVERLOAD_EACH_DELAY: Duration = Duration::from_millis(1);
-/// Time for which it does not read from a connection at most, should too many ask again; less than the second that they are asked to wait.
+/// Time for which it does not read from such a connection at most; less than the second that clients are asked to wait.
 pub const OVERLOAD_DELAY_MAX: Duration = Duration::from_millis(250);
-/// Time between two looks at whether a turnstile has time to spare.
+/// Time between two checks of whether a worker thread has time to spare.
 pub const WORKER_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Lists that are read at once.
 pub const LISTS_AT_ONCE_MAX: usize = 128;
@@ -178,22 +178,22 @@ pub const SHED_WINDOW_INTERVAL: Duration = Duration::from_millis(100);
 pub const SHED_SAMPLES_MIN: u32 = 16;
 /// Time for which the fastest commit is remembered, and as long again.
 pub const SHED_FLOOR_INTERVAL: Duration = Duration::from_secs(60);
-/// Time for which lower ranks stay out after a higher one was refused, in milliseconds.
+/// Time for which lower priorities are refused after a higher one was refused, in milliseconds.
 pub const SHED_HOLD_MILLIS: u64 = 500;
 
 // --- queues and batches --------------------------------------------------------------------------------------------
 /// Entries that may wait for one organisation's committer.
 pub const COMMIT_QUEUE_MAX: usize = 8_192;
-/// Pages of 4 KiB from which on the log beside the embedded ledger is folded into the file. Seldom, for keys are spread over many pages, and
-/// each of them is copied once however often it changed.
+/// Pages of 4 KiB in the log of the embedded ledger from which on it is checkpointed into the file. Seldom, because keys are spread over many
+/// pages, and each of them is copied once however often it changed.
 pub const CHECKPOINT_PAGES: u32 = 8_192;
 /// The same during a write, if the checkpoint task has not done it.
 pub const CHECKPOINT_PAGES_MAX: u32 = 65_536;
-/// Time between two looks at how long that log is.
+/// Time between two checks of how long that log is.
 pub const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(250);
 /// Memory that the connection which writes to the embedded ledger may keep of its pages, in KiB.
 pub const CACHE_KIBIBYTES: u32 = 8_192;
-/// The same for each that only reads: the upper floors of the trees; the system keeps the rest of the file once for all of them.
+/// The same for each connection that only reads: the upper levels of the trees; the system keeps the rest of the file once for all of them.
 pub const READER_CACHE_KIBIBYTES: u32 = 1_024;
 /// Entries that are written in one statement.
 pub const BATCH_MAX: usize = 512;
@@ -203,7 +203,7 @@ pub const SALES_BATCH_MAX: usize = 128;
 pub const CHECK_INS_BATCH_MAX: usize = 128;
 /// Times that a batch is tried when the ledger reports a deadlock or a lost race.
 pub const BATCH_TRIES_MAX: usize = 8;
-/// Batches of scans that are written with care at once, after one was not as plain as it looked.
+/// Batches of scans that go to the general function at once, after one was not as plain as it looked.
 pub const CAREFUL_BATCHES_COUNT: u32 = 64;
 /// Connections to the ledger that the committers share.
 pub const COMMIT_CONNECTIONS_MAX: usize = 4;
@@ -216,7 +216,7 @@ pub const PASSWORD_MEMORY_KIBIBYTES: u32 = 7 * 1_024;
 pub const PASSWORD_PASSES_COUNT: u32 = 5;
 /// Password checks that run at once, at the most; half the cores otherwise, so that scans never wait for them.
 pub const PASSWORD_THREADS_MAX: usize = 8;
-/// How much they give way to others on a core, of 19: a tenth of it is theirs when scans want all of it, so that people get in even then.
+/// The nice value of their threads, of 19: they get a tenth of a core when scans want all of it, so that sign-ins go on even then.
 pub const PASSWORD_NICE_LEVEL: i32 = 10;
 /// Time after which one of their threads ends when no password is to be checked.
 pub const PASSWORD_REST_TIMEOUT: Duration = Duration::from_secs(3);
@@ -236,9 +236,9 @@ pub const FAILED_SIGN_INS_REMEMBERED_MAX: usize = 100_000;
 pub const REFUSED_QUEUE_MAX: usize = 10_000;
 /// Refused scans that are written down in one transaction; few, for on SQLite admissions wait for it.
 pub const REFUSED_BATCH_MAX: usize = 200;
-/// Time for which refused scans are gathered before they are written down together.
+/// Time for which refused scans are gathered before they are written together.
 pub const REFUSED_GATHER_DELAY: Duration = Duration::from_millis(100);
-/// Time that is taken to write down what waits when the gateway stops.
+/// Time that is taken to write the waiting ones when the gateway stops.
 pub const REFUSED_DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Old refused scans that are forgotten in one statement.
 pub const REFUSED_PRUNED_ROWS: i64 = 5_000;
@@ -292,15 +292,15 @@ pub const MONEY_DIGITS: u32 = 12;
 pub const UPLOAD_TICKETS_MAX: usize = 1_000;
 /// Rows of one CSV upload.
 pub const UPLOAD_ROWS_MAX: usize = 1_000_000;
-/// Tickets that are stored in one transaction of an upload or an import: the door waits for no more than these.
+/// Tickets that are stored in one transaction of an upload or an import: scans of the organisation wait for no more than these.
 pub const UPLOAD_CHUNK_ROWS: usize = 250;
 /// Bytes of a cell of an imported file, read or skipped; beyond it, a quotation mark was not closed.
 pub const IMPORT_FIELD_BYTES: usize = 64 * 1024;
 /// Bytes after which reading of an imported file stops when its record has no end; bounds the memory of an import.
 pub const IMPORT_RECORD_BYTES: u64 = 1024 * 1024;
-/// Bytes of an imported file's start that are looked at before anything is read: for its separator and its encoding.
+/// Bytes of an imported file's start that are examined before anything is read: for its separator and its encoding.
 pub const IMPORT_START_BYTES: u64 = 256 * 1024;
-/// Tickets of one imported file; bounds the memory of an import, which knows the codes that it has seen.
+/// Tickets of one imported file; bounds the memory of an import, which remembers the codes that it has read.
 pub const IMPORT_ROWS_MAX: u64 = 2_000_000;
 /// Prices of one ticket type that are counted to find the usual one.
 pub const IMPORT_PRICES_MAX: usize = 1_000;
@@ -310,9 +310,9 @@ pub const IMPORT_BATCHES_MAX: usize = 2;
 pub const IMPORT_UNPACKED_BYTES: u64 = 1024 * 1024 * 1024;
 /// Bytes of all parts of an imported Excel file, unpacked.
 pub const IMPORT_SHEET_BYTES: u64 = 256 * 1024 * 1024;
-/// Columns of an imported Excel file that are looked at: as many as a sheet can have.
+/// Columns of an imported Excel file that are read: as many as a sheet can have.
 pub const IMPORT_COLUMNS_MAX: usize = 16_384;
-/// Bytes of one order of an imported JSON file, and of all that stands before the orders.
+/// Bytes of one order of an imported JSON file, and of everything before the orders.
 pub const IMPORT_JSON_PART_BYTES: u64 = 4 * 1024 * 1024;
 /// Rejected rows that an answer names; the rest are counted.
 pub const REJECTED_NAMED_MAX: usize = 10_000;
@@ -356,35 +356,35 @@ pub const DEVICE_TOKEN_DAYS: i64 = 400;
 pub const STREAMS_MAX: usize = 5_000;
 /// Streams that one session holds open; past it the answer is `too_many_requests`.
 pub const STREAMS_PER_SESSION_MAX: usize = 3;
-/// Things that may wait to be read on one stream; whose reader leaves more than that is cut off.
+/// Messages that may wait to be read on one stream; a stream whose client reads too slowly is closed.
 pub const STREAM_QUEUE_MAX: usize = 64;
-/// Calls that may wait for one stream's teller; who has missed one is told everything anew.
+/// Changes that may wait for one stream's session; after more, the stream sends the whole state anew.
 pub const STREAM_NOTICES_MAX: usize = 256;
-/// Tellers of streams that read the ledger at once.
+/// Stream sessions that read the ledger at once.
 pub const STREAM_READS_MAX: usize = 2;
-/// Events that a stream may name, and events whose stock one stream tells.
+/// Events that a stream may name, and events whose stock one stream sends.
 pub const STREAM_EVENTS_MAX: usize = 100;
-/// Live events among which those that a stream's caller may see are looked for.
+/// Live events of which those are selected that a stream's caller may see.
 pub const STREAM_LIVE_EVENTS_MAX: u32 = 1_000;
-/// Time after which a quiet stream says that it is still there.
+/// Time after which a quiet stream sends a keep-alive.
 pub const STREAM_KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// Time after which a client is asked to come back when its stream has ended.
+/// Time after which a client is asked to reconnect when its stream has ended.
 pub const STREAM_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Time that a client gets to read the rest of a stream that has ended.
 pub const STREAM_END_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time between two looks at the stock of events that are watched, at the most.
+/// Time between two reads of the stock of events with subscribers, at most.
 pub const STOCK_POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// Time between two looks at the stock, at the least.
+/// Time between two reads of the stock, at least.
 pub const STOCK_REST_MIN: Duration = Duration::from_millis(50);
-/// Time between two looks at the stock, when a look takes long.
+/// Time between two reads of the stock, when a read takes long.
 pub const STOCK_REST_MAX: Duration = Duration::from_secs(1);
 /// Time between two counts of the attendance, when a count takes long.
 pub const ATTENDANCE_REST_MAX: Duration = Duration::from_secs(20);
-/// Time between two counts of the attendance of events that are watched, at the least.
+/// Time between two counts of the attendance of events with subscribers, at least.
 pub const ATTENDANCE_REST_MIN: Duration = Duration::from_secs(1);
-/// Events whose attendance one stream tells.
+/// Events whose attendance one stream sends.
 pub const STREAM_COUNTS_MAX: usize = 10;
-/// The samplers rest so many times as long as their last look took.
+/// The samplers pause so many times as long as their last read took.
 pub const SAMPLER_REST_FACTOR: u32 = 20;
 /// Time for which what was sent to a client may go unacknowledged before its connection is given up.
 pub const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);

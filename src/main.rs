@@ -57,13 +57,13 @@ enum Command {
     /// Take over the tickets of another system's export into an event.
     ///
     /// Reads what pretix writes, in all its languages: check-in lists with codes, valid check-in codes and order data, as CSV, Excel file
-    /// or JSON, packed with gzip or not. What the file is, is told by its content.
+    /// or JSON, packed with gzip or not. The format is recognised by the content.
     ///
     /// Ticket types are matched by name; those that the event lacks are made with quota 0, so that none is sold before you say so.
     /// Tickets are matched by code: the same file again changes nothing, a newer one brings them up to date. A ticket's own window of
     /// validity is taken over, unless it lies wholly outside of the event's time. Earlier check-ins are carried over as movements.
     ///
-    /// Each row that is not taken is told on standard error with its number and the reason. Fails if nothing could be taken.
+    /// Each row that is rejected is reported on standard error with its number and the reason. Fails if no row was accepted.
     ImportTickets(ImportTickets),
     /// Make an organisation with its first administrator, whose password is read from standard input.
     CreateOrganisation(CreateOrganisation),
@@ -213,11 +213,11 @@ async fn import_tickets(config: &Config, what: ImportTickets) -> anyhow::Result<
         bar.set_position(done);
     };
     let rows = RowFile::create(what.rows.as_deref())?;
-    let witness = |row: u64, code: Option<&str>, became: Result<TicketStatus, &str>| rows.tell(row, code, became);
+    let observer = |row: u64, code: Option<&str>, became: Result<TicketStatus, &str>| rows.tell(row, code, became);
     let import = Import {
         dry_run: what.dry_run,
         progress: &progress,
-        witness: &witness,
+        observer: &observer,
         ..Import::by_operator(&state.ledger, state.clock, EventId(what.event))
     };
     let made = import.make(file).await;
@@ -337,7 +337,7 @@ fn survive_file_limits() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// SIGTERM or Ctrl-C, heard from the moment that this is made.
+/// SIGTERM or Ctrl-C, received from the moment that this is made.
 struct StopSignal {
     terminate: Signal,
     interrupt: Signal,

@@ -15,7 +15,7 @@ use crate::{
         TicketStatus,
         catalogue::{NewEvent, NewTicketType, parse, parse_type},
         import::store::Import,
-        upload::{Backing, Intake, TicketBody},
+        upload::{UploadedBy, ChunkedUpload, TicketBody},
     },
     faults::{Faults, Whole},
     http::{examples::ExampleValues, state::Services},
@@ -185,13 +185,13 @@ async fn ensure_tickets(ledger: &Ledger, clock: Clock, mut facts: EventFacts) ->
         facts.types.push(made);
     }
     if ledger.tickets_with_use(event).await?.len() < TICKETS {
-        let mut intake = Intake::new(&facts, clock);
+        let mut upload = ChunkedUpload::new(&facts, clock);
         for (row, place) in (1_u64..).zip(0..TICKETS) {
-            if intake.take(row, &ticket(event, place)) {
-                intake.store(ledger, &Backing::Operator).await?;
+            if upload.take(row, &ticket(event, place)) {
+                upload.store(ledger, &UploadedBy::Operator).await?;
             }
         }
-        intake.store(ledger, &Backing::Operator).await?;
+        upload.store(ledger, &UploadedBy::Operator).await?;
     }
     Ok(event)
 }

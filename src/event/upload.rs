@@ -1,4 +1,4 @@
-//! Tickets uploaded over the API: JSON or CSV, upserted by code, safe to repeat. A bad row is told and costs only itself.
+//! Tickets uploaded over the API: JSON or CSV, upserted by code, safe to repeat. A bad row is reported and costs only itself.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -75,8 +75,8 @@ pub struct RejectedRow {
     pub detail: String,
 }
 
-/// Tickets as they are to be stored, gathered into chunks. A code that stands twice is taken once.
-pub struct Intake<'f> {
+/// Tickets that are to be stored, gathered into chunks. A code that occurs twice is taken once.
+pub struct ChunkedUpload<'f> {
     facts: &'f EventFacts,
     clock: Clock,
     /// The codes so far, each as half of its SHA-256: of a million tickets, two that share that do not exist.
@@ -96,37 +96,37 @@ pub struct Intake<'f> {
     pub rejected_total: u64,
     /// Movements that were carried over.
     pub carried_over: u64,
-    /// Who is told of each row.
-    pub witness: &'f Witness<'f>,
+    /// Called for each row.
+    pub observer: &'f RowObserver<'f>,
 }
 
-/// Is told of each row by its number and code: the state of a ticket that was taken, or why it was not.
-pub type Witness<'w> = dyn Fn(u64, Option<&str>, Result<TicketStatus, &str>) + Send + Sync + 'w;
+/// Gets each row's number and code, and the state of a ticket that was accepted, or why the row was not.
+pub type RowObserver<'w> = dyn Fn(u64, Option<&str>, Result<TicketStatus, &str>) + Send + Sync + 'w;
 
-/// Whom nothing of it concerns.
-pub const NOBODY: &Witness<'static> = &|_, _, _| {};
+/// An observer that does nothing.
+pub const NO_OBSERVER: &RowObserver<'static> = &|_, _, _| {};
 
-/// What an import tells of a ticket beside what an upload does.
+/// What an import states of a ticket beyond what an upload does.
 #[derive(Default)]
 pub struct Imported {
-    /// Whether a name that is not told stays as it is.
+    /// Whether the ticket keeps its name if the row has none.
     pub keeps_holder: bool,
-    /// Its own window, where that is told.
+    /// Its own window, if the export has it.
     pub window: Option<Window>,
     /// Its earlier check-ins.
     pub visit: Option<Carried>,
 }
 
-/// On whose mandate tickets are stored.
+/// By whose right tickets are stored.
 #[derive(Clone, Copy)]
-pub enum Backing<'g> {
+pub enum UploadedBy<'g> {
     /// An operator at the ledger itself.
     Operator,
-    /// A member in the back office. What is stored rests on the mandate at that moment: a member who loses it stores no further.
+    /// A member in the back office. Each chunk is stored only if the member still has the right: a member who loses it stores no more.
     StaffSession(StaffSession<'g>),
 }
 
-impl Backing<'_> {
+impl UploadedBy<'_> {
     /// The versions that it rests on now.
     pub async fn guards(&self) -> Result<Vec<Guard>, EventError> {
         match self {
@@ -173,8 +173,8 @@ impl Backing<'_> {
     }
 }
 
-impl<'f> Intake<'f> {
-    /// An intake for this event.
+impl<'f> ChunkedUpload<'f> {
+    /// An upload for this event.
     pub fn new(facts: &'f EventFacts, clock: Clock) -> Self {
         Self {
             facts,
@@ -188,11 +188,11 @@ impl<'f> Intake<'f> {
             by_status: BTreeMap::new(),
             by_type: HashMap::new(),
             rejected_total: 0,
-            witness: NOBODY,
+            observer: NO_OBSERVER,
         }
     }
 
-    /// An intake that writes nothing and counts what would be written.
+    /// An upload that writes nothing and counts what would be written.
     pub fn dry_run(facts: &'f EventFacts, clock: Clock) -> Self {
         Self { dry_run: true, ..Self::new(facts, clock) }
     }
@@ -200,7 +200,7 @@ impl<'f> Intake<'f> {
     /// Notes that a row was not taken.
     pub fn reject(&mut self, row: u64, code: Option<String>, detail: impl Into<String>) {
         let detail = detail.into();
-        (self.witness)(row, code.as_deref(), Err(&detail));
+        (self.observer)(row, code.as_deref(), Err(&detail));
         self.rejected_total += 1;
         if self.uploaded.rejected.len() < limits::REJECTED_NAMED_MAX {
             self.uploaded.rejected.push(RejectedRow { row, code, detail });
@@ -212,11 +212,11 @@ impl<'f> Intake<'f> {
         self.take_imported(row, body, Imported::default())
     }
 
-    /// Takes a row of an import, which tells more of a ticket than an upload, or less.
+    /// Accepts a row of an import, which may state more of a ticket than an upload, or less.
     pub fn take_imported(&mut self, row: u64, body: &TicketBody, imported: Imported) -> bool {
         match self.parse(body, &imported) {
             Ok(ticket) => {
-                (self.witness)(row, Some(&ticket.code), Ok(ticket.status));
+                (self.observer)(row, Some(&ticket.code), Ok(ticket.status));
                 self.visits.extend(imported.visit);
                 *self.by_status.entry(ticket.status.as_str()).or_default() += 1;
                 *self.by_type.entry(ticket.ticket_type_id).or_default() += 1;
@@ -264,7 +264,7 @@ impl<'f> Intake<'f> {
     }
 
     /// Stores the tickets gathered so far.
-    pub async fn store(&mut self, ledger: &Ledger, backing: &Backing<'_>) -> Result<(), EventError> {
+    pub async fn store(&mut self, ledger: &Ledger, backing: &UploadedBy<'_>) -> Result<(), EventError> {
         if self.chunk.is_empty() {
             return Ok(());
         }
@@ -292,7 +292,7 @@ impl<'f> Intake<'f> {
     }
 }
 
-impl Intake<'_> {
+impl ChunkedUpload<'_> {
     async fn compare(&mut self, ledger: &Ledger, tickets: &[UploadTicket]) -> Result<(), LedgerError> {
         let codes: Vec<&str> = tickets.iter().map(|ticket| ticket.code.as_str()).collect();
         let known = ledger.tickets_by_code(self.facts.event.id, &codes).await?;
@@ -328,14 +328,14 @@ pub async fn json(
     if body.tickets.len() > limits::UPLOAD_TICKETS_MAX {
         return Err(EventError::Invalid(Faults::one("/tickets", format!("must have at most {} tickets", limits::UPLOAD_TICKETS_MAX))));
     }
-    let mut intake = Intake::new(&facts, clock);
+    let mut upload = ChunkedUpload::new(&facts, clock);
     for (row, ticket) in (1_u64..).zip(&body.tickets) {
-        if intake.take(row, ticket) {
-            intake.store(ledger, &Backing::StaffSession(staff)).await?;
+        if upload.take(row, ticket) {
+            upload.store(ledger, &UploadedBy::StaffSession(staff)).await?;
         }
     }
-    intake.store(ledger, &Backing::StaffSession(staff)).await?;
-    Ok(intake.uploaded)
+    upload.store(ledger, &UploadedBy::StaffSession(staff)).await?;
+    Ok(upload.uploaded)
 }
 
 /// Takes an upload as CSV with a heading line.
@@ -343,10 +343,10 @@ pub async fn csv(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, event: 
     let (_, facts) = manageable(ledger, staff, event).await?;
     let mut reader = csv::ReaderBuilder::new().from_reader(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
     check_headings(reader.headers()).map_err(EventError::Invalid)?;
-    let mut intake = Intake::new(&facts, clock);
+    let mut upload = ChunkedUpload::new(&facts, clock);
     for (row, record) in (2_u64..).zip(reader.deserialize::<CsvRow>()) {
         if row > u64::try_from(limits::UPLOAD_ROWS_MAX).unwrap_or(u64::MAX) {
-            intake.reject(
+            upload.reject(
                 row,
                 None,
                 format!("an upload has at most {} rows; this one and those after it were not read", limits::UPLOAD_ROWS_MAX),
@@ -361,18 +361,18 @@ pub async fn csv(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, event: 
             Err(error) => Err((None, error.to_string())),
         };
         let full = match parsed {
-            Ok(ticket) => intake.take(row, &ticket),
+            Ok(ticket) => upload.take(row, &ticket),
             Err((code, detail)) => {
-                intake.reject(row, code, detail);
+                upload.reject(row, code, detail);
                 false
             }
         };
         if full {
-            intake.store(ledger, &Backing::StaffSession(staff)).await?;
+            upload.store(ledger, &UploadedBy::StaffSession(staff)).await?;
         }
     }
-    intake.store(ledger, &Backing::StaffSession(staff)).await?;
-    Ok(intake.uploaded)
+    upload.store(ledger, &UploadedBy::StaffSession(staff)).await?;
+    Ok(upload.uploaded)
 }
 
 const HEADINGS: [&str; 5] = ["code", "type", "holder", "status", "entries_allowed"];

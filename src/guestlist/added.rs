@@ -1,4 +1,4 @@
-//! What becomes of guests that are put on a list: a pure function of what was sent and who is on it already.
+//! How guests are put on a list: a pure function of what was sent and who is on it already.
 
 use std::collections::{HashMap, HashSet};
 
@@ -63,7 +63,7 @@ pub struct RejectedGuest {
 /// A row as it is to be stored should the guest be new, or why it is not taken.
 pub type Row = Result<Guest, (Option<Uuid>, String)>;
 
-/// Reads the rows. An id that stands twice is taken once; who has no id gets one that the same row, sent again, gets again.
+/// Reads the rows. An id that occurs twice is taken once; a guest without an id gets one, and the same row, sent again, gets the same one.
 pub fn read(list: &GuestList, bodies: &[GuestBody], now: Moment) -> Vec<Row> {
     let mut ids = HashSet::new();
     let mut namesakes: HashMap<(String, Option<String>), u32> = HashMap::new();

@@ -3,7 +3,7 @@
 //! Unicode's compatibility decomposition (UAX #15, NFKD) takes letters and their marks apart and makes full-width and ligatures plain;
 //! marks that only modify a letter are left away (accents, Hebrew points, Arabic vowel signs, the dots of kana), while vowel signs that
 //! are letters in their own right (Thai, Devanagari) stay; full case folding makes ß into ss and every sigma into one. What Unicode
-//! keeps apart and a keyboard at the door may not have (ł, ø, ı, the letter forms of Arabic and Persian) stands in one table here.
+//! keeps apart and a keyboard at the door may not have (ł, ø, ı, the letter forms of Arabic and Persian) is in one table here.
 //!
 //! The key of a name is stored beside it, so that both databases search the same.
 
@@ -16,7 +16,7 @@ use icu_properties::{
 
 /// The key of a name, and of a part of one that is looked for: words with one space between them.
 pub fn fold(name: &str) -> String {
-    // Once is enough but for a handful of characters whose parts fold again.
+    // Once is enough except for a few characters whose parts fold again.
     let mut key = once(name);
     loop {
         let again = once(&key);
@@ -34,7 +34,7 @@ pub fn words(query: &str) -> Vec<String> {
 
 fn once(text: &str) -> String {
     let apart = DecomposingNormalizer::new_nfkd();
-    // Before anything is taken apart: an acute accent that stands alone, for want of an apostrophe, would leave a space.
+    // Before the decomposition: an acute accent that is used as an apostrophe would leave a space.
     let named: String = text.chars().filter(|c| !is_apostrophe(*c)).collect();
     let bare: String = apart.normalize(&named).chars().filter(|c| !is_modifier(*c)).collect();
     let folded = CaseMapper::new().fold_string(&bare).into_owned();
@@ -74,7 +74,7 @@ enum Plain {
     Space,
 }
 
-/// What stands for a character that Unicode neither decomposes nor folds.
+/// The replacement of a character that Unicode neither decomposes nor folds.
 fn plain(c: char) -> Plain {
     Plain::Letters(match c {
         // Latin letters with a stroke, and those that are two.

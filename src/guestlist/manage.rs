@@ -139,7 +139,7 @@ pub async fn patch_list(
     .await
 }
 
-/// Strikes a guest list off, and with it who is on it. What has happened stays in the ledger.
+/// Removes a guest list and the guests on it. What has happened stays in the ledger.
 pub async fn strike_list(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, id: GuestListId) -> Result<(), GuestError> {
     let now = clock.now();
     alter_list(ledger, staff, id, |list| {
@@ -169,7 +169,7 @@ async fn alter_list(
         .await
 }
 
-/// Puts guests on a list, or brings those who are on it to the state that is sent. What is out of order costs only itself.
+/// Puts guests on a list, or brings guests of it to the state that is sent. A bad row costs only itself.
 pub async fn add(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, id: GuestListId, body: &GuestsBody) -> Result<Added, GuestError> {
     let (mandate, listed) = manager_of_list(ledger, staff, id).await?;
     if body.guests.len() > limits::GUESTS_AT_ONCE_MAX {
@@ -200,7 +200,7 @@ pub async fn put(ledger: &Ledger, list: &GuestList, rows: &[Row], guards: Vec<Gu
     Ok((change, added))
 }
 
-/// Changes a guest. A party is never smaller than who of it is in.
+/// Changes a guest. A party never becomes smaller than the number of its people who are in.
 pub async fn patch(ledger: &Ledger, staff: StaffSession<'_>, id: GuestId, wanted: &GuestBodyChange) -> Result<GuestView, GuestError> {
     let changed = alter(ledger, staff, id, |listed| {
         let guest = &mut listed.guest;

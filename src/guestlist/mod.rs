@@ -1,7 +1,7 @@
-//! Guest lists: who is expected at an event with how many people, found by any part of the name, and let in one by one or all at once.
+//! Guest lists: who is expected at an event with how many people, found by any part of the name, and checked in one by one or all at once.
 //!
-//! [`manage`] is the back office's part, [`search`] what both sides of it see, [`check_in`] a walk like the door's: what is decided is
-//! written only while session, membership, device, event and guest are what they were, and the ledger itself counts the party.
+//! [`manage`] is the back office's part, [`search`] what both parts see, [`check_in`] a call along the corridor like a scan: what is decided is
+//! written only if session, membership, device, event and guest are what they were, and the ledger itself counts the party.
 //!
 //! Names of guests are shown to those who check them in or manage them, and are in no log.
 
@@ -41,7 +41,7 @@ pub enum GuestError {
     /// The event has a guest list of this name.
     #[error("This event has a guest list of this name.")]
     NameTaken,
-    /// The party would be smaller than who of it is in.
+    /// The party would be smaller than the number of its people who are in.
     #[error("{0} of this party are in already.")]
     AlreadyArrived(i32),
     /// The ledger.

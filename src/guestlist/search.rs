@@ -1,4 +1,4 @@
-//! What is seen of guest lists, by those who check guests in and those who manage them.
+//! What members see of guest lists: those who check guests in and those who manage the lists.
 
 use serde::Serialize;
 
@@ -91,7 +91,7 @@ pub struct Wanted {
     pub q: Option<String>,
     /// On this list.
     pub list: Option<GuestListId>,
-    /// Of whom so many have arrived.
+    /// People of these parties who have arrived.
     pub arrived: Option<Arrival>,
 }
 

@@ -1,4 +1,4 @@
-//! Who came to an event and who is inside, counted in one statement and so of one moment.
+//! How many people came to an event and how many are inside, counted in one statement and so at one instant.
 
 use std::collections::BTreeMap;
 
@@ -56,9 +56,9 @@ pub struct GateAttendance {
     pub admitted: i64,
     /// People inside with those tickets.
     pub inside: i64,
-    /// Times that somebody came in through this gate, with whichever ticket.
+    /// Entries through this gate, with any ticket.
     pub entries: i64,
-    /// Times that somebody went out through it.
+    /// Exits through it.
     pub exits: i64,
 }
 
@@ -67,7 +67,7 @@ pub struct GateAttendance {
 struct AttendanceCell {
     ticket_type_id: Option<TicketTypeId>,
     name: Option<String>,
-    /// Whether somebody came or went through this gate; having no name, it may be one too.
+    /// Whether the row is the traffic of a gate. The gate's name may be null.
     came: bool,
     gate: Option<String>,
     tickets: i64,
@@ -81,7 +81,7 @@ impl Attendance {
     /// The sums of the cells.
     fn of(cells: Vec<AttendanceCell>) -> Self {
         let mut all = Self::default();
-        // Ids grow with time, so the types stand in their order; gates stand in the order of their names, none of them last.
+        // Ids grow with time, so the types are in the order they were made in. Gates are in the order of their names, the nameless one last.
         let mut types: BTreeMap<Uuid, TypeAttendance> = BTreeMap::new();
         let mut gates: BTreeMap<(bool, Option<String>), GateAttendance> = BTreeMap::new();
         for cell in cells {

@@ -15,7 +15,7 @@ pub enum LedgerError {
     /// A name is in use; nothing was written.
     #[error("the name is taken ({0})")]
     Taken(Name),
-    /// The ledger refused a statement that it should not have: a fault of ours.
+    /// The ledger refused a statement that it should have accepted: an error in this program.
     #[error("the ledger refused a statement")]
     Broken,
 }
@@ -81,7 +81,7 @@ impl From<sqlx::Error> for LedgerError {
     }
 }
 
-/// A named constraint becomes a named error. SQLite tells the columns where Postgres tells the name.
+/// A named constraint becomes a named error. SQLite reports the columns where Postgres reports the name.
 fn unique(constraint: &str, message: &str) -> LedgerError {
     let is = |name: &str, columns: &str| constraint == name || message.contains(columns);
     if is("memberships_username", "memberships.username_key") {

@@ -1,4 +1,4 @@
-//! The words that stand in the ledger's columns.
+//! The sets of words in the ledger's columns.
 
 use enumset::{EnumSet, EnumSetType};
 

@@ -1,11 +1,11 @@
 //! The ledger: the truth, and what it promises. All SQL is here.
 //!
 //! * What is written is written once, whole, and is on disk before it is answered.
-//! * It is written only while every version that it rests on still stands, looked at under the organisation's lock.
+//! * It is written only if every version that it was decided on is still the same, compared under the organisation's lock.
 //! * What has been recorded is never altered.
 //!
-//! Requests own no connection: entries of the door path are handed to lanes ([`lane`]) that write them in batches, and everything else
-//! borrows a connection for a single statement or a short read ([`lease`]).
+//! Requests own no connection: entries of the door path are queued for a group committer ([`group_commit`]) that writes them in batches, and
+//! everything else borrows a connection for a single statement or a short read ([`lease`]).
 
 mod attendance;
 pub mod change;
@@ -115,7 +115,7 @@ impl Store {
     }
 }
 
-/// The ledger, with the lanes that write to it.
+/// The ledger, with the group committers that write to it.
 #[derive(Clone)]
 pub struct Ledger {
     store: Store,
@@ -130,7 +130,7 @@ pub struct Ledger {
     clock: Clock,
     refusals: Arc<Refusals>,
     turns: Arc<DashMap<OrganisationId, Arc<Mutex<()>>>>,
-    /// Wakes who watches the stock when this gateway has written something that it rests on.
+    /// Wakes the sampler of the stock when this gateway has written something that changes the stock.
     stock: Arc<watch::Sender<()>>,
     /// Held so that it ends with the last handle.
     _follower: Option<Arc<Follower>>,
@@ -188,8 +188,8 @@ impl Ledger {
         self.clock
     }
 
-    /// Wakes whenever this gateway may have moved the stock of an event. What another one sells, only the ledger tells.
-    pub fn stock_stirred(&self) -> watch::Receiver<()> {
+    /// Wakes whenever this gateway may have changed the stock of an event. What another gateway sells is found only by reading the ledger.
+    pub fn stock_moved(&self) -> watch::Receiver<()> {
         self.stock.subscribe()
     }
 

@@ -13,7 +13,7 @@ use crate::{
     ids::{EventId, ScanId, TicketId, TicketTypeId},
 };
 
-/// A ticket as an upload tells it.
+/// A ticket of an upload.
 #[derive(Clone, Debug, Serialize)]
 pub struct UploadTicket {
     /// Its id, should it be new.
@@ -24,13 +24,13 @@ pub struct UploadTicket {
     pub ticket_type_id: TicketTypeId,
     /// Whose it is.
     pub holder: Option<String>,
-    /// Whether the name that the ticket has already stays, because none is told.
+    /// Whether the ticket keeps the name that it has, because the upload states none.
     pub keeps_holder: bool,
     /// Its state.
     pub status: TicketStatus,
     /// Entries that it allows.
     pub entries_allowed: i32,
-    /// Whether its own window is told; otherwise it keeps the one that it has.
+    /// Whether the upload states the ticket's own window; otherwise the ticket keeps the one that it has.
     pub sets_window: bool,
     /// From when it is admitted.
     pub valid_from: Option<Moment>,
@@ -48,7 +48,7 @@ impl UploadTicket {
     }
 }
 
-/// A ticket that the ledger has, and as much of its movements as an import asks for.
+/// A ticket that the ledger has, with as much of its movements as an import needs.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct KnownTicket {
     /// The ticket.
@@ -71,11 +71,11 @@ pub struct Carried {
     pub exit_id: ScanId,
     /// Whether it went out last.
     pub is_over: bool,
-    /// Where, as far as it is told.
+    /// The gate, if the export states it.
     pub gate: Option<String>,
-    /// When it came in, as far as it is told.
+    /// When it came in, if the export states it.
     pub entered_at: Option<Moment>,
-    /// When it went out, as far as it is told.
+    /// When it went out, if the export states it.
     pub left_at: Option<Moment>,
 }
 

@@ -38,7 +38,7 @@ pub struct Wanted {
     pub device: Option<Which<DeviceId>>,
     /// And what else they have in common.
     pub filter: SaleFilter,
-    /// What is wrong with the question; told after all that concerns the caller.
+    /// What is wrong with the query; reported after all errors that concern the caller.
     pub faults: Faults,
 }
 
@@ -159,7 +159,7 @@ pub struct Total {
     pub net: Money,
 }
 
-/// May this caller ask for any sales at all?
+/// Whether this caller may see any sales at all.
 pub fn may_ask(caller: &Caller) -> Result<(), PosError> {
     Ok(authorise::may_see_sales(caller, true)?)
 }

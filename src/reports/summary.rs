@@ -1,4 +1,4 @@
-//! How an event sells: counts by type, a timeline, the gross. For viewers of the event; no order, no payment, no void is told.
+//! How an event sells: counts by type, a timeline, the gross. For viewers of the event; it has no order, payment or void.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! Follows the log of changes, and calls out what has changed.
+//! Follows the log of changes, and publishes what has changed.
 //!
-//! The log in the ledger is the truth: its numbers have no gaps and are seen in their order, on every gateway alike. What wakes the crier
-//! only makes it faster.
+//! The log in the ledger is the truth: its numbers have no gaps and are seen in their order on every gateway. Notifications only make
+//! it faster.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Calls out every change after this position.
-pub(super) async fn cry(hub: Arc<Hub>, mut position: i64) {
+pub(super) async fn follow(hub: Arc<Hub>, mut position: i64) {
     let mut last = hub.ledger.log().last();
     // The log is as long as the ledger, which keeps it.
     while last.wait_for(|last| *last > position).await.is_ok() {
@@ -66,7 +66,7 @@ fn by_organisation(changes: Vec<Altered>) -> BTreeMap<OrganisationId, Changed> {
     all
 }
 
-/// Reads the events among what has changed: once, for all who listen.
+/// Reads the events among what has changed: once for all subscribers.
 async fn read(hub: &Hub, mut changed: Changed) -> Result<Changed, LedgerError> {
     changed.ids.sort_unstable();
     changed.ids.dedup();

@@ -1,8 +1,8 @@
-//! Where in the log a terminal stands, as the id of what it was told.
+//! A terminal's position in the log, as the id of a message.
 //!
-//! An id is a position of the log of changes and a mark. The mark stands for the ledger, the session and what the terminal asked for:
-//! a position is valid only for the stream that it was sent to. A client with another mark, or with something that is no id, is sent
-//! everything anew; a browser sends back whatever it has, and could not mend an error.
+//! An id is a position in the log of changes and a mark. The mark is made from the ledger, the session and the subscription:
+//! a position is valid only for the stream that it was sent to. A client with another mark, or with something that is not an id, gets
+//! the whole state; a browser sends back whatever it has, and could not correct an error.
 
 use uuid::Uuid;
 
@@ -18,12 +18,12 @@ impl Cursor {
         Self(fingerprint(&(ledger, session, subscription)))
     }
 
-    /// The id of what is told at this position.
+    /// The id of a message at this position.
     pub fn write(&self, position: i64) -> String {
         format!("{position}-{}", self.0)
     }
 
-    /// The position that an id of this stream tells.
+    /// The position in an id of this stream.
     pub fn read(&self, id: &str) -> Option<i64> {
         let (position, mark) = id.split_once('-')?;
         position.parse().ok().filter(|position| *position >= 0 && mark == self.0)

@@ -1,4 +1,4 @@
-//! What terminals are told.
+//! What is sent to terminals.
 
 use std::sync::Arc;
 
@@ -13,19 +13,19 @@ use crate::{
     session::view::SessionView,
 };
 
-/// One thing that a terminal is told, and the id to come back with.
+/// One message to a terminal, and the id to resume with.
 #[derive(Clone, Debug)]
 pub struct Envelope {
-    /// The thing.
+    /// The message.
     pub message: StreamEvent,
-    /// With this id as `Last-Event-ID`, what comes after it is told.
+    /// A client that sends this id as `Last-Event-ID` gets what comes after it.
     pub id: String,
 }
 
-/// One thing that a terminal is told.
+/// One message to a terminal.
 #[derive(Clone, Debug)]
 pub enum StreamEvent {
-    /// Everything that it draws its screen from; takes the place of all that was told before.
+    /// Everything that a terminal draws its screen from; replaces all that was sent before.
     State(Box<StateView>),
     /// What may be done in this session has changed, or the event that it is pinned to.
     Permissions(Box<SessionView>),
@@ -35,7 +35,7 @@ pub enum StreamEvent {
     Event(Arc<EventFacts>),
     /// The stock of an event has changed.
     Stock(Arc<StockView>),
-    /// Others are inside than before.
+    /// The number of people inside has changed.
     Attendance(Arc<AttendanceView>),
     /// The session is over; nothing comes after this.
     Over(NotAuthenticated),

@@ -1,13 +1,13 @@
-//! Streams instead of poll: tells terminals at once what has changed for them.
+//! Streams instead of polling: terminals get at once what has changed for them.
 //!
-//! * [`subscribers`]: who listens. Every organisation has a channel of its own, so what is said in one is never heard in another.
-//! * [`crier`]: follows the log of changes in the ledger, and calls out what has changed.
-//! * [`sampler`]: looks at what is no change (stock, attendance) while it is watched, and publishes it when it differs.
-//! * [`teller`]: one per stream. Knows what its terminal was told ([`sent`]), and tells the rest; [`beginning`] is how it begins.
+//! * [`subscribers`]: the open streams. Every organisation has a channel of its own, so what is sent on one is never received on another.
+//! * [`change_feed`]: follows the log of changes in the ledger, and publishes what has changed.
+//! * [`sampler`]: reads what is not in that log (stock, attendance) while there are subscribers, and publishes it when it differs.
+//! * [`stream_session`]: one per stream. Has a record of what was sent ([`sent_state`]), and sends the rest; [`resume`] is how it begins.
 //!
-//! It promises that nothing is missed in silence: what is told is always read from the ledger after the change was heard, who has missed
-//! a call is told everything anew, and who comes back with the id of what they heard last is told what has changed since. It rests on
-//! the ledger alone, never on Redis. And nothing ever waits for a subscriber: one that does not keep up is cut off, and may reconnect.
+//! It promises that nothing is lost silently: what is sent is always read from the ledger after the change was published, a session that missed
+//! a publication sends the whole state, and a client that returns with the id of its last message gets what has changed since. It depends on
+//! the ledger alone, never on Redis. Nothing ever waits for a subscriber: one that reads too slowly is cut off, and may reconnect.
 
 mod change_feed;
 mod cursor;
@@ -44,7 +44,7 @@ use crate::{
 /// Where streams are opened.
 pub struct Streams {
     hub: Arc<Hub>,
-    crier: JoinHandle<()>,
+    change_feed: JoinHandle<()>,
     samplers: [JoinHandle<()>; 2],
 }
 
@@ -61,14 +61,14 @@ struct Hub {
     closing: CancellationToken,
 }
 
-/// What one terminal is told, in its order. Dropping it ends the stream.
+/// The messages to one terminal, in their order. Dropping it ends the stream.
 pub struct EventStream {
     told: mpsc::Receiver<Envelope>,
     _gone: DropGuard,
 }
 
 impl EventStream {
-    /// The next thing; none when there is no more to come.
+    /// The next message; none when the stream has ended.
     pub async fn next(&mut self) -> Option<Envelope> {
         self.told.recv().await
     }
@@ -87,21 +87,21 @@ impl Streams {
             closing: CancellationToken::new(),
             ledger,
         });
-        // Before the first stream opens: whatever is committed after a stream has begun is heard.
+        // Before the first stream opens: every change that is committed after a stream has begun is received.
         let position = hub.ledger.position().await?;
-        let crier = tokio::spawn(change_feed::cry(Arc::clone(&hub), position));
+        let change_feed = tokio::spawn(change_feed::follow(Arc::clone(&hub), position));
         let samplers = [tokio::spawn(sampler::watch_stock(Arc::clone(&hub))), tokio::spawn(sampler::watch_attendance(Arc::clone(&hub)))];
-        Ok(Self { hub, crier, samplers })
+        Ok(Self { hub, change_feed, samplers })
     }
 
-    /// Opens a stream. `last` is the id of what the terminal heard last; one that means nothing here is as good as none. `hang_up` closes
-    /// the connection of a terminal that does not keep up.
+    /// Opens a stream. `last` is the id of the last message that the client received; an unknown id counts as none. `close_connection`
+    /// closes the connection of a client that reads too slowly.
     pub fn listen(
         &self,
         caller: &Caller,
         subscription: Subscription,
         last: Option<&str>,
-        hang_up: CancellationToken,
+        close_connection: CancellationToken,
     ) -> Result<EventStream, TooManyStreams> {
         let authority = caller.authority();
         let (seat, news) = self.hub.subscribers.take(caller.organisation(), authority.session.id)?;
@@ -109,8 +109,8 @@ impl Streams {
         let since = last.and_then(|last| marker.read(last));
         let (out, told) = mpsc::channel(limits::STREAM_QUEUE_MAX);
         let gone = CancellationToken::new();
-        let teller = StreamSession::new(Arc::clone(&self.hub), seat, news, caller, subscription, marker, out);
-        tokio::spawn(teller.tell(since, gone.clone(), hang_up));
+        let session = StreamSession::new(Arc::clone(&self.hub), seat, news, caller, subscription, marker, out);
+        tokio::spawn(session.run(since, gone.clone(), close_connection));
         Ok(EventStream { told, _gone: gone.drop_guard() })
     }
 
@@ -129,7 +129,7 @@ impl Streams {
 impl Drop for Streams {
     fn drop(&mut self) {
         self.close();
-        self.crier.abort();
+        self.change_feed.abort();
         self.samplers.iter().for_each(JoinHandle::abort);
     }
 }

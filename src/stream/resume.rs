@@ -1,11 +1,11 @@
-//! How a stream begins: with everything, or with what has changed since its terminal heard something last.
+//! How a stream begins: with the whole state, or with what has changed since the last message that its client received.
 
 use std::sync::Arc;
 
 use super::{
     Hub,
     message::{StateView, StockView, StreamEvent},
-    stream_session::{End, Known, StreamSession, insist},
+    stream_session::{End, Known, StreamSession, retry},
 };
 use crate::{
     event,
@@ -19,8 +19,8 @@ use crate::{
 impl StreamSession {
     /// Tells everything anew.
     pub(super) async fn begin(&mut self) -> Result<(), End> {
-        let position = insist!(self.hub, self.hub.ledger.position())?;
-        self.look_at_the_caller().await?;
+        let position = retry!(self.hub, self.hub.ledger.position())?;
+        self.read_caller().await?;
         self.position = position;
         self.state().await
     }
@@ -28,64 +28,64 @@ impl StreamSession {
     /// Tells what has changed since this position, if the log still knows.
     pub(super) async fn resume(&mut self, since: i64) -> Result<(), End> {
         let organisation = self.caller.organisation();
-        let Some(changes) = insist!(self.hub, changes_since(&self.hub, since))? else { return self.begin().await };
+        let Some(changes) = retry!(self.hub, changes_since(&self.hub, since))? else { return self.begin().await };
         let number = changes.last().map_or(since, |last| last.seq);
         let ids: Vec<_> = changes.into_iter().filter(|c| c.organisation_id == organisation).flat_map(|c| c.ids).collect();
-        self.look_at_the_caller().await?;
+        self.read_caller().await?;
         self.position = since;
-        let mut messages = self.about_the_caller(&ids).await?;
+        let mut messages = self.caller_messages(&ids).await?;
         if ids.contains(&self.caller.authority().membership.id.0) {
-            // What they could see before is not known any more, so all that they see now is told.
-            return self.say_with_state(messages, number).await;
+            // What the caller could see before is not known any more, so everything that the caller sees now is sent.
+            return self.send_with_state(messages, number).await;
         }
-        let events = insist!(self.hub, self.hub.ledger.events_among(&ids))?;
+        let events = retry!(self.hub, self.hub.ledger.events_among(&ids))?;
         let events: Vec<_> = events.into_iter().map(Arc::new).collect();
         messages.extend(self.events(&events));
-        // Sales are in no log: the stock is told as it is now.
-        for facts in self.watched_now().await? {
-            if self.sent.tell_stock(&facts) {
+        // Sales are in no log: the stock is sent as it is now.
+        for facts in self.subscribed_events().await? {
+            if self.sent.mark_stock_sent(&facts) {
                 messages.push(StreamEvent::Stock(Arc::new(StockView::of(&facts))));
             }
         }
-        self.say_all(messages, number)?;
+        self.send_all(messages, number)?;
         self.watch()
     }
 
     /// Tells all that a terminal draws its screen from.
     pub(super) async fn state(&mut self) -> Result<(), End> {
-        let events = self.watched_now().await?;
+        let events = self.subscribed_events().await?;
         self.known = Known::of(self.caller.authority());
         self.sent.forget();
         for facts in &events {
-            self.sent.tell(facts);
+            self.sent.mark_sent(facts);
         }
         let state = StateView {
             session: self.session_view().await?,
             device: self.device(),
             events: events.iter().map(event::view).collect::<Result<_, _>>()?,
         };
-        self.say(StreamEvent::State(Box::new(state)))?;
+        self.send(StreamEvent::State(Box::new(state)))?;
         self.watch()
     }
 
-    /// The events whose stock is told, as they stand now.
-    async fn watched_now(&self) -> Result<Vec<EventFacts>, End> {
+    /// The events whose stock is sent, as they are now.
+    async fn subscribed_events(&self) -> Result<Vec<EventFacts>, End> {
         let ids = match &self.subscription.events {
             Some(events) => events.clone(),
             None => {
                 let organisation = self.caller.organisation();
-                insist!(self.hub, self.hub.ledger.live_events(organisation, limits::STREAM_LIVE_EVENTS_MAX))?
+                retry!(self.hub, self.hub.ledger.live_events(organisation, limits::STREAM_LIVE_EVENTS_MAX))?
             }
         };
         let visible = self.visible();
         let mut ids: Vec<_> = ids.into_iter().filter(|id| visible.shows(*id)).take(limits::STREAM_EVENTS_MAX).collect();
         ids.sort_unstable();
-        let events = insist!(self.hub, self.hub.ledger.events_by_id(ids.clone()))?;
-        Ok(events.into_iter().filter(|facts| self.is_ours(facts)).collect())
+        let events = retry!(self.hub, self.hub.ledger.events_by_id(ids.clone()))?;
+        Ok(events.into_iter().filter(|facts| self.is_of_organisation(facts)).collect())
     }
 }
 
-/// The changes after this position; none when the log does not know all of them any more, or they are too many to tell one by one.
+/// The changes after this position; none when the log no longer has all of them, or when they are too many to send one by one.
 async fn changes_since(hub: &Hub, since: i64) -> Result<Option<Vec<Altered>>, LedgerError> {
     let position = hub.ledger.position().await?;
     if since == position {

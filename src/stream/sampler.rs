@@ -1,8 +1,8 @@
-//! Reads what sales and scans move while it is watched, and publishes it when it differs.
+//! Reads what sales and scans change while there are subscribers, and publishes it when it differs.
 //!
-//! Sales and scans are no changes: they stand in no log, and telling the database to notify others in their commit would make them wait for each
-//! other. So each gateway looks by itself, once for all who watch, never for more than a small part of its time, and not at all
-//! while it is not watched.
+//! Sales and scans are not in the log of changes, and a notification in their commit would make them wait for each other. So each gateway reads
+//! the stock and the attendance by itself, once for all subscribers, never for more than a small part of its time, and not at all
+//! without subscribers.
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ pub(super) type Counts = DashMap<EventId, Arc<AttendanceView>>;
 
 /// Watches the stock: at once after a sale of this gateway, else every [`limits::STOCK_POLL_INTERVAL`].
 pub(super) async fn watch_stock(hub: Arc<Hub>) {
-    let (mut stirred, mut moved) = (hub.ledger.stock_stirred(), hub.subscribers.moved());
+    let (mut stirred, mut moved) = (hub.ledger.stock_moved(), hub.subscribers.moved());
     let mut last: BTreeMap<EventId, Arc<StockView>> = BTreeMap::new();
     loop {
         let sent = hub.subscribers.stock();

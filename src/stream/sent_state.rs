@@ -1,4 +1,4 @@
-//! What a terminal has been told of the events that it watches.
+//! What has been sent to a terminal of the events that it subscribes to.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::{
     limits,
 };
 
-/// The events whose stock a terminal is told, and those whose attendance, each as it was told last.
+/// The events whose stock is sent to a terminal, and those whose attendance is, each as it was sent last.
 pub(super) struct SentState {
     /// Live ones only, unless they were named.
     live_only: bool,
@@ -26,19 +26,19 @@ struct SentEvent {
 }
 
 impl SentState {
-    /// Nothing has been told yet.
+    /// Nothing has been sent yet.
     pub fn new(live_only: bool) -> Self {
         Self { live_only, events: HashMap::new(), attendance: HashMap::new() }
     }
 
-    /// All that was told is to be told anew.
+    /// Everything that was sent is to be sent again.
     pub fn forget(&mut self) {
         self.events.clear();
         self.attendance.clear();
     }
 
-    /// The terminal is told of this event as it stands here; if it is one to watch, its stock is told from now on.
-    pub fn tell(&mut self, facts: &EventFacts) {
+    /// This version of the event is sent to the terminal; if the terminal subscribes to it, its stock is sent from now on.
+    pub fn mark_sent(&mut self, facts: &EventFacts) {
         let event = &facts.event;
         if self.wants(event) {
             self.events.insert(event.id, SentEvent { version: event.version, stock: StockView::of(facts) });
@@ -47,9 +47,9 @@ impl SentState {
         }
     }
 
-    /// The terminal is told the stock of an event to watch, unless it has just been told of the event as a whole. What else it knows of
-    /// it is not known here, so whatever changes next is told.
-    pub fn tell_stock(&mut self, facts: &EventFacts) -> bool {
+    /// The stock of an event is sent to the terminal, unless the event has just been sent as a whole. Which other values the terminal has
+    /// is not known here, so the next change is sent in any case.
+    pub fn mark_stock_sent(&mut self, facts: &EventFacts) -> bool {
         let told = self.wants(&facts.event) && !self.events.contains_key(&facts.event.id);
         if told {
             self.events.insert(facts.event.id, SentEvent { version: 0, stock: StockView::of(facts) });
@@ -62,18 +62,18 @@ impl SentState {
         wanted && (self.events.len() < limits::STREAM_EVENTS_MAX || self.events.contains_key(&event.id))
     }
 
-    /// Whether the terminal knows this event as it stands here.
-    pub fn knows(&self, event: &Event) -> bool {
+    /// Whether the terminal has this version of the event.
+    pub fn has_sent(&self, event: &Event) -> bool {
         self.events.get(&event.id).is_some_and(|told| told.version >= event.version)
     }
 
-    /// Whether this stock is one to tell: then it counts as told.
-    pub fn is_new(&mut self, stock: &StockView) -> bool {
+    /// Whether this stock is to be sent; if so, it counts as sent.
+    pub fn take_stock(&mut self, stock: &StockView) -> bool {
         let told = self.events.get_mut(&EventId(stock.event.id)).filter(|told| told.stock != *stock);
         told.map(|told| told.stock.clone_from(stock)).is_some()
     }
 
-    /// The attendance of these events is told from now on, and of no others. Answers those of which nothing has been told yet.
+    /// The attendance of these events is sent from now on, and of no others. Returns those whose attendance has not been sent yet.
     pub fn count(&mut self, events: &[EventId]) -> Vec<EventId> {
         self.attendance.retain(|event, _| events.contains(event));
         let new: Vec<_> = events.iter().copied().filter(|event| !self.attendance.contains_key(event)).collect();
@@ -81,8 +81,8 @@ impl SentState {
         new
     }
 
-    /// Whether this attendance is one to tell: then it counts as told.
-    pub fn is_new_count(&mut self, attendance: &Arc<AttendanceView>) -> bool {
+    /// Whether this attendance is to be sent; if so, it counts as sent.
+    pub fn take_attendance(&mut self, attendance: &Arc<AttendanceView>) -> bool {
         let told = self.attendance.get_mut(&EventId(attendance.event.id));
         told.filter(|told| told.as_ref() != Some(attendance)).map(|told| *told = Some(Arc::clone(attendance))).is_some()
     }
@@ -141,34 +141,34 @@ mod tests {
     fn an_event_is_known_in_the_version_that_was_told() {
         let mut sent = SentState::new(true);
         let gala = facts(1, 4, EventStatus::Live, 0);
-        assert!(!sent.knows(&gala.event));
-        sent.tell(&gala);
-        assert!(sent.knows(&gala.event) && sent.knows(&facts(1, 3, EventStatus::Live, 0).event));
-        assert!(!sent.knows(&facts(1, 5, EventStatus::Live, 0).event));
+        assert!(!sent.has_sent(&gala.event));
+        sent.mark_sent(&gala);
+        assert!(sent.has_sent(&gala.event) && sent.has_sent(&facts(1, 3, EventStatus::Live, 0).event));
+        assert!(!sent.has_sent(&facts(1, 5, EventStatus::Live, 0).event));
         sent.forget();
-        assert!(!sent.knows(&gala.event));
+        assert!(!sent.has_sent(&gala.event));
     }
 
     #[test]
     fn stock_is_told_when_it_differs_from_what_was_told() {
         let mut sent = SentState::new(true);
         let stock = |taken| StockView::of(&facts(1, 1, EventStatus::Live, taken));
-        assert!(!sent.is_new(&stock(1)), "of an event that is not watched");
-        sent.tell(&facts(1, 1, EventStatus::Live, 1));
-        assert!(!sent.is_new(&stock(1)));
-        assert!(sent.is_new(&stock(2)));
-        assert!(!sent.is_new(&stock(2)));
-        assert!(sent.is_new(&stock(1)), "what was given back is told as well");
+        assert!(!sent.take_stock(&stock(1)), "of an event that is not watched");
+        sent.mark_sent(&facts(1, 1, EventStatus::Live, 1));
+        assert!(!sent.take_stock(&stock(1)));
+        assert!(sent.take_stock(&stock(2)));
+        assert!(!sent.take_stock(&stock(2)));
+        assert!(sent.take_stock(&stock(1)), "what was given back is told as well");
     }
 
     #[test]
     fn who_is_told_the_stock_alone_is_told_the_next_change_whatever_its_version() {
         let mut sent = SentState::new(true);
         let gala = facts(1, 4, EventStatus::Live, 0);
-        assert!(sent.tell_stock(&gala) && !sent.knows(&gala.event));
-        sent.tell(&gala);
-        assert!(!sent.tell_stock(&facts(1, 5, EventStatus::Live, 0)) && sent.knows(&gala.event));
-        assert!(!sent.knows(&facts(1, 5, EventStatus::Live, 0).event));
+        assert!(sent.mark_stock_sent(&gala) && !sent.has_sent(&gala.event));
+        sent.mark_sent(&gala);
+        assert!(!sent.mark_stock_sent(&facts(1, 5, EventStatus::Live, 0)) && sent.has_sent(&gala.event));
+        assert!(!sent.has_sent(&facts(1, 5, EventStatus::Live, 0).event));
     }
 
     #[test]
@@ -178,20 +178,20 @@ mod tests {
         let count = |inside| {
             Arc::new(AttendanceView { event: Named::new(event, "Gala"), attendance: Attendance { inside, ..Attendance::default() } })
         };
-        assert!(!sent.is_new_count(&count(1)), "nobody counts there");
+        assert!(!sent.take_attendance(&count(1)), "nobody counts there");
         assert_eq!(sent.count(&[event]), [event]);
-        assert!(sent.is_new_count(&count(1)) && !sent.is_new_count(&count(1)) && sent.is_new_count(&count(2)));
+        assert!(sent.take_attendance(&count(1)) && !sent.take_attendance(&count(1)) && sent.take_attendance(&count(2)));
         assert_eq!(sent.count(&[event]), [], "it has been told");
         sent.count(&[]);
-        assert!(!sent.is_new_count(&count(3)), "who may not count any more is told nothing");
+        assert!(!sent.take_attendance(&count(3)), "who may not count any more is told nothing");
     }
 
     #[test]
     fn an_event_that_is_over_is_watched_only_if_it_was_named() {
         for (live_only, ids) in [(true, 0), (false, 1)] {
             let mut sent = SentState::new(live_only);
-            sent.tell(&facts(1, 1, EventStatus::Live, 0));
-            sent.tell(&facts(1, 2, EventStatus::Ended, 0));
+            sent.mark_sent(&facts(1, 1, EventStatus::Live, 0));
+            sent.mark_sent(&facts(1, 2, EventStatus::Ended, 0));
             assert_eq!(sent.ids().len(), ids);
         }
     }
@@ -200,10 +200,10 @@ mod tests {
     fn so_many_events_are_watched_and_no_more() {
         let mut sent = SentState::new(true);
         for id in (1..).take(limits::STREAM_EVENTS_MAX + 5) {
-            sent.tell(&facts(id, 1, EventStatus::Live, 0));
+            sent.mark_sent(&facts(id, 1, EventStatus::Live, 0));
         }
         assert_eq!(sent.ids().len(), limits::STREAM_EVENTS_MAX);
-        sent.tell(&facts(1, 2, EventStatus::Live, 0));
-        assert!(sent.knows(&facts(1, 2, EventStatus::Live, 0).event), "one that is watched stays so");
+        sent.mark_sent(&facts(1, 2, EventStatus::Live, 0));
+        assert!(sent.has_sent(&facts(1, 2, EventStatus::Live, 0).event), "one that is watched stays so");
     }
 }

@@ -1,8 +1,8 @@
-//! Tells one terminal what it has not been told yet.
+//! Sends to one terminal what has not been sent to it yet.
 //!
-//! A teller hears what is called out, reads from the ledger what became of it, and hands it on without waiting. What it hands on carries
-//! the position up to which everything has been told: of several things that changed together only the last carries the new one, so that
-//! a stream that is cut between them is told all of them again.
+//! A stream session receives the changes that are published, reads from the ledger what they changed, and sends it without waiting. A message
+//! carries the position up to which everything has been sent: of several messages for one change only the last one carries the new position,
+//! so that a client whose stream is cut between them gets all of them again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,25 +36,25 @@ use crate::{
     session::view::{OrganisationRef, SessionView},
 };
 
-/// Why there is nothing more to tell.
+/// Why the stream ends.
 pub(super) enum End {
-    /// The session is over: the terminal is told why.
+    /// The session is over; the terminal gets the reason.
     Over(NotAuthenticated),
-    /// The reader does not keep up.
+    /// The client reads too slowly.
     Slow,
-    /// The reader has gone, or the gateway stops, or the ledger cannot be read: the terminal may come back.
+    /// The client has gone, or the gateway stops, or the ledger cannot be read: the client may reconnect.
     Closed,
 }
 
 impl From<LedgerError> for End {
-    /// Only what no second try mends comes here.
+    /// Errors that a second try can help with are tried again before they come here.
     fn from(_: LedgerError) -> Self {
         Self::Closed
     }
 }
 
-/// Asks the ledger until it answers: a terminal whose gateway has lost the ledger for a moment is told afterwards.
-macro_rules! insist {
+/// Reads the ledger again until it answers: a gateway that loses the ledger for a moment sends the changes afterwards.
+macro_rules! retry {
     ($hub:expr, $ask:expr) => {
         loop {
             // The channel is never closed.
@@ -69,9 +69,9 @@ macro_rules! insist {
         }
     };
 }
-pub(super) use insist;
+pub(super) use retry;
 
-/// The versions of member and device that a terminal was told; none where it is not known what it was told.
+/// The versions of member and device that were sent to a terminal; none where that is not known.
 #[derive(Default)]
 pub(super) struct Known {
     member: Option<Version>,
@@ -79,13 +79,13 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// As they are told now.
+    /// The versions that are sent now.
     pub fn of(authority: &Authority) -> Self {
         Self { member: Some(authority.membership.version), device: authority.device.as_ref().map(|device| device.version) }
     }
 }
 
-/// Tells one terminal.
+/// Sends the messages of one stream.
 pub(super) struct StreamSession {
     pub(super) hub: Arc<Hub>,
     seat: Subscriber,
@@ -95,16 +95,16 @@ pub(super) struct StreamSession {
     pub(super) subscription: Subscription,
     marker: Cursor,
     out: mpsc::Sender<Envelope>,
-    /// Every change up to here has been told.
+    /// Every change up to this one has been sent.
     pub(super) position: i64,
-    /// What has been told of the caller.
+    /// What has been sent of the caller.
     pub(super) known: Known,
-    /// What has been told of events.
+    /// What has been sent of events.
     pub(super) sent: SentState,
 }
 
 impl StreamSession {
-    /// A teller that has told nothing yet.
+    /// A stream session that has sent nothing yet.
     pub fn new(
         hub: Arc<Hub>,
         seat: Subscriber,
@@ -119,8 +119,8 @@ impl StreamSession {
         Self { hub, seat, news, session, caller: caller.clone(), subscription, marker, out, position: 0, known: Known::default(), sent }
     }
 
-    /// Tells until the session is over, the reader has gone or does not keep up, or the gateway stops.
-    pub async fn tell(mut self, since: Option<i64>, gone: CancellationToken, hang_up: CancellationToken) {
+    /// Sends messages until the session is over, the client has gone or reads too slowly, or the gateway stops.
+    pub async fn run(mut self, since: Option<i64>, gone: CancellationToken, close_connection: CancellationToken) {
         let (hub, left) = (Arc::clone(&self.hub), gone.clone());
         let ended = tokio::select! {
             biased;
@@ -128,20 +128,20 @@ impl StreamSession {
             () = hub.closing.cancelled() => End::Closed,
             Err(end) = self.go_on(since) => end,
         };
-        let last_words = match ended {
-            End::Over(why) => self.say(StreamEvent::Over(why)),
+        let last_message = match ended {
+            End::Over(why) => self.send(StreamEvent::Over(why)),
             end @ (End::Slow | End::Closed) => Err(end),
         };
-        if matches!(last_words, Err(End::Slow)) {
+        if matches!(last_message, Err(End::Slow)) {
             tracing::info!(session = %self.session, "a stream was cut off: its reader does not keep up");
             self.seat.dropped();
-            return hang_up.cancel();
+            return close_connection.cancel();
         }
         // What was handed on may still be read; then the stream ends in order.
         let Self { out, seat, .. } = self;
         drop(out);
         if timeout(limits::STREAM_END_TIMEOUT, gone.cancelled()).await.is_err() {
-            hang_up.cancel();
+            close_connection.cancel();
         }
         drop(seat);
     }
@@ -161,7 +161,7 @@ impl StreamSession {
                     Ok(Notice::Missed) | Err(RecvError::Lagged(_)) => self.begin().await?,
                     Ok(Notice::Keys) | Err(RecvError::Closed) => return Err(End::Closed),
                 },
-                () = sleep(time_left) => self.look_at_the_caller().await?,
+                () = sleep(time_left) => self.read_caller().await?,
             }
         }
     }
@@ -175,20 +175,20 @@ impl StreamSession {
         let visible = self.visible();
         let mut messages = Vec::new();
         if self.things().into_iter().any(|id| changed.ids.contains(&id)) {
-            self.look_at_the_caller().await?;
-            messages = self.about_the_caller(&changed.ids).await?;
+            self.read_caller().await?;
+            messages = self.caller_messages(&changed.ids).await?;
         }
         if self.visible() != visible {
             // Other events than before: the screen is drawn anew, with what has changed in them.
-            return self.say_with_state(messages, changed.number).await;
+            return self.send_with_state(messages, changed.number).await;
         }
         messages.extend(self.events(&changed.events));
-        self.say_all(messages, changed.number)?;
+        self.send_all(messages, changed.number)?;
         self.watch()
     }
 
-    /// What is to be told of the member and the device, if they are among what has changed.
-    pub(super) async fn about_the_caller(&mut self, ids: &[Uuid]) -> Result<Vec<StreamEvent>, LedgerError> {
+    /// The messages about the member and the device, if they are among what has changed.
+    pub(super) async fn caller_messages(&mut self, ids: &[Uuid]) -> Result<Vec<StreamEvent>, LedgerError> {
         let mut messages = Vec::new();
         let now = Known::of(self.caller.authority());
         let [_, member, device] = self.things();
@@ -203,30 +203,30 @@ impl StreamSession {
         Ok(messages)
     }
 
-    /// What is to be told of events that have changed.
+    /// The messages about events that have changed.
     pub(super) fn events(&mut self, all: &[Arc<EventFacts>]) -> Vec<StreamEvent> {
         let visible = self.visible();
         let mut messages = Vec::new();
         for facts in all {
             let event = &facts.event;
-            if self.sent.knows(event) || !self.is_ours(facts) || !self.subscription.name(event.id) || !visible.shows(event.id) {
+            if self.sent.has_sent(event) || !self.is_of_organisation(facts) || !self.subscription.name(event.id) || !visible.shows(event.id) {
                 continue;
             }
             messages.push(StreamEvent::Event(Arc::clone(facts)));
-            self.sent.tell(facts);
+            self.sent.mark_sent(facts);
         }
         messages
     }
 
     fn stock(&mut self, stock: Arc<StockView>) -> Result<(), End> {
-        if self.sent.is_new(&stock) { self.say(StreamEvent::Stock(stock)) } else { Ok(()) }
+        if self.sent.take_stock(&stock) { self.send(StreamEvent::Stock(stock)) } else { Ok(()) }
     }
 
     fn attendance(&mut self, counted: Arc<AttendanceView>) -> Result<(), End> {
-        if self.sent.is_new_count(&counted) { self.say(StreamEvent::Attendance(counted)) } else { Ok(()) }
+        if self.sent.take_attendance(&counted) { self.send(StreamEvent::Attendance(counted)) } else { Ok(()) }
     }
 
-    // --- what is known ---
+    // --- what it knows ---
 
     /// What a change of this session looks like: itself, its member and its device.
     fn things(&self) -> [Uuid; 3] {
@@ -235,7 +235,7 @@ impl StreamSession {
         [self.session.0, authority.membership.id.0, device]
     }
 
-    /// Watches what is to be sent now, and tells what others have already counted.
+    /// Subscribes to the stock and attendance that are to be sent now, and sends what has already been counted.
     pub(super) fn watch(&mut self) -> Result<(), End> {
         let mut counts = self.subscription.attendance.clone();
         counts.retain(|event| authorise::may_count(&self.caller, Some(*event), None).is_ok());
@@ -249,7 +249,7 @@ impl StreamSession {
         Ok(())
     }
 
-    pub(super) fn is_ours(&self, facts: &EventFacts) -> bool {
+    pub(super) fn is_of_organisation(&self, facts: &EventFacts) -> bool {
         facts.event.organisation_id == self.caller.organisation()
     }
 
@@ -259,7 +259,7 @@ impl StreamSession {
     }
 
     pub(super) async fn session_view(&self) -> Result<SessionView, LedgerError> {
-        insist!(self.hub, SessionView::of(&self.hub.ledger, self.caller.authority()))
+        retry!(self.hub, SessionView::of(&self.hub.ledger, self.caller.authority()))
     }
 
     pub(super) fn device(&self) -> Option<device::DeviceView> {
@@ -268,9 +268,9 @@ impl StreamSession {
         authority.device.as_ref().map(|device| device::view(device, &organisation))
     }
 
-    /// Reads anew who the caller is. EventStream is no use of a session: the person may have left.
-    pub(super) async fn look_at_the_caller(&mut self) -> Result<(), End> {
-        let authority = insist!(self.hub, self.hub.ledger.authority(self.session))?.map(Arc::new);
+    /// Reads the caller again. A stream does not count as a use of its session: the person may have left.
+    pub(super) async fn read_caller(&mut self) -> Result<(), End> {
+        let authority = retry!(self.hub, self.hub.ledger.authority(self.session))?.map(Arc::new);
         let used = self.hub.used.last(self.session);
         self.caller = authenticate::judge(authority, used, self.hub.clock.now()).map_err(End::Over)?;
         Ok(())
@@ -282,28 +282,28 @@ impl StreamSession {
         (over - self.hub.clock.now()).to_std().unwrap_or_default()
     }
 
-    // --- saying it ---
+    // --- sending ---
 
-    /// Says these things; when the last of them is heard, everything up to this number has been told.
-    pub(super) fn say_all(&mut self, mut messages: Vec<StreamEvent>, number: i64) -> Result<(), End> {
+    /// Sends these messages; with the last of them, everything up to this number has been sent.
+    pub(super) fn send_all(&mut self, mut messages: Vec<StreamEvent>, number: i64) -> Result<(), End> {
         let last = messages.pop();
         for message in messages {
-            self.say(message)?;
+            self.send(message)?;
         }
         self.position = self.position.max(number);
-        last.map_or(Ok(()), |last| self.say(last))
+        last.map_or(Ok(()), |last| self.send(last))
     }
 
-    /// Says these things and then the state, with which everything up to this number has been told.
-    pub(super) async fn say_with_state(&mut self, messages: Vec<StreamEvent>, number: i64) -> Result<(), End> {
+    /// Sends these messages and then the state, with which everything up to this number has been sent.
+    pub(super) async fn send_with_state(&mut self, messages: Vec<StreamEvent>, number: i64) -> Result<(), End> {
         for message in messages {
-            self.say(message)?;
+            self.send(message)?;
         }
         self.position = number;
         self.state().await
     }
 
-    pub(super) fn say(&self, message: StreamEvent) -> Result<(), End> {
+    pub(super) fn send(&self, message: StreamEvent) -> Result<(), End> {
         self.out.try_send(Envelope { message, id: self.marker.write(self.position) }).map_err(|unsaid| match unsaid {
             TrySendError::Full(_) => End::Slow,
             TrySendError::Closed(_) => End::Closed,

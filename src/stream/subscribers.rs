@@ -16,7 +16,7 @@ use crate::{
     limits,
 };
 
-/// What has changed in an organisation, and the events among it as they stand now.
+/// What has changed in an organisation, and the events among it as they are now.
 pub(super) struct Changed {
     /// The number of the last change.
     pub number: i64,
@@ -67,7 +67,7 @@ pub(super) struct Subscribers {
     taken: Mutex<Registry>,
     /// Wakes the samplers when a subscriber begins or ends.
     moved: watch::Sender<()>,
-    /// Events that were told as a whole: what was sampled before that may be older or newer than what was told.
+    /// Events that were sent as a whole: a sample from before that may be older or newer than what was sent.
     anew: Mutex<BTreeSet<EventId>>,
     figures: Figures,
 }
@@ -135,13 +135,13 @@ impl Subscribers {
         self.taken().channels.contains_key(&organisation)
     }
 
-    /// The events whose stock is watched, each with its organisation.
+    /// The events whose stock has subscribers, each with its organisation.
     pub fn stock(&self) -> BTreeMap<EventId, OrganisationId> {
         let taken = self.taken();
         taken.subscribers.values().flat_map(|place| place.stock.iter().map(|event| (*event, place.organisation))).collect()
     }
 
-    /// The events whose attendance is watched, each with its organisation.
+    /// The events whose attendance has subscribers, each with its organisation.
     pub fn attendance(&self) -> BTreeMap<EventId, OrganisationId> {
         let taken = self.taken();
         taken.subscribers.values().flat_map(|place| place.attendance.iter().map(|event| (*event, place.organisation))).collect()
@@ -153,7 +153,7 @@ impl Subscribers {
         self.anew.lock().unwrap_or_else(PoisonError::into_inner).extend(events.filter(|event| sent.contains_key(event)));
     }
 
-    /// The events whose next sample is called out in any case.
+    /// The events whose next sample is published in any case.
     pub fn to_sample_anew(&self) -> BTreeSet<EventId> {
         std::mem::take(&mut self.anew.lock().unwrap_or_else(PoisonError::into_inner))
     }

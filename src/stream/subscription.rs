@@ -1,10 +1,10 @@
-//! What a terminal wants to be told of.
+//! What a terminal subscribes to.
 
 use serde::Serialize;
 
 use crate::ids::EventId;
 
-/// What a terminal wants to be told of.
+/// What a terminal subscribes to.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Subscription {
     /// These events and no others; absent, every event that the caller may see.
@@ -14,7 +14,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Whether they want to hear of this event.
+    /// Whether the subscription includes this event.
     pub(super) fn name(&self, event: EventId) -> bool {
         self.events.as_ref().is_none_or(|events| events.contains(&event))
     }

@@ -32,7 +32,7 @@ async fn it_goes_on(deployment: Deployment) {
     let sale = till.sell(&event, basket(&[(&standing, 2)]), card()).await;
     assert_eq!(sale["receipt_number"], json!(4));
     let left = deployment.admin.stock(&event, &standing).await;
-    assert_eq!(left["remaining"].as_i64().unwrap(), stock["remaining"].as_i64().unwrap() - 2);
+    assert_eq!(left["left"].as_i64().unwrap(), stock["left"].as_i64().unwrap() - 2);
 
     let guests = phone.client.get(&format!("/v1/events/{}/guests", event.id)).await.ok(200);
     let waiting = guests["items"].as_array().unwrap().iter().find(|guest| guest["arrived"] == 2).unwrap();

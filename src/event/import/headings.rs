@@ -1,9 +1,9 @@
-//! Which column means what.
+//! Which column has which meaning.
 //!
-//! Three of pretix' exports list tickets with their codes, and each words and arranges its columns differently: first the language is
-//! told, then the kind, then only that kind's columns are looked for. pretix writes its own columns in a fixed order, with the
-//! organiser's questions in a row between them: so a question that happens to be called "Status", "Paid" or "Secret" is no column of
-//! pretix' own, and changes nothing of what a list means.
+//! Three of pretix' exports list tickets with their codes, and each names and arranges its columns differently: first the language is
+//! recognised, then the kind, then only that kind's columns are looked for. pretix writes its own columns in a fixed order, with the
+//! organiser's questions between them: so a question that happens to be called "Status", "Paid" or "Secret" is not a column of
+//! pretix itself, and changes nothing of what a list means.
 
 use super::{ImportError, languages::Language, text::Guard};
 
@@ -30,7 +30,7 @@ pub(super) struct Layout {
     pub visits: Visits,
 }
 
-/// How an export tells who has paid.
+/// How an export states which tickets are paid.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Standing {
     /// A column with the order's or position's status in words.
@@ -50,7 +50,7 @@ pub(super) enum Windows {
     Utc,
 }
 
-/// How an export tells who has been let in already.
+/// How an export states which tickets have been admitted already.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Visits {
     /// A check-in list: when the last entry and the last exit were.
@@ -87,8 +87,8 @@ struct Columns<'a> {
 }
 
 impl Columns<'_> {
-    /// "Order data", sheet "Order positions": every ticket whatever its state. What pretix has of its own stands before the questions,
-    /// but for the check-in lists.
+    /// "Order data", sheet "Order positions": every ticket in any state. The columns of pretix itself come before the questions,
+    /// except those of the check-in lists.
     fn order_list(&self, code: usize) -> Result<Layout, ImportError> {
         let words = self.language;
         let before = |heading| self.first(heading).filter(|column| *column < code);
@@ -138,8 +138,8 @@ impl Columns<'_> {
         })
     }
 
-    /// "Paid" is missing when the list has paid orders only. It would stand directly before the codes, so we believe that only if the
-    /// column there is one that we know: a wording that we do not know must never turn unpaid tickets into valid ones.
+    /// "Paid" is missing when the list has paid orders only. It would be directly before the codes, so its absence is accepted only if the
+    /// column there is a known one: an unknown wording must never turn unpaid tickets into valid ones.
     fn all_paid(&self, code: usize) -> Result<Standing, ImportError> {
         let known = code.checked_sub(1).is_none_or(|before| self.at(before).is_some_and(|h| self.language.headings().contains(&h)));
         if known { Ok(Standing::AllPaid) } else { Err(ImportError::NoStatus) }
@@ -173,7 +173,7 @@ impl Columns<'_> {
         self.one(self.all(heading).filter(|column| *column < questions), heading)
     }
 
-    /// The last column with this heading; whatever is called so before it is a question.
+    /// The last column with this heading; an earlier one of the same name is a question.
     fn late(&self, heading: &str) -> Result<Option<usize>, ImportError> {
         if self.has(&self.language.phone) { Ok(self.all(heading).last()) } else { self.one(self.all(heading), heading) }
     }

@@ -169,7 +169,7 @@ impl Tickets<'_, '_> {
     }
 }
 
-/// The state of an order. Cancelled positions are left out of the export, and "pending (confirmed)" is not told from "pending".
+/// The state of an order. Cancelled positions are left out of the export, and "pending (confirmed)" is not distinguished from "pending".
 fn standing(status: &str) -> Result<TicketStatus, String> {
     match status {
         "p" => Ok(TicketStatus::Valid),

@@ -65,7 +65,7 @@ pub(super) static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
 });
 
 impl Language {
-    /// The headings that tell a language, and that a column of pretix' own may have.
+    /// The headings by which a language is recognised, and that a column of pretix itself may have.
     pub fn headings(&self) -> [&str; 21] {
         [
             &self.code,

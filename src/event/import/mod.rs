@@ -3,13 +3,13 @@
 //! [`read`] turns a file into one [`Row`] a ticket and knows nothing of the ledger, the clock or the network. It promises three things:
 //!
 //! * **An export is read as it is**: with commas, semicolons or tabs, any quoting, with or without a byte order mark, in any of pretix'
-//!   languages, with whatever columns an organiser's questions add; packed with gzip or not.
-//! * **A file that cannot tell who may enter is refused whole** ([`ImportError`]): one without codes, one without the
-//!   state of its tickets, a log of scans. A heading that we do not know must never turn unpaid tickets into valid ones.
+//!   languages, with any columns that an organiser's questions add; packed with gzip or not.
+//! * **A file that does not show which tickets are valid is refused whole** ([`ImportError`]): one without codes, one without the
+//!   state of its tickets, a log of scans. An unknown heading must never turn unpaid tickets into valid ones.
 //! * **A bad record costs one ticket, not the file**: it becomes a [`Rejected`] with a sentence for the organiser, and
-//!   reading goes on. Memory stays bounded whatever the file holds.
+//!   reading goes on. Memory stays bounded for any file.
 //!
-//! The walk of a file: `source` tells what it is; `reader` splits CSV into records and `sheet` a spreadsheet; `headings` finds the columns
+//! The way of a file: `source` recognises what it is; `reader` splits CSV into records and `sheet` a spreadsheet; `headings` finds the columns
 //! (in the words of `languages`), `row` reads one record, `text` and `time` read one cell. `json` reads what has no columns. [`store`]
 //! brings it all into the ledger. The rules come from real exports of pretix 2026.8.0 (`tests/data`).
 
@@ -48,7 +48,7 @@ impl<S: Read + Seek + Send> Source for S {}
 /// What takes the tickets one by one, and may say that it has enough.
 pub type Sink<'s> = dyn FnMut(Result<Row, Rejected>) -> ControlFlow<()> + 's;
 
-/// One ticket as another system's export tells it.
+/// One ticket of another system's export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// The number of the record, the heading being 1. Not a line number: cells contain line breaks. In JSON, the number of the ticket.
@@ -63,22 +63,22 @@ pub struct Row {
     pub status: TicketStatus,
     /// The price paid or due, in the event's currency; the export does not name it.
     pub price: Option<Decimal>,
-    /// When this ticket is admitted, where the export tells it.
+    /// When this ticket is admitted, if the export has it.
     pub window: Option<Window>,
     /// That it was let in already.
     pub visit: Option<Visit>,
 }
 
-/// What an export tells of the earlier check-ins of a ticket: the last entry and the last exit, not how many there were.
+/// What an export has of the earlier check-ins of a ticket: the last entry and the last exit, not how many there were.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Visit {
-    /// The check-in list, or lists, where that is told.
+    /// The check-in list, or lists, if the export has them.
     pub gate: Option<String>,
-    /// When it last came in, where that is told.
+    /// When it last came in, if the export has it.
     pub entered_at: Option<Moment>,
     /// Whether it ever went out.
     pub has_left: bool,
-    /// When it last went out, where that is told.
+    /// When it last went out, if the export has it.
     pub left_at: Option<Moment>,
 }
 
@@ -137,7 +137,7 @@ pub enum ImportError {
     /// Without a ticket type there is nothing to sell, count or admit.
     #[error("the file has no column with products (\"Product\"), or its headings are in a language that is not known here")]
     NoProducts,
-    /// Nothing tells a paid ticket from an unpaid or cancelled one.
+    /// Nothing distinguishes a paid ticket from an unpaid or cancelled one.
     #[error(
         "the file does not tell which tickets are paid (\"Status\", or \"Paid\" in a check-in list), or its headings \
          are in a language that is not known here"

@@ -13,7 +13,7 @@ use super::text::Guard;
 use super::{ImportError, Rejected, Row, row, text};
 use crate::limits::{IMPORT_RECORD_BYTES, IMPORT_START_BYTES};
 
-/// The separators that pretix offers. The comma stands last because the last of equals wins.
+/// The separators that pretix offers. The comma is last because the last of equals wins.
 const SEPARATORS: [u8; 3] = [b'\t', b';', b','];
 
 /// Reads the tickets of an export one by one, in the order of the file.
@@ -32,7 +32,7 @@ pub struct Reader<'r> {
     stopped: bool,
 }
 
-/// An input whose start was looked at.
+/// An input whose first bytes have been examined.
 type Begun<'r> = Chain<Cursor<Vec<u8>>, Box<dyn Read + 'r>>;
 
 impl<'r> Reader<'r> {
@@ -109,7 +109,7 @@ fn separator_of(start: &[u8]) -> u8 {
     SEPARATORS.into_iter().max_by_key(pieces).unwrap_or(b',')
 }
 
-/// The layout that a heading line tells.
+/// The layout that a heading line describes.
 pub(super) fn layout_of(record: &ByteRecord, guard: Guard) -> Result<Layout, ImportError> {
     let cells: Result<Vec<&str>, _> = record.iter().map(str::from_utf8).collect();
     let headings: Vec<&str> = cells.map_err(|_| ImportError::NotText)?.into_iter().map(text::trimmed).collect();

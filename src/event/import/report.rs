@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Row;
 use crate::{
-    event::upload::{Intake, RejectedRow},
+    event::upload::{ChunkedUpload, RejectedRow},
     ids::TicketTypeId,
 };
 
@@ -85,7 +85,7 @@ impl Report {
         Self { dry_run, rows, ..Self::default() }
     }
 
-    /// Counts what a row tells of earlier check-ins.
+    /// Counts what a row has of earlier check-ins.
     pub(super) fn note(&mut self, row: &Row) {
         if let Some(visit) = &row.visit {
             self.check_ins.used += 1;
@@ -95,14 +95,14 @@ impl Report {
     }
 
     /// Takes over what became of the tickets.
-    pub(super) fn finish(&mut self, intake: Intake<'_>) {
-        self.created = intake.uploaded.created;
-        self.updated = intake.uploaded.updated;
-        self.unchanged = intake.uploaded.unchanged;
-        self.check_ins.carried_over = intake.carried_over;
-        self.by_status = intake.by_status;
-        self.rejected = intake.uploaded.rejected;
-        self.rejected_total = intake.rejected_total;
+    pub(super) fn finish(&mut self, upload: ChunkedUpload<'_>) {
+        self.created = upload.uploaded.created;
+        self.updated = upload.uploaded.updated;
+        self.unchanged = upload.uploaded.unchanged;
+        self.check_ins.carried_over = upload.carried_over;
+        self.by_status = upload.by_status;
+        self.rejected = upload.uploaded.rejected;
+        self.rejected_total = upload.rejected_total;
     }
 
     /// Tickets that were taken.

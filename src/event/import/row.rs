@@ -93,7 +93,7 @@ fn window(layout: &Layout, record: &ByteRecord, zone: Tz) -> Result<Option<Windo
     Ok(Some(Window { from, until: until.map(|until| time::to_the_end(until, zone)) }))
 }
 
-/// One end of a window. A time that cannot be read is told: without it the ticket would be good at any time.
+/// One end of a window. A time that cannot be read is an error: without it the ticket would be valid at any time.
 fn end(layout: &Layout, written: &str, zone: Tz, edge: Edge) -> Result<Option<Moment>, Fault> {
     let written = text::trimmed(written);
     if written.is_empty() {

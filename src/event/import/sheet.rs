@@ -93,7 +93,7 @@ struct Rows<'b, R: Read + io::Seek> {
 #[derive(Default)]
 struct Cells {
     texts: Vec<String>,
-    /// Columns whose number may not be what was once written.
+    /// Columns whose number may not be what was typed in.
     inexact: Vec<usize>,
 }
 

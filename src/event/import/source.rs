@@ -1,4 +1,4 @@
-//! What a file is, told by its first bytes and not by its name: a spreadsheet, JSON or CSV, and whether it is packed with gzip.
+//! What a file is, recognised by its first bytes and not by its name: a spreadsheet, JSON or CSV, and whether it is packed with gzip.
 
 use std::{
     io::{self, BufReader, Cursor, Read, SeekFrom},

@@ -1,7 +1,7 @@
 //! From an export into the ledger: ticket types matched by name or made, tickets upserted by code, in short chunks beside an open door.
 //!
 //! The file is read twice, each time as a stream on a thread that may wait: once for its ticket types and the number of its rows, once
-//! for its tickets. Between the thread and the ledger stand a few chunks at the most, so memory does not grow with the file.
+//! for its tickets. Between the thread and the ledger there are a few chunks at most, so memory does not grow with the file.
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
@@ -20,7 +20,7 @@ use crate::{
     clock::{self, Clock},
     event::{
         EventError, TicketStatus, catalogue, printable,
-        upload::{Backing, Imported, Intake, NOBODY, TicketBody, Witness},
+        upload::{UploadedBy, Imported, ChunkedUpload, NO_OBSERVER, TicketBody, RowObserver},
     },
     ids::{EventId, ScanId, TicketTypeId},
     ledger::{
@@ -60,25 +60,25 @@ pub struct Import<'i> {
     pub clock: Clock,
     /// Into which event.
     pub event: EventId,
-    /// On whose mandate.
-    pub backing: Backing<'i>,
-    /// Whether only to tell what would be done.
+    /// By whose right.
+    pub backing: UploadedBy<'i>,
+    /// Whether to write nothing and report what would be done.
     pub dry_run: bool,
-    /// Who is told how far it has come.
+    /// Called with the progress.
     pub progress: &'i Progress<'i>,
-    /// Who is told of each row.
-    pub witness: &'i Witness<'i>,
+    /// Called for each row.
+    pub observer: &'i RowObserver<'i>,
 }
 
 impl<'i> Import<'i> {
     /// The import that an operator makes at the ledger itself.
     pub fn by_operator(ledger: &'i Ledger, clock: Clock, event: EventId) -> Self {
-        Self { ledger, clock, event, backing: Backing::Operator, dry_run: false, progress: &|_, _| {}, witness: NOBODY }
+        Self { ledger, clock, event, backing: UploadedBy::Operator, dry_run: false, progress: &|_, _| {}, observer: NO_OBSERVER }
     }
 
     /// The import that a member of the back office makes.
     pub fn by_staff(ledger: &'i Ledger, clock: Clock, event: EventId, staff: StaffSession<'i>, dry_run: bool) -> Self {
-        Self { ledger, clock, event, backing: Backing::StaffSession(staff), dry_run, progress: &|_, _| {}, witness: NOBODY }
+        Self { ledger, clock, event, backing: UploadedBy::StaffSession(staff), dry_run, progress: &|_, _| {}, observer: NO_OBSERVER }
     }
 }
 
@@ -93,21 +93,21 @@ impl Import<'_> {
         let (source, survey) = survey(source, zone).await?;
         let (facts, made) = self.with_types(&survey).await?;
 
-        let mut intake = if self.dry_run { Intake::dry_run(&facts, self.clock) } else { Intake::new(&facts, self.clock) };
-        intake.witness = self.witness;
+        let mut upload = if self.dry_run { ChunkedUpload::dry_run(&facts, self.clock) } else { ChunkedUpload::new(&facts, self.clock) };
+        upload.observer = self.observer;
         let mut report = Report::new(self.dry_run, survey.rows);
         let mut rows = rows_of(source, zone);
         let mut done = 0_u64;
         while let Some(batch) = rows.recv().await {
             done += u64::try_from(batch.len()).unwrap_or(0);
             for row in batch {
-                self.take(row, &facts, &mut intake, &mut report).await?;
+                self.take(row, &facts, &mut upload, &mut report).await?;
             }
             (self.progress)(done, Some(survey.rows));
         }
-        self.store(&mut intake).await?;
-        report.ticket_types = types_of(&facts, &made, &intake, self.dry_run);
-        report.finish(intake);
+        self.store(&mut upload).await?;
+        report.ticket_types = types_of(&facts, &made, &upload, self.dry_run);
+        report.finish(upload);
         Ok(report)
     }
 
@@ -115,12 +115,12 @@ impl Import<'_> {
         &self,
         row: Result<Row, Rejected>,
         facts: &EventFacts,
-        intake: &mut Intake<'_>,
+        upload: &mut ChunkedUpload<'_>,
         report: &mut Report,
     ) -> Result<(), StoreError> {
         let full = match row {
             Err(rejected) => {
-                intake.reject(rejected.row, rejected.code, rejected.detail);
+                upload.reject(rejected.row, rejected.code, rejected.detail);
                 false
             }
             Ok(mut row) => {
@@ -130,25 +130,25 @@ impl Import<'_> {
                     report.windows_left_out += 1;
                 }
                 let (number, imported) = (row.number, imported(&row, self.event));
-                intake.take_imported(number, &body(row), imported)
+                upload.take_imported(number, &body(row), imported)
             }
         };
-        if full { self.store(intake).await } else { Ok(()) }
+        if full { self.store(upload).await } else { Ok(()) }
     }
 
-    async fn store(&self, intake: &mut Intake<'_>) -> Result<(), StoreError> {
-        Ok(intake.store(self.ledger, &self.backing).await?)
+    async fn store(&self, upload: &mut ChunkedUpload<'_>) -> Result<(), StoreError> {
+        Ok(upload.store(self.ledger, &self.backing).await?)
     }
 
     async fn facts(&self) -> Result<EventFacts, StoreError> {
         match &self.backing {
-            Backing::Operator => self.ledger.event(self.event).await?.ok_or(StoreError::NoEvent),
-            Backing::StaffSession(staff) => Ok(catalogue::manageable(self.ledger, *staff, self.event).await?.1),
+            UploadedBy::Operator => self.ledger.event(self.event).await?.ok_or(StoreError::NoEvent),
+            UploadedBy::StaffSession(staff) => Ok(catalogue::manageable(self.ledger, *staff, self.event).await?.1),
         }
     }
 
     /// The event with all ticket types of the file, and those of them that were made. Their quota is 0: none is sold at the door before
-    /// somebody sets one.
+    /// an organiser sets one.
     async fn with_types(&self, survey: &Survey) -> Result<(EventFacts, Vec<TicketTypeId>), StoreError> {
         let organisation = self.facts().await?.event.organisation_id;
         if self.dry_run {
@@ -210,7 +210,7 @@ fn zone_of(facts: &EventFacts) -> Tz {
     facts.event.timezone.parse().unwrap_or(Tz::UTC)
 }
 
-/// What a first look at a file tells: its rows, its ticket types, and how often each price occurs.
+/// What the first reading of a file finds: its rows, its ticket types, and how often each price occurs.
 #[derive(Default)]
 struct Survey {
     rows: u64,
@@ -248,8 +248,8 @@ async fn survey<S: Source + 'static>(mut source: S, zone: Tz) -> Result<(S, Surv
     surveyed.await.unwrap_or_else(|_| Err(ImportError::Io(std::io::Error::other("the reader of the file failed"))))
 }
 
-/// The rows of a file, in batches. Reading waits while no batch is taken, and ends when the receiver is gone. Why it could not be read at all was
-/// told by the first look.
+/// The rows of a file, in batches. Reading waits while no batch is taken, and ends when the receiver is gone. An error that stops the reading
+/// has been reported by the first reading.
 fn rows_of<S: Source + 'static>(mut source: S, zone: Tz) -> mpsc::Receiver<Vec<Result<Row, Rejected>>> {
     let (to, rows) = mpsc::channel(limits::IMPORT_BATCHES_MAX);
     spawn_blocking(move || {
@@ -273,9 +273,9 @@ fn rows_of<S: Source + 'static>(mut source: S, zone: Tz) -> mpsc::Receiver<Vec<R
     rows
 }
 
-fn types_of(facts: &EventFacts, made: &[TicketTypeId], intake: &Intake<'_>, dry_run: bool) -> Vec<ImportedType> {
+fn types_of(facts: &EventFacts, made: &[TicketTypeId], upload: &ChunkedUpload<'_>, dry_run: bool) -> Vec<ImportedType> {
     let named = facts.types.iter().filter_map(|t| {
-        let tickets = *intake.by_type.get(&t.id)?;
+        let tickets = *upload.by_type.get(&t.id)?;
         let created = made.contains(&t.id);
         Some(ImportedType { id: Some(t.id).filter(|_| !(created && dry_run)), name: t.name.clone(), created, tickets })
     });

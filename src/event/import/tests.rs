@@ -67,7 +67,7 @@ fn counts(tickets: &BTreeMap<String, Row>) -> [usize; 4] {
         .map(|status| tickets.values().filter(|row| row.status == status).count())
 }
 
-/// What the data base said of a code, and what a file can tell of it.
+/// What the database of pretix had for a code, and what a file can state of it.
 struct Expected {
     in_order_list: TicketStatus,
     in_check_in_list: TicketStatus,
@@ -86,7 +86,7 @@ fn expected() -> BTreeMap<String, Expected> {
             "blocked" => TicketStatus::Blocked,
             other => panic!("{other:?}"),
         };
-        // "Pending (confirmed)" is admitted and not paid: the order list tells it, a check-in list says "Paid: No".
+        // "Pending (confirmed)" is admitted and not paid: the order list has it, a check-in list says "Paid: No".
         let in_check_in_list = match &record[6] {
             "yes" => TicketStatus::Unpaid,
             "" => in_order_list,

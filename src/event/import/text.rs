@@ -101,7 +101,7 @@ pub(super) fn fit(name: String) -> Result<String, Fault> {
     Ok(name)
 }
 
-/// The names of the check-in lists with an entry, as they stand.
+/// The names of the check-in lists with an entry, unchanged.
 pub(super) fn list_names(cell: &str, guard: Guard) -> Option<String> {
     let names = crate::event::printable(&guard.off(cell));
     (!names.is_empty()).then_some(names)
@@ -115,9 +115,9 @@ fn clean(cell: &str) -> Result<String, Fault> {
     }
 }
 
-/// The order list's word for a ticket's state. Expired means never paid and the term is over; pretix refuses such
-/// tickets as cancelled. "Pending (confirmed)" is not paid either, but the organiser has let it count as paid: pretix
-/// admits it, and so do we. A check-in list does not tell these tickets from the pending ones, so they stay unpaid there.
+/// The order list's word for a ticket's state. "Expired" means never paid and the term is over; pretix refuses such
+/// tickets as cancelled. "Pending (confirmed)" is not paid either, but the organiser counts it as paid: pretix
+/// admits it, and so does this gateway. A check-in list does not distinguish these tickets from pending ones, so they stay unpaid there.
 pub(super) fn status(cell: &str, words: &Language) -> Result<TicketStatus, Fault> {
     let word = trimmed(cell);
     let is_one_of = |states: &[&String]| states.iter().any(|state| *state == word);

@@ -87,7 +87,7 @@ pub(super) fn moment(local: NaiveDateTime, zone: Tz, edge: Edge) -> Moment {
     at(local).or_else(skipped).map_or_else(|| local.and_utc(), |found| found.with_timezone(&Utc))
 }
 
-/// The last second of a day is written without its seconds: 23:59 in the event's place stands for 23:59:59.
+/// The last second of a day is written without its seconds: 23:59 in the event's time zone means 23:59:59.
 pub(super) fn to_the_end(until: Moment, zone: Tz) -> Moment {
     let local = until.with_timezone(&zone);
     let last_minute = (local.hour(), local.minute(), local.second()) == (23, 59, 0);

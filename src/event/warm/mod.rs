@@ -1,8 +1,8 @@
-//! Events and their tickets kept warm in memory, so that a scan needs nothing from the ledger but its commit.
+//! Events and their tickets kept in memory, so that a scan needs nothing from the ledger but its commit.
 //!
-//! An event is read when it is first asked for; if it is live, its tickets follow in the background, page by page. When the event's
+//! An event is read when it is first needed; if it is live, its tickets follow in the background, page by page. When the event's
 //! version moves, what has changed since is read and put in place before the new version is shown: a decision on a version is a decision
-//! on that version's tickets. Tickets that were added since are simply not here; who does not find one takes a fresh look.
+//! on that version's tickets. Tickets that were added since are not here; a scan that does not find its ticket reads the ledger.
 
 mod ticket_table;
 
@@ -51,7 +51,7 @@ impl WarmEvent {
         &self.facts
     }
 
-    /// The ticket with this code and its last movement as far as this gateway has heard, if it is here; and where it is kept.
+    /// The ticket with this code and the last movement of it that this gateway knows, if it is here; and where it is kept.
     pub fn ticket(&self, code: &str) -> Option<(CachedTicket, Ticket, Option<Movement>)> {
         let (place, ticket, last) = self.tickets.table.ticket(code)?;
         Some((CachedTicket { tickets: Arc::clone(&self.tickets), place }, ticket, last))
@@ -82,7 +82,7 @@ pub struct Warm {
     ledger: Ledger,
     log: Arc<ChangeLog>,
     events: Cache<EventId, WarmEvent>,
-    /// Events that are being read: each by one task, however many ask.
+    /// Events that are being read: each by one task, however many requests need it.
     reading: DashSet<EventId>,
     /// Where they are read: no scan waits for that.
     background: Handle,

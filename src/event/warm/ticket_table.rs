@@ -1,8 +1,8 @@
-//! The tickets of one event in little room: some hundred bytes each with their last movement, so that a house of a million fits
+//! The tickets of one event in little memory: about a hundred bytes each with their last movement, so that a venue of a million fits
 //! beside everything else.
 //!
-//! Tickets lie in blocks of a fixed size, in shards by the hash of their code, and never move; a table of places finds them. What many
-//! share (a ticket type, a gate, a device) is kept once and named by a number.
+//! Tickets are stored in blocks of a fixed size, in shards by the hash of their code, and never move; a table of places finds them. What many
+//! tickets share (a ticket type, a gate, a device) is kept once and referred to by a number.
 
 use std::{
     collections::HashMap,

@@ -103,7 +103,7 @@ pub fn admitted(request: &Request, listed: &ListedGuest, receipt: &Receipt, call
     )
 }
 
-/// The first answer, told again.
+/// The first answer again.
 pub fn replayed(listed: &ListedGuest, recorded: &RecordedCheckIn) -> CheckInAnswer {
     yes(recorded.id, with_arrived(listed, recorded.arrived, recorded.party_size), CheckInView::of(recorded), true)
 }

@@ -1,4 +1,4 @@
-//! A verdict becomes an entry of the ledger: the permit is used up, whatever the outcome.
+//! A verdict becomes an entry of the ledger: the permit is used up, for any outcome.
 
 use tokio::time::Instant;
 

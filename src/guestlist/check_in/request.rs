@@ -38,7 +38,7 @@ pub struct Request {
     pub people: Option<i32>,
     /// The gate that it names.
     pub gate: Option<String>,
-    /// What is wrong with the body; told after all that concerns the caller.
+    /// What is wrong with the body; reported after all errors that concern the caller.
     pub faults: Faults,
 }
 

@@ -79,8 +79,8 @@ pub async fn stream(
         attendance::may_count(&state.ledger, &caller, *event).await?;
     }
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let hang_up = connection.map_or_else(CancellationToken::new, |Extension(connection)| connection.close);
-    let listening = state.streams.listen(&caller, subscription, last, hang_up)?;
+    let close_connection = connection.map_or_else(CancellationToken::new, |Extension(connection)| connection.close);
+    let listening = state.streams.listen(&caller, subscription, last, close_connection)?;
     let keep_alive = KeepAlive::new().interval(limits::STREAM_KEEP_ALIVE_INTERVAL);
     // Without this header some proxies buffer the response.
     Ok(([(HeaderName::from_static("x-accel-buffering"), "no")], Sse::new(sse_events(listening)).keep_alive(keep_alive)))

@@ -116,7 +116,7 @@ pub struct Images {
     /// Events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Event>,
-    /// Ticket types; the image of their event stands beside them, because its version is theirs.
+    /// Ticket types; the image of their event is in the same change, because its version is theirs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ticket_types: Vec<TicketType>,
     /// Sessions: those that end before those that begin.
@@ -144,8 +144,8 @@ impl Change {
         Self { organisation, at, guards, images: Images::default() }
     }
 
-    /// What the log tells of this change: the things that others may hold copies of and that it gives a new version, and the events
-    /// that are new, for those who watch what is on.
+    /// What the log records of this change: the things that gateways may hold copies of and that it gives a new version, and the events
+    /// that are new, for streams of the list of events.
     pub fn altered(&self) -> Vec<Uuid> {
         let new_events = self.images.events.iter().filter(|event| event.version == 1).map(|event| event.id.0);
         self.moved().chain(new_events).collect()
@@ -168,7 +168,7 @@ impl Change {
     }
 }
 
-/// A change of whatever kind, as [`Ledger::change`] makes it: attempted, stored, and thought through again if what it rests on has moved.
+/// A change of any kind, as [`Ledger::change`] makes it: attempted, stored, and decided again if something that it was decided on has changed.
 pub trait Storable: Send + Sync {
     /// Stores it, whole or not at all.
     fn store_in(&self, ledger: &Ledger) -> impl Future<Output = Result<(), LedgerError>> + Send;

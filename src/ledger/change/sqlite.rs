@@ -116,7 +116,7 @@ impl Sqlite {
     }
 }
 
-/// All of this still stands, or the change has lost. One statement, whatever it rests on: each would be a change of threads, during which no
+/// Fails if anything in the guard has changed. It is one statement for all of it: each statement would be a change of threads, during which no
 /// other write can begin.
 pub(in crate::ledger) async fn guard(db: &mut SqliteConnection, guards: &[Guard]) -> Result<(), LedgerError> {
     let stands: bool = query_scalar(
@@ -298,7 +298,7 @@ async fn add_tickets(
     .await
 }
 
-/// The places of those tickets of a chunk that stand otherwise in the event, and of which type and state they are there. A cross join
+/// The places of those tickets of a chunk that the event has with other values, and their type and state there. A cross join
 /// keeps the order of its sides: a look-up for each ticket of the chunk, never a pass over the event's.
 async fn differing(
     db: &mut SqliteConnection,
@@ -319,7 +319,7 @@ async fn differing(
     .await
 }
 
-/// Brings tickets to the state that an upload tells.
+/// Brings tickets to the state of the upload.
 async fn update_tickets(db: &mut SqliteConnection, event: EventId, tickets: &[&UploadTicket], version: i64) -> Result<(), sqlx::Error> {
     for ticket in tickets {
         query(

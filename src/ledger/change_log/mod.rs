@@ -28,20 +28,20 @@ pub struct ChangeLog {
     begun: Instant,
     /// Whether every change is made by this process: then it is always in step.
     alone: bool,
-    /// The changes up to here have been heard.
+    /// The changes up to this number have been read.
     position: AtomicI64,
     /// Copies older than this are not trusted: what changed before is no longer known one by one.
     floor: AtomicI64,
     /// The number of the last change of each thing since the floor.
     changed: DashMap<Uuid, i64>,
-    /// Milliseconds since `begun` at which the log was last heard to its end.
+    /// Milliseconds since `begun` at which the log was last read to its end.
     heard: AtomicU64,
-    /// The number of the last change that is known of, heard in its turn or not: the changes themselves are read from the ledger.
+    /// The number of the last change that is known, in its turn or not: the changes themselves are read from the ledger.
     last: watch::Sender<i64>,
 }
 
 impl ChangeLog {
-    /// A log that is heard from this position on.
+    /// A log that is read from this position on.
     pub fn new(position: i64, alone: bool) -> Self {
         Self {
             begun: clock::mark(),
@@ -86,12 +86,12 @@ impl ChangeLog {
         self.last.subscribe()
     }
 
-    /// The changes before this number were pruned before they were heard: no copy from before is trusted.
+    /// The changes before this number were pruned before they were read: no copy from before them is trusted.
     pub fn missed(&self, before: i64) {
         self.floor.fetch_max(before, Ordering::AcqRel);
     }
 
-    /// The log was heard up to this position, by a look that began at `asked`.
+    /// The log was read up to this position, by a read that began at `asked`.
     pub fn heard(&self, position: i64, asked: Instant) {
         self.position.fetch_max(position, Ordering::AcqRel);
         self.heard.fetch_max(self.millis(asked), Ordering::AcqRel);

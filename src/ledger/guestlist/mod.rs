@@ -185,7 +185,7 @@ impl Storable for GuestChange {
 /// What a check-in, or one taken back, is decided on.
 #[derive(Clone, Copy, Debug)]
 pub struct CheckInLook {
-    /// Who asks.
+    /// The member who asks.
     pub session: SessionId,
     /// The guest; none is the one of the check-in.
     pub guest: Option<GuestId>,
@@ -196,7 +196,7 @@ pub struct CheckInLook {
 /// What was seen, all of one moment.
 #[derive(Clone, Debug, Default)]
 pub struct CheckInSeen {
-    /// Who asks.
+    /// The member who asks.
     pub authority: Option<Authority>,
     /// The one event in the caller's list.
     pub pinned: Option<Named>,
@@ -229,7 +229,7 @@ pub struct GuestSearch {
     pub words: Vec<String>,
     /// On this list.
     pub list: Option<GuestListId>,
-    /// Of whom so many have arrived.
+    /// People of these parties who have arrived.
     pub arrival: Option<Arrival>,
 }
 

@@ -19,7 +19,7 @@ use crate::{
 pub(in crate::ledger) const GUEST_CENSUS: &str = "select (select count(*) from guest_lists where event_id = $1 and removed_at is null),
                     (select count(*) from guests where event_id = $1 and removed_at is null)";
 
-/// Lists with their counts. Only guests that pass `counted` are counted, so `listed` must ask for no other list.
+/// Lists with their counts. Only guests that pass `counted` are counted, so `listed` must select no other list.
 fn lists(counted: &'static str, listed: &'static str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
         "select l.*, coalesce(c.guests, 0) as guests, cast(coalesce(c.people, 0) as bigint) as people,

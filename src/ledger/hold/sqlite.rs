@@ -56,7 +56,7 @@ pub(in crate::ledger) async fn end_hold(
     Ok(ended == 1)
 }
 
-/// The first type whose quota does not hold these lines, and what is left of it. What live holds keep is not left, but for one hold's.
+/// The first type whose quota does not cover these lines, and what is left of it. Stock in live holds is not left, except that of one hold.
 pub(in crate::ledger) async fn short(
     db: &mut SqliteConnection,
     lines: &[SaleLine],

@@ -141,7 +141,7 @@ fn confirmed(refusal_checks: usize, as_of: i64, moved: impl IntoIterator<Item = 
 }
 
 impl Store {
-    /// What each of these looks asks for, in their order, all of one moment.
+    /// What each of these looks needs, in their order, all read at one instant.
     pub(super) async fn look(&self, looks: &[Look]) -> Result<Vec<Box<Seen>>, LedgerError> {
         let mut db = self.reader_for_looks().await?;
         db.begin_snapshot().await?;

@@ -67,7 +67,7 @@ pub async fn install(connection: &mut PgConnection, text: &str) -> anyhow::Resul
         .fetch_one(&mut *transaction)
         .await?;
     if !known {
-        // The bodies are checked when they are called: a function may stand before another one that it calls.
+        // Bodies are not checked here, because a function may come before another one that it calls.
         let create = format!("create schema {schema}; set local search_path to {path}; set local check_function_bodies to off; {text}");
         transaction.execute(AssertSqlSafe(create)).await?;
     }

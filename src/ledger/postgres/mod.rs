@@ -40,7 +40,7 @@ pub struct Postgres {
     pub(super) wary: AtomicU32,
 }
 
-/// How a connection is opened, and told to be sound before it is lent again.
+/// Opens connections, and checks a connection before it is lent again.
 pub struct Connector(PgConnectOptions);
 
 impl Manager for Connector {
@@ -48,7 +48,7 @@ impl Manager for Connector {
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<PgConnection, sqlx::Error> {
-        // Set apart, for it is rare: what it takes to dial would otherwise be carried along by every request that may ask the ledger.
+        // Boxed, because it is rare: otherwise the future of every request that may read the ledger would contain the one that connects.
         Box::pin(self.0.connect()).await
     }
 
@@ -118,13 +118,13 @@ impl Postgres {
         self.calls.lease().await
     }
 
-    /// A connection that hears of changes as they are committed.
+    /// A connection that receives changes as they are committed.
     pub async fn listen(&self) -> Result<PgListener, LedgerError> {
         within(limits::LEDGER_CALL_TIMEOUT, async {
             let own =
                 PgPoolOptions::new().max_connections(1).acquire_timeout(limits::CONNECT_TIMEOUT).connect_lazy_with(self.options.clone());
             let mut listener = PgListener::connect_with(&own).await?;
-            // A broken connection is told, not mended in silence: the follower then knows that it may have missed something.
+            // A broken connection is an error here and is not reopened silently: the follower then knows that it may have missed a change.
             listener.eager_reconnect(false);
             listener.listen(CHANGES).await?;
             Ok(listener)

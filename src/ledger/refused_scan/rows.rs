@@ -74,7 +74,7 @@ pub struct ListedRefusal {
     pub refused_at: Moment,
 }
 
-/// Which refused scans to list; whatever is none does not matter.
+/// Which refused scans to list. A field that is none filters nothing.
 #[derive(Clone, Debug, Default)]
 pub struct RefusalFilter {
     /// Refused for this reason.

@@ -81,7 +81,7 @@ pub struct SoldTicket {
     pub ticket_type_name: String,
 }
 
-/// Which sales to list or to sum; whatever is none does not matter.
+/// Which sales to list or to sum. A field that is none filters nothing.
 #[derive(Clone, Debug, Default)]
 pub struct SaleFilter {
     /// Of this event.

@@ -1,5 +1,5 @@
 //! Scans in Postgres: a batch of one organisation is one call of a function. Most batches are plain, and go to `commit_plain_scans`; what it
-//! does not write goes to `commit_scans`, which tells the entries of a batch apart.
+//! does not write goes to `commit_scans`, which decides for each entry of a batch.
 
 use std::{collections::HashMap, sync::atomic::Ordering};
 
@@ -57,8 +57,8 @@ type Written = (Uuid, i32, i32, i32);
 
 type Statement<'q> = QueryAs<'q, sqlx::Postgres, Written, PgArguments>;
 
-/// The things of one kind that a batch rests on, each once and in the order of their ids, beside their versions; none if one of them was
-/// seen at two versions, for then one of the two no longer stands.
+/// The things of one kind that a batch was decided on, each once and in the order of their ids, with their versions; none if one of them was
+/// read at two versions, because then one of the two is no longer valid.
 fn versions(things: impl Iterator<Item = (Uuid, Version)>) -> Option<(Vec<Uuid>, Vec<Version>)> {
     let mut things: Vec<(Uuid, Version)> = things.collect();
     things.sort_unstable();
@@ -116,8 +116,8 @@ impl Postgres {
         Ok(batch.iter().map(outcome).collect())
     }
 
-    /// Writes a batch in which no ticket stands twice and that takes nothing back, if no id in it is known and all that it rests on stands.
-    /// Most are so, and take less than with care. None: this one is not, and nothing is written.
+    /// Writes a batch in which no ticket occurs twice and nothing is taken back, if no id in it is known and no version has changed. Most are
+    /// like that, and it takes less work. None: this batch is not, and nothing is written.
     async fn commit_if_plain(
         &self,
         organisation: OrganisationId,

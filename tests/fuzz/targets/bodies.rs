@@ -10,7 +10,7 @@ use stagedoor::{
     clock::{Clock, Moment},
     device::{batch::NewBatch, enrol::EnrolBody},
     door,
-    event::upload::{Intake, UploadBody},
+    event::upload::{ChunkedUpload, UploadBody},
     guestlist::{
         check_in::request::{CheckInBody, Request as CheckIn},
         manage::{GuestsBody, read as read_guests},
@@ -107,12 +107,12 @@ fuzz_target!(|bytes: &[u8]| {
     read::<NewBatch>(bytes);
     read::<SignInRequest>(bytes);
     if let Some(body) = read::<UploadBody>(bytes) {
-        let mut intake = Intake::new(&event, Clock::of_this_machine());
+        let mut upload = ChunkedUpload::new(&event, Clock::of_this_machine());
         for (row, ticket) in (1..).zip(&body.tickets) {
-            intake.take(row, ticket);
+            upload.take(row, ticket);
         }
-        let taken: u64 = intake.by_status.values().sum();
-        assert_eq!(taken + intake.rejected_total, u64::try_from(body.tickets.len()).expect("a number"));
+        let taken: u64 = upload.by_status.values().sum();
+        assert_eq!(taken + upload.rejected_total, u64::try_from(body.tickets.len()).expect("a number"));
     }
     if let Some(body) = read::<GuestsBody>(bytes) {
         let list = GuestList {

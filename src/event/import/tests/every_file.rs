@@ -10,7 +10,7 @@ struct Line {
     rows: usize,
     /// valid, unpaid (approval pending among them), void (expired and cancelled), blocked
     states: [usize; 4],
-    /// used, left, used though not valid; none where the file tells of no entries.
+    /// used, left, used though not valid; none where the file has no entries.
     used: Option<[usize; 3]>,
 }
 

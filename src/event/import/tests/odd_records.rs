@@ -81,7 +81,7 @@ fn cancelled_goes_before_blocked_and_blocked_before_unpaid() {
         (german, "bezahlt", "", TicketStatus::Valid),
     ] {
         let columns: Vec<_> = headings.split(',').collect();
-        // The status and the product stand before the code, the block after it.
+        // The status and the product are before the code, the block after it.
         let order = [1, 2, 3, 0, 4];
         let headings = order.map(|column: usize| columns[column]).join(",");
         let text = format!("{headings}\n{word},VIP,,a,{blocked}\n");
@@ -186,7 +186,7 @@ fn a_field_too_long_is_rejected_and_reading_goes_on() {
     assert_eq!(results[1].as_ref().unwrap().code, "b");
 }
 
-/// The rejected name is told with the ticket's code, and the other tickets are read.
+/// The rejected name is reported with the ticket's code, and the other tickets are read.
 fn assert_name_limit(headings: &str, record: impl Fn(&str, &str) -> String, least_beside: usize) {
     let fits = "ß".repeat(NAME_CHARS - least_beside);
     let results = read(format!("{headings}\n{}\n{}\n", record("a", &format!(" {fits} ")), record("b", &format!("{fits}x")))).unwrap();

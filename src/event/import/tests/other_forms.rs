@@ -112,7 +112,7 @@ fn what_is_packed_is_unpacked_only_so_far() {
     assert!(matches!(refused, Err(ImportError::Json(_))), "{refused:?}");
 }
 
-/// A workbook with these sheets; cells are XML, so that numbers and texts can be told apart.
+/// A workbook with these sheets; cells are XML, so that numbers and texts can be distinguished.
 fn workbook(sheets: &[&[&[&str]]]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
