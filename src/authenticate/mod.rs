@@ -1,4 +1,4 @@
-//! Token → [`Caller`]: who is asking, and whether they still are who they say.
+//! Token → [`Caller`]: who the caller is, and whether the session, the member and the device are still valid.
 //!
 //! The order is the contract's: token, device, person, session. Nothing here knows of events or permissions.
 
@@ -158,12 +158,10 @@ pub struct EnrolledDevice {
 }
 
 impl EnrolledDevice {
-    /// The device.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// Its id.
     pub fn id(&self) -> DeviceId {
         self.device.id
     }
@@ -183,7 +181,6 @@ pub enum AuthError {
 /// Where tokens become callers.
 #[derive(Clone)]
 pub struct Authenticator {
-    /// The ledger.
     pub ledger: Ledger,
     /// Verifies tokens.
     pub tokens: Arc<Tokens>,

@@ -1,4 +1,4 @@
-//! What a session is worth, whatever has become of it, its member and its device.
+//! The verdict on a session in every state of it, its member and its device.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test may stop")]
 
 use enumset::EnumSet;
@@ -114,7 +114,7 @@ fn end(session: &mut Session, reason: Option<EndReason>) {
     (session.ended_at, session.end_reason) = (Some(ago(3)), reason);
 }
 
-/// All that can become of a session by itself, and what its holder is told.
+/// Everything that can happen to a session by itself, and the answer to its holder.
 fn fates() -> Vec<(&'static str, Fate, Result<(), NotAuthenticated>)> {
     let displaced = |by: &str| Err(NotAuthenticated::Displaced { at: ago(3), by: by.to_owned() });
     let ended = || Err(NotAuthenticated::SessionEnded { at: ago(3) });

@@ -25,7 +25,6 @@ use crate::{
 /// What a session token says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionClaims {
-    /// The session.
     #[serde(rename = "sub")]
     pub session: SessionId,
     /// When it ends at the latest, in seconds since 1970.
@@ -35,7 +34,6 @@ pub struct SessionClaims {
 /// What a device token says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceClaims {
-    /// The device.
     #[serde(rename = "sub")]
     pub device: DeviceId,
     /// The enrolment that it was given at.
@@ -68,7 +66,7 @@ impl Kind for DeviceClaims {
     }
 }
 
-/// The claims with their audience, as they stand in the token.
+/// The claims with their audience, as they are in the token.
 #[derive(Serialize, Deserialize)]
 struct Addressed<C> {
     aud: String,
@@ -80,7 +78,7 @@ struct Addressed<C> {
 pub struct Tokens {
     keys: Keys,
     clock: Clock,
-    /// What was verified, by its hash, and how many keys had been lost by then: a token whose key was forgotten since is no longer good.
+    /// What was verified, by its hash, and how many keys had been lost by then: a token whose key was forgotten since is no longer valid.
     /// (A hash in bytes: a `u128` is aligned to 16, which makes each of these a quarter larger.)
     verified: Cache<[u8; 16], (u64, SessionClaims)>,
     /// Keyed; hashes what is looked for in it.

@@ -1,6 +1,6 @@
-//! May this caller see the guests of this event, change them, check them in?
+//! Whether the caller may see the guests of this event, change them, check them in.
 //!
-//! Unlike a scan, a check-in needs no device: it asks for a name and not for a code, and a manager with a laptop at the door may answer. The
+//! Unlike a scan, a check-in needs no device: it is for a name and not for a code, and a manager with a laptop at the door may make it. The
 //! pin binds a door operator here as it does for scans and sales.
 
 pub use super::pin::pinned_elsewhere;

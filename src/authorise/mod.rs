@@ -117,12 +117,12 @@ fn sells(caller: &Caller) -> bool {
     caller.authority().session.kind == SessionKind::Pos && (held.contains(Permission::PosDoor) || held.contains(Permission::PosBoxoffice))
 }
 
-/// May this caller see these sales? All with `sales:view`; a seller sees `own`, what this session or this till has sold.
+/// Whether the caller may see these sales. All with `sales:view`; a seller sees `own`, what this session or this till has sold.
 pub fn may_see_sales(caller: &Caller, own: bool) -> Result<(), Refused> {
     if own && sells(caller) { Ok(()) } else { need(permissions(caller), Permission::SalesView) }
 }
 
-/// May this caller count who is inside at this event? The pin binds as it does for scans; the event need not be live.
+/// Whether the caller may see who is inside at this event. The pin binds as it does for scans; the event need not be live.
 pub fn may_count(caller: &Caller, event: Option<EventId>, pinned: Option<&Named>) -> Result<(), Refused> {
     let event = event.ok_or(Refused::NotFound)?;
     need(permissions(caller), Permission::EntryScan)?;

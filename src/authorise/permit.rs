@@ -116,7 +116,7 @@ pub fn to_release(caller: &Caller, event: Option<&EventFacts>, pinned: Option<&N
     check(caller, Act::Sell { cash: false, admit: false }, event, pinned)
 }
 
-/// May this caller void a sale of this event, which was paid in cash or not? A caller who may sell it may void it.
+/// Whether the caller may void a sale of this event that was paid in cash, or not in cash. A caller who may sell it may void it.
 pub fn to_void(caller: &Caller, cash: bool, event: Option<&EventFacts>, pinned: Option<&Named>) -> Result<Permit<NewVoid>, Refused> {
     check(caller, Act::Sell { cash, admit: false }, event, pinned)
 }

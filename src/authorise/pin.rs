@@ -18,7 +18,7 @@ pub enum Pin {
     At(EventId),
 }
 
-/// The pin binds a member who holds `pos:door` and not `pos:boxoffice`, in every kind of session.
+/// The pin binds a member who has `pos:door` and not `pos:boxoffice`, in every kind of session.
 pub fn pin(member: &Membership) -> Pin {
     let held = effective(member.role, member.grants, member.revokes);
     if !held.contains(Permission::PosDoor) || held.contains(Permission::PosBoxoffice) {

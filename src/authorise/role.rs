@@ -4,7 +4,7 @@ use enumset::EnumSet;
 
 pub use crate::ledger::kinds::{Permission, Role};
 
-/// Entry permissions: all that a scanner session ever carries, whatever its user may do elsewhere.
+/// Entry permissions: all that a scanner session ever carries, even if its user may do more elsewhere.
 pub fn entry_permissions() -> EnumSet<Permission> {
     Permission::EventsView | Permission::EntryScan | Permission::GuestlistCheckin
 }

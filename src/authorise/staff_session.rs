@@ -1,4 +1,4 @@
-//! A session of the back office, whose rights are read from the ledger anew for each attempt at a change.
+//! A session of the back office, whose rights are read from the ledger again for each attempt at a change.
 
 use super::{Refused, need, permissions, role::Permission};
 use crate::{

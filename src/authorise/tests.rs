@@ -39,7 +39,7 @@ const WHO_MAY: &str = "
 | `sales:view` `finance:view` | ● | | ● | | | | |
 ";
 
-/// One cell of the table: a permission, a role, and what stands there.
+/// One cell of the table: a permission, a role, and its entry.
 struct Entry {
     permission: Permission,
     role: Role,
@@ -69,7 +69,7 @@ fn table() -> Vec<Entry> {
     let roles: Vec<Role> = lines.next().unwrap()[1..].iter().map(|role| role.parse().unwrap()).collect();
     let mut entries = Vec::new();
     for line in lines.skip(1) {
-        // The names stand between back quotes.
+        // The names are between back quotes.
         for name in line[0].split('`').skip(1).step_by(2) {
             assert_eq!(line[1..].len(), roles.len(), "{name}");
             entries.extend(roles.iter().zip(&line[1..]).map(|(role, cell)| Entry { permission: permission(name), role: *role, cell }));

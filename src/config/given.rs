@@ -108,7 +108,7 @@ fn variables(environment: impl IntoIterator<Item = (String, String)>) -> Result<
         if variable.starts_with(TEST_PREFIX) {
             continue;
         }
-        // A name in another case is another variable, and not one of ours.
+        // A name in another case is another variable, and not a setting of the gateway.
         let setting = Setting::named(&name.to_ascii_lowercase()).filter(|setting| setting.variable() == variable);
         let Some(setting) = setting else {
             return Err(ConfigError::Unknown { name: variable, origin: Origin::Environment });

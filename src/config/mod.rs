@@ -48,7 +48,7 @@ pub struct Config {
     pub sessions: SessionLifetimes,
     /// How long a hold keeps stock.
     pub hold: Duration,
-    /// How long the gateway goes on after it was told to stop, while `/readyz` says so.
+    /// How long the gateway goes on after it was asked to stop, while `/readyz` reports it.
     pub stop_notice: Duration,
     /// What is logged: a tracing filter.
     pub log: String,
@@ -81,7 +81,7 @@ pub enum Redis {
     },
 }
 
-/// How long sessions live. An end comes at whichever of the two times is first.
+/// How long sessions live. A session ends when the first of the two times is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionLifetimes {
     /// On a scanner or POS device, from the sign-in.

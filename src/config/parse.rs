@@ -16,7 +16,7 @@ use super::{Database, LogFormat, Redis, Secret, table::LIST_ENTRIES};
 /// An address, or a host name that has one.
 pub fn address(text: &str) -> Option<SocketAddr> {
     let found: Vec<SocketAddr> = text.to_socket_addrs().ok()?.collect();
-    // `localhost` has two addresses on most machines, and those who call it mean the older one.
+    // `localhost` has two addresses on most machines, and callers mean the older one.
     found.iter().find(|address| address.is_ipv4()).or(found.first()).copied()
 }
 

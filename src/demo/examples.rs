@@ -1,4 +1,4 @@
-//! What the examples of the OpenAPI document stand for in the demo, so that each of them works as it is.
+//! The values of the OpenAPI document's examples in the demo, so that each of them works as it is.
 
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::{
     session::sign_in::{SignInRequest, sign_in},
 };
 
-/// A member who is signed in, so that a list of sessions is not empty.
+/// A member who is signed in, so that the list of sessions is not empty.
 const SIGNED_IN: &str = "finance";
 
 /// Finds it.

@@ -18,14 +18,14 @@ use crate::{
     money::Money,
 };
 
-/// Fills the organisation, and tells what is in it.
+/// Fills the organisation, and returns what is in it.
 pub async fn fill(services: &Services, base_url: &str) -> anyhow::Result<Filled> {
     let (organisation, mut filled) = fill::fill(services, base_url).await?;
     filled.examples = examples::given(services, organisation, &filled).await?;
     Ok(filled)
 }
 
-/// What `demo.json` tells.
+/// The content of `demo.json`.
 #[derive(Serialize)]
 pub struct Filled {
     /// Where the gateway listens.
@@ -38,21 +38,17 @@ pub struct Filled {
     pub users: Vec<DemoUser>,
     /// Ten scanners and four tills.
     pub devices: Vec<DemoDevice>,
-    /// What the examples of the OpenAPI document stand for here.
+    /// The values of the OpenAPI document's examples in this demo.
     #[serde(skip)]
     pub examples: ExampleValues,
 }
 
-/// An event.
 #[derive(Serialize)]
 pub struct DemoEvent {
-    /// Its id.
     pub id: Uuid,
-    /// Its name.
     pub name: String,
-    /// Where it stands.
+    /// Its state.
     pub status: EventStatus,
-    /// Its types.
     pub ticket_types: Vec<DemoType>,
     /// Codes that are valid, single-entry and not yet scanned.
     pub ticket_codes: Vec<String>,
@@ -63,11 +59,8 @@ pub struct DemoEvent {
 /// A ticket type.
 #[derive(Serialize)]
 pub struct DemoType {
-    /// Its id.
     pub id: Uuid,
-    /// Its name.
     pub name: String,
-    /// Its price.
     pub price: Money,
     /// How many there may be.
     pub quota: Option<i32>,
@@ -84,14 +77,10 @@ pub struct OddTicket {
     pub reason: String,
 }
 
-/// A user.
 #[derive(Serialize)]
 pub struct DemoUser {
-    /// The user name.
     pub username: &'static str,
-    /// The password.
     pub password: String,
-    /// The role.
     pub role: Role,
     /// The one event in their list, if there is one.
     pub event: Option<Uuid>,
@@ -100,7 +89,6 @@ pub struct DemoUser {
 /// A device that waits to be enrolled.
 #[derive(Serialize)]
 pub struct DemoDevice {
-    /// Its name.
     pub name: String,
     /// What it is for.
     pub kind: DeviceKind,

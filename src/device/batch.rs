@@ -180,7 +180,7 @@ async fn known(ledger: &Ledger, organisation: OrganisationId, wish: &Wish) -> Re
     if known.is_empty() || same { Ok(known) } else { Err(DeviceError::IdReused) }
 }
 
-/// The id of a device of a batch: the same whenever the batch is sent, and no other organisation's. They stand together in the list.
+/// The id of a device of a batch: the same whenever the batch is sent, and of no other organisation. They are next to each other in the list.
 fn id_in(organisation: OrganisationId, batch: Uuid, place: u32) -> DeviceId {
     let mut digest = Sha256::new();
     digest.update(organisation.0);

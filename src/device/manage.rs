@@ -89,7 +89,7 @@ pub fn waiting(clock: Clock, organisation: OrganisationId, name: String, kind: D
     }
 }
 
-/// A fresh code for a device whose app was installed anew. The old token dies when the code is used.
+/// A fresh code for a device whose app was installed again. The old token ends when the code is used.
 pub async fn renew(ledger: &Ledger, clock: Clock, staff: StaffSession<'_>, id: DeviceId) -> Result<CodeView, DeviceError> {
     let mandate = staff.mandate(Permission::DevicesManage).await?;
     let code = make_code(clock.now(), TimeDelta::minutes(limits::ENROLMENT_MINUTES));

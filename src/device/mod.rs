@@ -70,7 +70,7 @@ pub struct DeviceView {
     pub last_seen_at: Option<Stamp>,
 }
 
-/// A device with who is signed in on it.
+/// A device and who is signed in on it.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = listed_device)]
 pub struct ListedDevice {

@@ -1,4 +1,4 @@
-//! What an app tells of itself between enrolments: that it was updated above all.
+//! What an app reports of itself between enrolments: above all that it was updated.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

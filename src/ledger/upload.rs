@@ -20,7 +20,6 @@ pub struct UploadTicket {
     pub id: TicketId,
     /// What its bar code holds.
     pub code: String,
-    /// Its type.
     pub ticket_type_id: TicketTypeId,
     /// Whose it is.
     pub holder: Option<String>,
@@ -51,7 +50,6 @@ impl UploadTicket {
 /// A ticket that the ledger has, with as much of its movements as an import needs.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct KnownTicket {
-    /// The ticket.
     #[sqlx(flatten)]
     pub ticket: Ticket,
     /// How many movements it has.

@@ -31,9 +31,7 @@ pub struct Facts {
 /// What is looked up beside the event: entries that the ledger may have.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sought {
-    /// A sale.
     pub sale: Option<SaleId>,
-    /// A hold.
     pub hold: Option<HoldId>,
 }
 

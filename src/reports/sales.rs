@@ -32,9 +32,7 @@ pub enum Which<T> {
 /// Which sales are asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// Of this session.
     pub session: Option<Which<SessionId>>,
-    /// Of this device.
     pub device: Option<Which<DeviceId>>,
     /// And what else they have in common.
     pub filter: SaleFilter,

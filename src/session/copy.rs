@@ -1,4 +1,4 @@
-//! A hot copy of a session, as it stands in memory and in Redis.
+//! A hot copy of a session, as it is kept in memory and in Redis.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl Copy {
         (authority.session.version, authority.membership.version, authority.device.as_ref().map(|device| device.version))
     }
 
-    /// The things that it tells of.
+    /// The things that it contains.
     pub fn things(&self) -> [Uuid; 3] {
         let authority = &self.authority;
         let device = authority.device.as_ref().map_or(authority.session.id.0, |d| d.id.0);

@@ -1,4 +1,4 @@
-//! Sessions in the back office: who is signed in, and signing them out, one by one or all at once.
+//! Sessions in the back office: listing them, and ending them one by one or all at once.
 
 use serde::Serialize;
 
@@ -56,7 +56,6 @@ async fn end(
 /// Which sessions are to be listed or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndScope {
-    /// A user's.
     User(UserId),
     /// Those on a device.
     Device(DeviceId),
@@ -141,7 +140,7 @@ pub async fn list(ledger: &Ledger, staff: StaffSession<'_>, filter: SessionFilte
     Ok(sessions)
 }
 
-/// Who asks, if they may see these sessions. One's own need no permission.
+/// The caller, if the caller may see these sessions. Everyone may see their own.
 pub async fn may_list(staff: StaffSession<'_>, filter: SessionFilter) -> Result<Caller, Denied> {
     let caller = staff.caller().await?;
     may_touch(&caller, named(filter).next().unwrap_or(EndScope::Everybody))?;
@@ -152,7 +151,7 @@ fn named(filter: SessionFilter) -> impl Iterator<Item = EndScope> {
     [filter.user.map(EndScope::User), filter.device.map(EndScope::Device)].into_iter().flatten()
 }
 
-/// Whether the caller may end sessions at all, before it is looked at what is wrong with whose they name.
+/// Whether the caller may end sessions at all; checked before what is wrong with the named member or device.
 pub async fn may_end(staff: StaffSession<'_>) -> Result<(), Denied> {
     Ok(may_touch(&staff.caller().await?, EndScope::Everybody)?)
 }
@@ -172,7 +171,7 @@ async fn of_this_organisation(ledger: &Ledger, caller: &Caller, session: Session
     Ok(found.ok_or(Refused::NotFound)?)
 }
 
-/// Ends these sessions of a member or on a device with what they stand on, and none that begins meanwhile is overlooked.
+/// Ends these sessions of a member or on a device, guarded by what was read; none that begins meanwhile is missed.
 pub fn end_with(change: &mut Change, open: Vec<Authority>, all_of: impl FnOnce(i64) -> Guard) {
     change.guards.push(all_of(i64::try_from(open.len()).unwrap_or(i64::MAX)));
     let at = change.at;

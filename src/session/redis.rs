@@ -121,7 +121,7 @@ impl Endpoint {
         }
     }
 
-    /// A new connection. Behind Sentinels, to whichever server is the primary now.
+    /// A new connection. Behind Sentinels, to the server that is the primary now.
     async fn connect(&mut self) -> RedisResult<MultiplexedConnection> {
         match self {
             Self::At(client) => client.get_multiplexed_async_connection().await,

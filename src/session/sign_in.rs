@@ -100,13 +100,12 @@ pub enum SignInError {
 /// Where people sign in.
 #[derive(Clone)]
 pub struct SignInService {
-    /// The ledger.
     pub ledger: Ledger,
     /// Issues tokens.
     pub tokens: Arc<Tokens>,
     /// Checks passwords.
     pub passwords: Passwords,
-    /// Slows down who guesses them.
+    /// Slows down guesses.
     pub throttle: Arc<Throttle>,
     /// Keeps hot copies.
     pub hot: Arc<Hot>,
@@ -133,7 +132,7 @@ struct Begun {
     displaced: Option<Displaced>,
 }
 
-/// Signs a member in, on this device or backstage. The address tells guessers apart where there is no device.
+/// Signs a member in, on this device or backstage. Without a device, failures are counted by the address.
 pub async fn sign_in(
     service: &SignInService,
     device: Option<EnrolledDevice>,
@@ -191,7 +190,7 @@ async fn find(ledger: &Ledger, device: Option<&EnrolledDevice>, attempt: &Attemp
     Ok(found.map(|(membership, user)| Proven { organisation, membership, user }))
 }
 
-/// Reads what stands now and says what is to be written: the sessions that end, and the one that begins.
+/// Reads the current state and returns what is to be written: the sessions that end, and the one that begins.
 async fn begin(service: &SignInService, device: Option<&EnrolledDevice>, proven: &Proven) -> Result<(Change, Begun), SignInError> {
     let as_of = service.ledger.log().position();
     let now = service.clock.now();
@@ -201,7 +200,7 @@ async fn begin(service: &SignInService, device: Option<&EnrolledDevice>, proven:
         DeviceKind::Scanner => SessionKind::Scanner,
         DeviceKind::Pos => SessionKind::Pos,
     });
-    // A member may be on hundreds of scanners, and who signs in on another makes room for none of them: they are not read.
+    // A member may be on hundreds of scanners, and a sign-in on another one ends none of them: they are not read.
     let at_a_desk = (kind != SessionKind::Scanner).then_some(membership.id);
     let open = service.ledger.open_sessions(at_a_desk, device.as_ref().map(|d| d.id)).await?;
     let in_the_way = open.into_iter().filter(|other| is_in_the_way(other, kind, &membership, device.as_ref()));
@@ -213,7 +212,7 @@ async fn begin(service: &SignInService, device: Option<&EnrolledDevice>, proven:
     let mut displaced: Option<Displaced> = None;
     for other in in_the_way {
         let live = !authenticate::is_over(&other, service.used.last(other.session.id), now);
-        // Of two sessions that make room, the member's own is the one to tell of.
+        // Of two sessions that end, the member's own is the one to report.
         if live && (displaced.is_none() || other.membership.id == membership.id) {
             displaced = Some(tell(&other));
         }
@@ -255,15 +254,15 @@ async fn still_proven(ledger: &Ledger, proven: &Proven) -> Result<Membership, Si
     }
 }
 
-/// Whether an open session makes room for one that begins: a device has one, a member has one at a desk, and as many on scanners as there
-/// are scanners.
+/// Whether an open session ends when this one begins: a device has one, a member has one that is not on a scanner, and any number on
+/// scanners.
 pub fn is_in_the_way(other: &Authority, kind: SessionKind, membership: &Membership, device: Option<&Device>) -> bool {
     let same_device = device.is_some() && other.session.device_id == device.map(|d| d.id);
     let both_at_desks = kind != SessionKind::Scanner && other.session.kind != SessionKind::Scanner;
     same_device || (both_at_desks && other.membership.id == membership.id)
 }
 
-/// The image of a session that makes room; one whose time was over was not displaced.
+/// The image of a session that ends for another one; one whose time was over was not displaced.
 pub fn ended(mut session: Session, live: bool, place: &str, now: Moment) -> Session {
     session.version += 1;
     session.ended_at = Some(now);

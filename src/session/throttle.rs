@@ -4,9 +4,9 @@
 //! stranger who guesses a member's password locks only themselves out, and a venue behind one address is not one guesser.
 //!
 //! Failures are forgotten one by one, at an even pace (the generic cell rate algorithm). So guesses become few, and a name is never locked:
-//! where a stranger and whose name it is share an address, the latter waits for less than a second once the stranger has stopped.
+//! if a stranger and the member share an address, the member waits for less than a second once the stranger has stopped.
 //!
-//! A guess is asked about twice: before its password is checked, and once it was. So of guesses that are made all at once no more are told
+//! A guess is counted twice: before its password is checked, and after it. So of guesses that are made all at once no more get an answer
 //! than of guesses that are made one after the other.
 
 use std::{
@@ -18,7 +18,7 @@ use quick_cache::sync::Cache;
 
 use crate::limits;
 
-/// Who tries to sign in as whom.
+/// A source that tries to sign in, and the user name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
     /// The organisation's slug, as it was given.
@@ -48,7 +48,7 @@ impl Throttle {
         self.with_one_more(attempt, now).map(drop)
     }
 
-    /// It failed. If others have failed meanwhile, so many that it would not be tried now, it is not told even that.
+    /// It failed. If so many others have failed meanwhile that it would not be tried now, its result is not reported either.
     pub fn failed(&self, attempt: Attempt, now: Instant) -> Result<(), i64> {
         let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         let forgotten = self.with_one_more(&attempt, now)?;
@@ -64,7 +64,7 @@ impl Throttle {
         Ok(())
     }
 
-    /// When all is forgotten if it fails once more. Failures that are not forgotten fill a bucket: if it has no room, in how many seconds.
+    /// When all is forgotten if it fails once more. Remembered failures fill a bucket; when it is full, the seconds until there is room.
     fn with_one_more(&self, attempt: &Attempt, now: Instant) -> Result<Instant, i64> {
         let forgotten = self.forgotten.get(attempt).map_or(now, |forgotten| forgotten.max(now)) + limits::FAILED_SIGN_IN_INTERVAL;
         match (forgotten - now).checked_sub(BUCKET) {

@@ -16,7 +16,6 @@ use crate::{
 /// One message to a terminal, and the id to resume with.
 #[derive(Clone, Debug)]
 pub struct Envelope {
-    /// The message.
     pub message: StreamEvent,
     /// A client that sends this id as `Last-Event-ID` gets what comes after it.
     pub id: String,

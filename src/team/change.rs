@@ -69,7 +69,6 @@ pub struct MemberChange {
 /// What the back service of a team needs.
 #[derive(Clone)]
 pub struct TeamService {
-    /// The ledger.
     pub ledger: Ledger,
     /// Hashes passwords.
     pub passwords: Passwords,
@@ -79,11 +78,9 @@ pub struct TeamService {
 
 /// A person as they are to be written.
 pub struct Person {
-    /// Their name.
     pub name: String,
     /// Their address.
     pub email: String,
-    /// Their user name.
     pub username: String,
     /// The hash of their password.
     pub password_hash: String,
@@ -110,7 +107,7 @@ pub async fn person(
     Ok(Person { name, email, username, password_hash })
 }
 
-/// An e-mail address, as far as its form can tell.
+/// An e-mail address, as far as its form shows.
 fn address(faults: &mut Faults, text: &str) -> String {
     let email = text.trim();
     let is_part = |part: &str, most| {
@@ -273,7 +270,7 @@ async fn team_change(ledger: &Ledger, mandate: &Mandate, now: Moment) -> Result<
     Ok(change)
 }
 
-/// A member cannot give by a role more than they hold themselves (a member who held it before keeps it); an Organisation Admin can give any role.
+/// A member cannot give by a role more than the member has (a member who had it before keeps it); an Organisation Admin can give any role.
 fn may_make(mandate: &Mandate, role: Role, held: EnumSet<Permission>) -> Result<(), Refused> {
     if mandate.caller().authority().membership.role == Role::OrganisationAdmin {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The team: who belongs to an organisation, what they are in it, and what they may do (features E1 to E7, E9, E10).
+//! The team: the members of an organisation, their roles, and what they may do.
 
 pub mod change;
 pub mod organisation;

@@ -56,7 +56,7 @@ pub async fn create(
     Ok((organisation, membership, user))
 }
 
-/// A label of a host name (RFC 1123): the slug stands in the organisation's sign-in address.
+/// A label of a host name (RFC 1123): the slug is part of the organisation's sign-in address.
 fn is_slug(slug: &str) -> bool {
     let plain = slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     plain && (1..=limits::SLUG_CHARS).contains(&slug.len()) && !slug.starts_with('-') && !slug.ends_with('-')

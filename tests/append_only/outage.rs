@@ -1,4 +1,4 @@
-//! Law 9: without the ledger nothing is sold and nothing is made up, and with it everything goes on.
+//! Law 9: without the ledger nothing is sold and nothing is invented, and with it everything goes on.
 
 use serde_json::json;
 

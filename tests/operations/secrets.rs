@@ -1,4 +1,4 @@
-//! Law 11: secrets stay secret, in the logs and at rest.
+//! Law 11: secrets stay secret, in the logs and on disk.
 
 use serde_json::{Value, json};
 

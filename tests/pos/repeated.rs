@@ -1,4 +1,4 @@
-//! Law 5 at the till: the same sale again finds the first answer, and nobody is charged twice.
+//! Law 5 at the till: the same sale again finds the first answer, and no buyer is charged twice.
 
 use futures::future::join_all;
 use serde_json::json;

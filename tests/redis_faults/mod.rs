@@ -1,4 +1,4 @@
-//! D4, law 9: Redis is killed, emptied, frozen and brought back. Nobody is signed out, nobody waits, the laws hold.
+//! Law 9 with Redis: it is killed, emptied, frozen and brought back. Sessions go on, no request waits for it, the laws hold.
 
 mod gone;
 

@@ -229,7 +229,6 @@ impl SimulatedLedger {
         Message::Seen(Box::new(seen), scan, sale)
     }
 
-    /// `commit_scans`.
     async fn commit_scans(&self, at: Moment, batch: &[ScanEntry]) -> Result<Vec<Outcome<ScanRecorded>>, LedgerError> {
         let world = &self.world;
         let early = world.has(Bug::SnapshotBeforeLock).then(|| self.snapshot());
@@ -294,7 +293,6 @@ impl SimulatedLedger {
         Ok(batch.iter().map(outcome).collect())
     }
 
-    /// `commit_sales`.
     async fn commit_sales(&self, at: Moment, batch: &[SaleEntry]) -> Result<Vec<Outcome<SaleRecorded, SoldOut>>, LedgerError> {
         let world = &self.world;
         let early = world.has(Bug::SnapshotBeforeLock).then(|| self.snapshot());
@@ -351,7 +349,6 @@ impl SimulatedLedger {
         Ok(outcomes)
     }
 
-    /// `store_change`.
     async fn store_change(&self, change: Arc<Change>) -> Result<i64, LedgerError> {
         let world = &self.world;
         let (_alone, _shared) = if change.alone() { (Some(self.lock.write().await), None) } else { (None, Some(self.lock.read().await)) };

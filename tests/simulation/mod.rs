@@ -1,4 +1,4 @@
-//! Issue 4, point 9: the session rule, the lock and the committer under thousands of seeded schedules.
+//! The session rule, the lock and the committer under thousands of seeded schedules.
 //!
 //! Two gateways and the ledger are hosts of a turmoil simulation: one thread, a paused clock, datagrams that come late or never, hosts that
 //! crash. Turmoil, because the gateway's own asynchronous code runs in it as it is: its lanes, with their channels, tasks and timers, could

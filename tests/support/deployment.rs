@@ -212,7 +212,6 @@ impl Deployment {
         self.gateways[number].has_died();
     }
 
-    /// The gateways.
     pub fn gateways(&self) -> &[Gateway] {
         &self.gateways
     }

@@ -1,4 +1,4 @@
-//! Law 12: what belongs to another deployment is not there. Never 403, never a hint.
+//! Law 12: the data of another organisation does not exist for a caller. Never 403, never a hint.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -37,7 +37,6 @@ impl Setup {
 
 /// The stores that all houses of a bench share.
 pub struct Stores {
-    /// Postgres.
     pub postgres: Postgres,
     redis: Redis,
     home: TempDir,

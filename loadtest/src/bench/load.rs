@@ -24,7 +24,6 @@ pub struct Load {
     pub path: &'static str,
     /// By whom; connections take turns.
     pub tokens: Vec<String>,
-    /// Connections.
     pub connections: usize,
     /// The bodies, with marks where something is written in: `{id}` for a fresh id, `{code}` for the next code. Connections take turns.
     pub bodies: Vec<String>,
@@ -63,7 +62,6 @@ pub struct Codes {
 /// What has to stand in an answer.
 #[derive(Clone, Copy)]
 pub struct Wanted {
-    /// Its status.
     pub status: u16,
     /// Something in its body; empty for nothing.
     pub words: &'static str,

@@ -119,7 +119,6 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts one.
     pub fn start(home: &Path) -> anyhow::Result<Self> {
         let port = free_port()?;
         let mut command = Command::new("redis-server");

@@ -50,7 +50,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::DoubleAdmission => "double admission",

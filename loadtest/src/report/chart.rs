@@ -6,11 +6,8 @@ use plotters::prelude::*;
 
 /// A line of a chart.
 pub struct Curve {
-    /// Its name.
     pub name: String,
-    /// Its colour.
     pub colour: RGBColor,
-    /// Its points.
     pub points: Vec<(f64, f64)>,
     /// Whether what is under it is filled.
     pub filled: bool,

@@ -23,7 +23,6 @@ th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}tr
 .legend i{display:inline-block;width:16px;height:3px;border-radius:2px;margin-right:6px;vertical-align:middle}
 code{font-size:13px;overflow-wrap:anywhere}li{margin:4px 0}@media print{body{background:#fff}section,.tile{break-inside:avoid}}";
 
-/// The page.
 pub fn page(report: &Report<'_>) -> anyhow::Result<String> {
     let markup = html! {
         (DOCTYPE)

@@ -49,7 +49,6 @@ pub struct Held {
     pub times: usize,
     /// From a change's answer until the first refusal: the median.
     pub median: Option<Duration>,
-    /// The longest.
     pub longest: Option<Duration>,
     /// What was sent after the answers, and refused.
     pub refused: u64,

@@ -23,7 +23,6 @@ pub struct Times {
     pub answered: Duration,
 }
 
-/// A device.
 pub struct Device {
     place: usize,
     /// Who it is.

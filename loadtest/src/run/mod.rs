@@ -40,7 +40,6 @@ pub struct Planned {
 pub enum Job {
     /// Scan a ticket.
     Scan(Scan),
-    /// Sell.
     Sell(Basket),
     /// Ask whether one may.
     Authorise,
@@ -50,7 +49,6 @@ pub enum Job {
     Probe(Arc<Probe>),
 }
 
-/// A scan.
 #[derive(Clone, Debug)]
 pub struct Scan {
     /// What the bar code holds.
@@ -216,7 +214,6 @@ pub struct ProbeSent {
     pub probe: Arc<Probe>,
     /// The status; none if nothing came back.
     pub status: Option<u16>,
-    /// The code.
     pub code: &'static str,
 }
 

@@ -13,11 +13,10 @@ use super::{Job, Plan};
 pub struct Due {
     /// The planned moment.
     pub at: Instant,
-    /// The job.
     pub job: Job,
 }
 
-/// Hands out the plan's jobs to the devices' lanes, each at its moment. Answers when the last one is out.
+/// Hands the plan's jobs to the devices, each at its moment. Returns when the last one is handed out.
 pub fn start(plan: Plan, lanes: Vec<mpsc::UnboundedSender<Due>>) -> oneshot::Receiver<()> {
     let (done, finished) = oneshot::channel();
     std::thread::spawn(move || {

@@ -109,7 +109,6 @@ pub struct Tally {
     pub step: Duration,
     /// By call and verdict.
     pub by_verdict: BTreeMap<(Call, &'static str), Latencies>,
-    /// By call.
     pub by_call: BTreeMap<Call, Latencies>,
     /// One after the other, each with its calls.
     pub intervals: Vec<BTreeMap<Call, Latencies>>,

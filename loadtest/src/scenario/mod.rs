@@ -14,7 +14,6 @@ use crate::cli::{Options, Play};
 use crate::run::{Plan, Planned};
 use crate::world::{World, WorldSize};
 
-/// A scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     /// Everybody signs in, then they come.
@@ -50,7 +49,6 @@ impl Scenario {
         }
     }
 
-    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::DoorsOpen => "doors-open",

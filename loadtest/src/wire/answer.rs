@@ -62,7 +62,6 @@ pub struct Sale {
     pub total: Money,
     /// How it was paid.
     pub payment: Payment,
-    /// The tickets.
     pub tickets: Vec<SoldTicket>,
     /// When.
     pub recorded_at: String,
@@ -97,9 +96,7 @@ pub struct Payment {
 /// A ticket that was sold.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub struct SoldTicket {
-    /// Its id.
     pub id: Uuid,
-    /// Its code.
     pub code: String,
 }
 

@@ -23,11 +23,9 @@ pub struct Connection {
 /// An answer, as it lies in the connection's buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Reply<'a> {
-    /// The status.
     pub status: u16,
     /// Whether this is the first answer once more.
     pub replayed: bool,
-    /// The body.
     pub body: &'a [u8],
 }
 

@@ -26,7 +26,6 @@ pub struct Client {
 /// What was answered.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status.
     pub status: u16,
     /// Whether this is the first answer once more.
     pub replayed: bool,

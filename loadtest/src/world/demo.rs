@@ -13,16 +13,13 @@ pub struct Demo {
     pub base_url: String,
     /// The organisation's slug.
     pub organisation: String,
-    /// The events.
     pub events: Vec<DemoEvent>,
     /// A user per role.
     pub users: Vec<DemoUser>,
 }
 
-/// An event.
 #[derive(Clone, Debug, Deserialize)]
 pub struct DemoEvent {
-    /// Its id.
     pub id: Uuid,
     /// Where it stands.
     pub status: String,
@@ -41,14 +38,10 @@ pub struct OddTicket {
     pub reason: String,
 }
 
-/// A user.
 #[derive(Clone, Debug, Deserialize)]
 pub struct DemoUser {
-    /// The user name.
     pub username: String,
-    /// The password.
     pub password: String,
-    /// The role.
     pub role: String,
 }
 

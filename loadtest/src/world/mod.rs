@@ -35,9 +35,7 @@ pub struct Source {
 pub struct Admin {
     /// The organisation's slug.
     pub organisation: String,
-    /// The user name.
     pub username: String,
-    /// The password.
     pub password: String,
 }
 
@@ -81,7 +79,6 @@ pub struct World {
     pub event: Event,
     /// Another live one.
     pub elsewhere: Option<Event>,
-    /// Its tickets.
     pub tickets: Vec<Ticket>,
     /// Tickets that are good for no entry, with the reason.
     pub odd: Vec<(String, String)>,
@@ -100,12 +97,9 @@ impl World {
     }
 }
 
-/// An event.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Its id.
     pub id: Uuid,
-    /// Its name.
     pub name: String,
     /// What can be bought.
     pub types: Vec<TicketType>,
@@ -114,9 +108,7 @@ pub struct Event {
 /// What can be bought.
 #[derive(Clone, Debug)]
 pub struct TicketType {
-    /// Its id.
     pub id: Uuid,
-    /// Its price.
     pub price: Decimal,
     /// What was left to sell when the world was opened; none without a quota.
     pub left: Option<u32>,
@@ -136,7 +128,6 @@ pub struct Station {
     pub target: Target,
     /// The device's id.
     pub device: Uuid,
-    /// The device's token.
     pub device_token: String,
     /// Who signs in on it.
     pub who: Member,
@@ -151,8 +142,6 @@ pub struct Station {
 pub struct Member {
     /// The user; nil if unknown.
     pub id: Uuid,
-    /// The user name.
     pub username: String,
-    /// The password.
     pub password: String,
 }

@@ -1,9 +1,9 @@
 //! The signing keys: made and changed in the ledger, read by every gateway.
 //!
 //! What a gateway knows of them is a copy like any other: it carries the position of the log of changes at which it was read, and is
-//! trusted while nothing was heard of a change. So a key that was forgotten is good for nothing on a gateway that is in step with the
-//! log, and one that is out of step reads the keys again. A token whose key is not known here is refused on a reading of the ledger that
-//! began after it was shown, and on no other: another gateway may have changed the keys a moment ago. However many such tokens come,
+//! trusted as long as the log shows no change. So a key that was forgotten is useless on a gateway that has read the
+//! log to its end, and one that has not reads the keys again. A token whose key is not known here is refused only after a reading of the ledger
+//! that began after it arrived: another gateway may have changed the keys a moment ago. However many such tokens come,
 //! forged ones included, they share the readings, of which there is one at a time and not more than one each [`limits::KEYS_READ_INTERVAL`].
 
 pub mod rotate;
@@ -108,7 +108,7 @@ impl Keys {
         }
     }
 
-    /// The keys as a reading tells them that begins now or later: its own, or one that another task began meanwhile.
+    /// The keys from a reading that begins now or later: its own, or one that another task began meanwhile.
     async fn read_again(&self) -> Result<Arc<Ring>, LedgerError> {
         let begun_before = self.begun.load(Ordering::Acquire);
         let mut last = self.reading.lock().await;

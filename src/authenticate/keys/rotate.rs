@@ -26,7 +26,7 @@ pub struct Old {
 pub struct Rotated {
     /// The key that signs now.
     pub active: String,
-    /// Keys whose tokens are good for nothing any more.
+    /// Keys whose tokens are no longer accepted.
     pub forgotten: Vec<String>,
 }
 
@@ -59,21 +59,21 @@ fn view(key: SigningKey) -> KeyView {
     }
 }
 
-/// How long a retired key is kept: as long as the longest-lived token, and a day for gateways that had not heard of its retirement or
+/// How long a retired key is kept: as long as the longest-lived token, and a day for gateways that have not read of its retirement or
 /// whose clocks differ.
 fn kept_for() -> TimeDelta {
     TimeDelta::days(limits::DEVICE_TOKEN_DAYS + 1)
 }
 
-/// The moment before which a key must have been retired to be of no more use.
+/// A key that was retired before this moment is of no more use.
 pub fn of_no_more_use_before(now: Moment) -> Moment {
     now - kept_for()
 }
 
 /// Makes a new key and retires the one that signed.
 ///
-/// Answers at once if no key is to be forgotten: gateways hear of the new one, and one that is shown its tokens before looks in the
-/// ledger. Forgetting is answered when it holds everywhere: by then every gateway has heard of it or trusts no copy, and what was begun
+/// Returns at once if no key is to be forgotten: gateways learn of the new one from the log, and one that gets its tokens before that reads the
+/// ledger. A forgotten key returns when it is in force everywhere: by then every gateway has read of it or trusts no copy, and what was begun
 /// under the old keys has ended.
 pub async fn rotate(ledger: &Ledger, clock: Clock, old: &Old) -> anyhow::Result<Rotated> {
     let before = ledger.signing_keys().await?;

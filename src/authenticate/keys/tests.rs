@@ -1,4 +1,4 @@
-//! What a gateway knows of the keys, and how often it asks.
+//! What a gateway knows of the keys, and how often it reads them.
 #![allow(clippy::unwrap_used, reason = "a test may stop")]
 
 use futures::future::join_all;
@@ -35,7 +35,7 @@ impl Fixture {
         self.keys.begun.load(Ordering::Acquire)
     }
 
-    /// As another gateway would, whose change has not been heard of here.
+    /// As another gateway would, whose change has not been read here.
     async fn unheard(&self, statement: &'static str, kid: &str) {
         let file = self.home.path().join("stagedoor.db");
         let mut past = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();

@@ -52,10 +52,10 @@ fn set_status(scene: &mut Scene, status: EventStatus) {
     scene.event.iter_mut().for_each(|facts| facts.event.status = status);
 }
 
-/// Something that is wrong, and the refusal that tells it.
+/// Something that is wrong, and its refusal.
 type Wrong = (fn(&mut Scene), Refused);
 
-/// Of all that is wrong, in every combination, the first of this order is told.
+/// Of all that is wrong, in every combination, the first in this order is reported.
 fn assert_order(act: Act, order: &[Wrong]) {
     for choice in 0..1_u32 << order.len() {
         let authority = member(SessionKind::Pos, Role::DoorOperator, &[here()]);

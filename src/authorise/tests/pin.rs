@@ -1,4 +1,4 @@
-//! The pin: whom it binds, to what, and what the bound see.
+//! The pin: which members it binds, to what, and what they see.
 
 use super::*;
 

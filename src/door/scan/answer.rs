@@ -39,7 +39,7 @@ pub struct ScanAnswer {
     /// The live event that the ticket is for, with `wrong_event`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub right_event: Option<Named>,
-    /// Whether this is the first answer told again; a header, not a part of the body.
+    /// Whether this is the first answer again; a header, not a part of the body.
     #[serde(skip)]
     pub replayed: bool,
 }

@@ -1,4 +1,4 @@
-//! An admission becomes an entry of the ledger: the permit is used up, whatever the outcome.
+//! An admission becomes an entry of the ledger: the permit is used up, for any outcome.
 
 use tokio::time::Instant;
 

@@ -45,7 +45,6 @@ string_enum! {
 pub struct Question<'q> {
     /// The ticket, if the event has one with this code.
     pub ticket: Option<&'q Ticket>,
-    /// Its type.
     pub ticket_type: Option<&'q TicketType>,
     /// Its last movement.
     pub last: Option<&'q Movement>,

@@ -18,7 +18,7 @@ const DIRECTIONS: [Direction; 2] = [Direction::In, Direction::Out];
 const WINDOWS: [Window; 6] = [Window::None, Window::Before, Window::Begins, Window::Inside, Window::Ends, Window::After];
 const GATES: [Gates; 5] = [Gates::AnyNamed, Gates::AnyUnnamed, Gates::Listed, Gates::NotListed, Gates::Unnamed];
 
-/// How now stands to the type's window.
+/// The position of now in the type's window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Window {
     None,
@@ -29,7 +29,7 @@ enum Window {
     After,
 }
 
-/// How the scan's gate stands to the gates that the type names.
+/// The relation of the scan's gate to the gates that the type names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gates {
     /// The type names none, the scan names one.
@@ -78,7 +78,7 @@ fn minutes(count: i64) -> TimeDelta {
     TimeDelta::minutes(count)
 }
 
-/// The least that the clock can tell.
+/// The resolution of the clock.
 const TICK: TimeDelta = TimeDelta::milliseconds(1);
 
 fn ticket(status: TicketStatus, entries_allowed: i32) -> Ticket {

@@ -24,7 +24,6 @@ pub struct Facts {
     pub event: Option<Arc<EventFacts>>,
     /// The one event in the caller's list.
     pub pinned: Option<Named>,
-    /// The ticket.
     pub ticket: Option<Ticket>,
     /// Where it is kept warm, if it was found there.
     pub cached: Option<CachedTicket>,

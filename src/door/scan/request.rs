@@ -47,9 +47,7 @@ fn inwards() -> Direction {
 /// What a scan means.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Its id.
     pub id: ScanId,
-    /// The event.
     pub event: EventId,
     /// The code as tickets are compared.
     pub code: String,
@@ -61,7 +59,7 @@ pub struct Request {
     pub scanned_at: Option<Moment>,
     /// Decides and records nothing.
     pub dry_run: bool,
-    /// What is wrong with the body; told after all that concerns the caller.
+    /// What is wrong with the body; reported after all errors that concern the caller.
     pub faults: Faults,
 }
 

@@ -1,4 +1,4 @@
-//! The answer when a scan is taken back, the same when it is told again.
+//! The answer when a scan is taken back, the same when the request is repeated.
 
 use serde::Serialize;
 
@@ -26,7 +26,7 @@ pub struct TakeBackAnswer {
     pub admission: AdmissionView,
     /// The movement that it takes back.
     pub taken_back: AdmissionView,
-    /// Whether this is the first answer told again; a header, not a part of the body.
+    /// Whether this is the first answer again; a header, not a part of the body.
     #[serde(skip)]
     pub replayed: bool,
 }

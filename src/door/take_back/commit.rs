@@ -1,4 +1,4 @@
-//! What takes a scan back becomes an entry of the ledger: the permit is used up, whatever the outcome.
+//! A scan that is taken back becomes an entry of the ledger: the permit is used up, for any outcome.
 
 use tokio::time::Instant;
 

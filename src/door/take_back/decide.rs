@@ -21,7 +21,7 @@ pub enum Objection {
     /// It is too old; it could be taken back until then.
     #[error("This scan is too old to be taken back.")]
     TooLate(Moment),
-    /// The ticket has moved on: whom it let in has left since, or the entry that it gave back is used again.
+    /// The ticket has moved on: its holder has left since, or the entry that it gave back is used again.
     #[error("This ticket has moved since.")]
     MovedSince,
 }

@@ -37,7 +37,7 @@ fn scan(direction: Direction, uses: i32) -> RecordedScan {
     }
 }
 
-/// The ticket as it stands.
+/// The current state of the ticket.
 fn standing(used: i32, inside: i32) -> Movement {
     Movement {
         seq: 7,

@@ -241,7 +241,6 @@ impl<'de> Visitor<'de> for Event<'_, '_, '_> {
     }
 }
 
-/// The orders.
 struct Orders<'f, 't, 's>(&'f mut Tickets<'t, 's>);
 
 impl<'de> DeserializeSeed<'de> for Orders<'_, '_, '_> {

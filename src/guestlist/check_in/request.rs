@@ -30,9 +30,7 @@ pub struct CheckInBody {
 /// What a check-in means.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Its id.
     pub id: CheckInId,
-    /// The guest.
     pub guest: GuestId,
     /// People; none is all that remain.
     pub people: Option<i32>,

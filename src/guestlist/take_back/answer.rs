@@ -25,7 +25,7 @@ pub struct TakenBack {
     pub guest: GuestView,
     /// What was recorded.
     pub check_in: CheckInView,
-    /// Whether this is the first answer told again; a header, not a part of the body.
+    /// Whether this is the first answer again; a header, not a part of the body.
     #[serde(skip)]
     pub replayed: bool,
 }

@@ -24,28 +24,24 @@ use crate::{
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Guard {
-    /// A session.
     Session {
         /// Which.
         id: SessionId,
         /// As it was read.
         version: Version,
     },
-    /// A membership.
     Membership {
         /// Which.
         id: MembershipId,
         /// As it was read.
         version: Version,
     },
-    /// A device.
     Device {
         /// Which.
         id: DeviceId,
         /// As it was read.
         version: Version,
     },
-    /// An event.
     Event {
         /// Which.
         id: EventId,
@@ -101,19 +97,14 @@ pub struct Rotation<'r> {
 /// New images of rows. A row that is new has version 1; one that changes has the version after the one that was read.
 #[derive(Debug, Default, Serialize)]
 pub struct Images {
-    /// Organisations.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub organisations: Vec<Organisation>,
-    /// Users.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<User>,
-    /// Memberships.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub memberships: Vec<Membership>,
-    /// Devices.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<Device>,
-    /// Events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Event>,
     /// Ticket types; the image of their event is in the same change, because its version is theirs.

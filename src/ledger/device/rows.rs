@@ -13,11 +13,8 @@ use crate::{
 /// A row of `devices`.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
 pub struct Device {
-    /// Its id.
     pub id: DeviceId,
-    /// The organisation.
     pub organisation_id: OrganisationId,
-    /// Its name.
     pub name: String,
     /// What it is for.
     pub kind: DeviceKind,
@@ -36,7 +33,6 @@ pub struct Device {
     /// What the app reported of the hardware.
     #[sqlx(json(nullable))]
     pub hardware: Option<Value>,
-    /// Its version.
     pub version: Version,
     /// When it was created.
     pub created_at: Moment,

@@ -12,11 +12,8 @@ use crate::{
 /// A row of `events`.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
 pub struct Event {
-    /// Its id.
     pub id: EventId,
-    /// The organisation.
     pub organisation_id: OrganisationId,
-    /// Its name.
     pub name: String,
     /// Where it takes place.
     pub venue: Option<String>,
@@ -39,13 +36,9 @@ pub struct Event {
 /// A row of `ticket_types`.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
 pub struct TicketType {
-    /// Its id.
     pub id: TicketTypeId,
-    /// The organisation.
     pub organisation_id: OrganisationId,
-    /// The event.
     pub event_id: EventId,
-    /// Its name.
     pub name: String,
     /// Its price in minor units of the event's currency.
     pub price_minor: i64,
@@ -82,7 +75,6 @@ impl TicketType {
 /// An event with its ticket types.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventFacts {
-    /// The event.
     pub event: Event,
     /// Its types, oldest first.
     pub types: Vec<TicketType>,

@@ -25,19 +25,14 @@ use crate::{
 /// A row of `guest_lists`.
 #[derive(Clone, Debug, FromRow, Serialize)]
 pub struct GuestList {
-    /// The organisation.
     pub organisation_id: OrganisationId,
-    /// Its id.
     pub id: GuestListId,
-    /// The event.
     pub event_id: EventId,
-    /// Its name.
     pub name: String,
     /// What its manager wrote to it.
     pub note: Option<String>,
     /// When it was struck off.
     pub removed_at: Option<Moment>,
-    /// Its version.
     pub version: Version,
     /// When it was created.
     pub created_at: Moment,
@@ -46,7 +41,6 @@ pub struct GuestList {
 /// A guest list, and who is on it and in.
 #[derive(Clone, Debug, FromRow)]
 pub struct ListedGuestList {
-    /// The list.
     #[sqlx(flatten)]
     pub list: GuestList,
     /// Guests on it.
@@ -60,13 +54,9 @@ pub struct ListedGuestList {
 /// A row of `guests`.
 #[derive(Clone, FromRow, Serialize)]
 pub struct Guest {
-    /// The organisation.
     pub organisation_id: OrganisationId,
-    /// Its id.
     pub id: GuestId,
-    /// The event.
     pub event_id: EventId,
-    /// The list.
     pub list_id: GuestListId,
     /// The name, as it was written.
     pub name: String,
@@ -106,19 +96,15 @@ impl std::fmt::Debug for Guest {
 /// A guest, and the name of the list.
 #[derive(Clone, Debug, FromRow)]
 pub struct ListedGuest {
-    /// The guest.
     #[sqlx(flatten)]
     pub guest: Guest,
-    /// The list's name.
     pub list_name: String,
 }
 
 /// A row of `guest_check_ins`, and who wrote it.
 #[derive(Clone, Debug, FromRow)]
 pub struct RecordedCheckIn {
-    /// Its id.
     pub id: CheckInId,
-    /// The guest.
     pub guest_id: GuestId,
     /// Its number among the movements of the party, from 1.
     pub seq: i32,

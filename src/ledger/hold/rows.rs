@@ -11,9 +11,7 @@ use crate::{
 /// A row of `holds`.
 #[derive(Clone, Debug, FromRow)]
 pub struct Hold {
-    /// Its id.
     pub id: HoldId,
-    /// The event.
     pub event_id: EventId,
     /// On which device.
     pub device_id: DeviceId,
@@ -34,7 +32,6 @@ pub struct Hold {
 /// A hold that the ledger has under this id.
 #[derive(Clone, Debug)]
 pub struct RecordedHold {
-    /// The hold.
     pub hold: Hold,
     /// Its lines, in the order of the request, with the prices that it keeps.
     pub lines: Vec<SaleLine>,

@@ -16,7 +16,6 @@ use crate::{
 /// A row of `organisations`.
 #[derive(Clone, Debug, FromRow, Serialize, Deserialize)]
 pub struct Organisation {
-    /// Its id.
     pub id: OrganisationId,
     /// Its name in addresses and at sign-in.
     pub slug: String,
@@ -31,16 +30,13 @@ pub struct Organisation {
 /// The names of an organisation; all its sessions share one copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrganisationNames {
-    /// Its slug.
     pub slug: String,
-    /// Its name.
     pub name: String,
 }
 
 /// A row of `users`.
 #[derive(Clone, FromRow, Serialize, Deserialize)]
 pub struct User {
-    /// Its id.
     pub id: UserId,
     /// The person's name.
     pub name: String,
@@ -48,7 +44,6 @@ pub struct User {
     pub email: String,
     /// Argon2id, as a PHC string.
     pub password_hash: String,
-    /// Its version.
     pub version: Version,
     /// When it was created.
     pub created_at: Moment,
@@ -64,9 +59,7 @@ impl std::fmt::Debug for User {
 /// A row of `memberships`.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
 pub struct Membership {
-    /// Its id.
     pub id: MembershipId,
-    /// The organisation.
     pub organisation_id: OrganisationId,
     /// The person.
     pub user_id: UserId,
@@ -74,7 +67,6 @@ pub struct Membership {
     pub username: String,
     /// The user name as it is compared.
     pub username_key: String,
-    /// The role.
     pub role: Role,
     /// Permissions given on top of the role.
     #[sqlx(json)]
@@ -87,7 +79,6 @@ pub struct Membership {
     pub events: Vec<EventId>,
     /// Whether it is in force.
     pub status: MemberStatus,
-    /// Its version.
     pub version: Version,
     /// When it was created.
     pub created_at: Moment,

@@ -42,17 +42,13 @@ pub struct RefusedScan {
 /// A refused scan with the names that belong to it.
 #[derive(Clone, Debug, FromRow)]
 pub struct ListedRefusal {
-    /// Its id.
     pub id: RefusedScanId,
     /// The id that the phone gave it.
     pub scan_id: ScanId,
     /// What was scanned.
     pub code: String,
-    /// The ticket.
     pub ticket_id: Option<TicketId>,
-    /// Its type.
     pub ticket_type_id: Option<TicketTypeId>,
-    /// Its type's name.
     pub ticket_type_name: Option<String>,
     /// Which way.
     pub direction: Direction,
@@ -81,7 +77,6 @@ pub struct RefusalFilter {
     pub reason: Option<&'static str>,
     /// On this device.
     pub device: Option<DeviceId>,
-    /// At this gate.
     pub gate: Option<String>,
     /// Refused at this moment or later.
     pub from: Option<Moment>,

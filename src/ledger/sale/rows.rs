@@ -12,13 +12,10 @@ use crate::{
 /// A sale that the ledger has under this id.
 #[derive(Clone, Debug)]
 pub struct RecordedSale {
-    /// The sale.
     pub sale: Sale,
     /// Its lines, in the order of the request.
     pub lines: Vec<SaleLine>,
-    /// Its tickets.
     pub tickets: Vec<SoldTicket>,
-    /// The event.
     pub event: Named,
     /// When it was voided.
     pub voided_at: Option<Moment>,
@@ -27,9 +24,7 @@ pub struct RecordedSale {
 /// A row of `sales`.
 #[derive(Clone, Debug, FromRow)]
 pub struct Sale {
-    /// Its id.
     pub id: SaleId,
-    /// The event.
     pub event_id: EventId,
     /// Its number, without gaps in the organisation.
     pub receipt_number: i64,
@@ -37,7 +32,6 @@ pub struct Sale {
     pub device_id: DeviceId,
     /// ISO 4217.
     pub currency: String,
-    /// The total.
     pub total_minor: i64,
     /// How it was paid.
     pub method: PaymentMethod,
@@ -71,20 +65,16 @@ pub struct SaleLine {
 /// A ticket of a sale.
 #[derive(Clone, Debug, FromRow)]
 pub struct SoldTicket {
-    /// Its id.
     pub id: TicketId,
     /// What its bar code holds.
     pub code: String,
-    /// Its type.
     pub ticket_type_id: TicketTypeId,
-    /// Its type's name.
     pub ticket_type_name: String,
 }
 
 /// Which sales to list or to sum. A field that is none filters nothing.
 #[derive(Clone, Debug, Default)]
 pub struct SaleFilter {
-    /// Of this event.
     pub event: Option<EventId>,
     /// On this device.
     pub device: Option<DeviceId>,
@@ -107,13 +97,9 @@ pub struct SaleFilter {
 /// A sale with the names that belong to it.
 #[derive(Clone, Debug, FromRow)]
 pub struct ListedSale {
-    /// Its id.
     pub id: SaleId,
-    /// Its number.
     pub receipt_number: i64,
-    /// The event.
     pub event_id: EventId,
-    /// The event's name.
     pub event_name: String,
     /// On which device.
     pub device_id: DeviceId,
@@ -129,7 +115,6 @@ pub struct ListedSale {
     pub tickets: i64,
     /// ISO 4217.
     pub currency: String,
-    /// The total.
     pub total_minor: i64,
     /// How it was paid.
     pub method: PaymentMethod,
@@ -167,7 +152,6 @@ pub struct SaleSum {
 /// What was sold of one type; what is void counts for nothing.
 #[derive(Clone, Debug, FromRow)]
 pub struct TypeSum {
-    /// The type.
     pub ticket_type_id: TicketTypeId,
     /// How many tickets.
     pub tickets: i64,

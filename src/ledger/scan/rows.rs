@@ -39,7 +39,6 @@ impl Movement {
 /// A scan that the ledger has under this id, with all that its answer contained.
 #[derive(Clone, Debug, FromRow)]
 pub struct RecordedScan {
-    /// Its id.
     pub id: ScanId,
     /// On which device; none where another system made it.
     pub device_id: Option<DeviceId>,
@@ -63,15 +62,11 @@ pub struct RecordedScan {
     pub back_used: Option<i32>,
     /// When that one was recorded.
     pub back_recorded_at: Option<Moment>,
-    /// The ticket.
     pub ticket_id: TicketId,
-    /// Its holder.
     pub holder: Option<String>,
     /// Entries that it allows.
     pub entries_allowed: i32,
-    /// Its type.
     pub ticket_type_id: TicketTypeId,
-    /// Its type's name.
     pub ticket_type_name: String,
 }
 

@@ -17,9 +17,7 @@ use crate::{
 /// A row of `sessions`.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
 pub struct Session {
-    /// Its id.
     pub id: SessionId,
-    /// The organisation.
     pub organisation_id: OrganisationId,
     /// The member that signed in.
     pub membership_id: MembershipId,
@@ -39,7 +37,6 @@ pub struct Session {
     pub end_reason: Option<EndReason>,
     /// The device that took over, or `backstage`.
     pub displaced_by: Option<String>,
-    /// Its version.
     pub version: Version,
     /// When it was last used; written at most once a minute.
     pub seen_at: Moment,
@@ -48,7 +45,6 @@ pub struct Session {
 /// What a request is authorised by: a session, its member, its device and their names, as the ledger had them at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Authority {
-    /// The session.
     pub session: Session,
     /// The member that signed in.
     pub membership: Membership,

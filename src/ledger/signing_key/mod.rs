@@ -5,7 +5,6 @@ use sqlx::FromRow;
 use super::{Ledger, LedgerError};
 use crate::{clock::Moment, limits};
 
-/// A signing key.
 #[derive(Clone, FromRow)]
 pub struct SigningKey {
     /// Its name in a token's header.

@@ -12,9 +12,7 @@ use crate::{
 /// A row of `tickets`.
 #[derive(Clone, Debug, PartialEq, FromRow, Serialize, Deserialize)]
 pub struct Ticket {
-    /// Its id.
     pub id: TicketId,
-    /// Its type.
     pub ticket_type_id: TicketTypeId,
     /// What its bar code holds.
     pub code: String,

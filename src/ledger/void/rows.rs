@@ -10,7 +10,6 @@ use crate::{
 /// A row of `sale_voids`.
 #[derive(Clone, Debug, FromRow)]
 pub struct Void {
-    /// Its id.
     pub id: VoidId,
     /// The sale that it takes back.
     pub sale_id: SaleId,

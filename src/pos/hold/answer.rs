@@ -20,7 +20,7 @@ pub struct HoldAnswer {
     /// The sum of its lines: what the sale that uses it costs.
     #[schema(value_type = String, example = "25.00")]
     pub total: Money,
-    /// Whether this is the first answer told again; a header, not a part of the body.
+    /// Whether this is the first answer again; a header, not a part of the body.
     #[serde(skip)]
     pub replayed: bool,
 }

@@ -1,4 +1,4 @@
-//! A basket becomes a hold: the permit is used up, whatever the outcome.
+//! A basket becomes a hold: the permit is used up, for any outcome.
 
 use tokio::time::Instant;
 

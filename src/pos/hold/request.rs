@@ -29,9 +29,7 @@ pub struct HoldBody {
 /// What a hold means.
 #[derive(Clone, Debug)]
 pub struct HoldRequest {
-    /// Its id.
     pub id: HoldId,
-    /// The event.
     pub event: EventId,
     /// One line per type.
     pub lines: Vec<Line>,

@@ -39,7 +39,7 @@ pub struct SaleAnswer {
     pub voided_at: Option<Stamp>,
     /// When it was recorded.
     pub recorded_at: Stamp,
-    /// Whether this is the first answer told again; a header, not a part of the body.
+    /// Whether this is the first answer again; a header, not a part of the body.
     #[serde(skip)]
     pub replayed: bool,
 }

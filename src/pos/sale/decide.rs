@@ -15,7 +15,6 @@ use crate::{
 /// What is asked for, and what it costs.
 #[derive(Clone, Debug)]
 pub struct Basket {
-    /// The currency.
     pub currency: Currency,
     /// One line per type.
     pub lines: Vec<SaleLine>,
@@ -52,9 +51,7 @@ pub enum Objection {
 pub struct Here<'f> {
     /// The till.
     pub device: Option<DeviceId>,
-    /// Now.
     pub now: Moment,
-    /// The hold.
     pub hold: Option<&'f RecordedHold>,
 }
 
@@ -65,9 +62,9 @@ pub fn is_repeated(request: &Request, recorded: &RecordedSale, caller: &Caller) 
 
 /// Decides on a sale.
 ///
-/// A live hold keeps its prices as well as its stock: what was charged on its word is the total, whatever has become of the prices. A hold
-/// that has expired keeps neither. Its sale is decided on as though it named none, so that a card that was charged a moment too late still
-/// buys what is free; but at no other total than the hold told.
+/// A live hold keeps its prices as well as its stock: its total is what the card was charged, even if prices have changed. A hold
+/// that has expired keeps neither. Its sale is decided as though it named none, so that a card that was charged a moment too late still
+/// buys what is free; but at no other total than the hold's.
 pub fn decide(request: &Request, event: &EventFacts, here: Here<'_>) -> Result<Quote, Objection> {
     let mut faults = request.faults.clone();
     let hold = request.hold.and_then(|_| fitting(request, here, &mut faults));
@@ -86,7 +83,7 @@ pub fn decide(request: &Request, event: &EventFacts, here: Here<'_>) -> Result<Q
     if [expected, told].into_iter().flatten().any(|shown| shown != total) {
         return Err(Objection::PriceChanged(total));
     }
-    // A till that did not say what it expected is told that the cash does not cover the sale.
+    // A till that did not state the expected total gets the error that the cash does not cover the sale.
     if let (Some(given), None) = (tendered, change) {
         return Err(Objection::Invalid(Faults::one("/payment/tendered", format!("{given} does not cover the total of {total}"))));
     }

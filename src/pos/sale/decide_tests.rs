@@ -228,7 +228,7 @@ fn all_that_is_wrong_is_told_at_once_and_before_the_price() {
     let sale = expecting("1", body(&[(1, 0), (7, 1)], payment));
     let expected = ["/lines/0/quantity", "/payment/reference", "/lines/1/ticket_type", "/expected_total", "/payment/tendered"];
     assert_eq!(wrong(&event("EUR", &[1_250]), sale), expected);
-    // A total that does not match is not told while the lines themselves are wrong.
+    // A total that does not match is not reported while the lines themselves are wrong.
     assert_eq!(wrong(&event("EUR", &[1_250]), expecting("1.00", body(&[(1, 101)], card()))), ["/lines/0/quantity"]);
 }
 

@@ -82,7 +82,6 @@ pub enum Payment {
 /// A line: so many of one type, and where the request named the type first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line {
-    /// The type.
     pub ticket_type: TicketTypeId,
     /// How many.
     pub quantity: u32,
@@ -94,9 +93,7 @@ pub struct Line {
 /// What a sale means.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Its id.
     pub id: SaleId,
-    /// The event.
     pub event: EventId,
     /// One line per type.
     pub lines: Vec<Line>,
@@ -108,7 +105,7 @@ pub struct Request {
     pub admit: bool,
     /// The hold that it uses.
     pub hold: Option<HoldId>,
-    /// What is wrong with the body; told after all that concerns the caller.
+    /// What is wrong with the body; reported after all errors that concern the caller.
     pub faults: Faults,
 }
 

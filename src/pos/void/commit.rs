@@ -1,4 +1,4 @@
-//! A void becomes an entry of the ledger: the permit is used up, whatever the outcome.
+//! A void becomes an entry of the ledger: the permit is used up, for any outcome.
 
 use super::request::VoidRequest;
 use crate::{

@@ -12,7 +12,6 @@ pub fn is_repeated(request: &VoidRequest, recorded: &Void, caller: &Caller) -> b
     caller.authority().session.device_id == Some(recorded.device_id) && recorded.fingerprint == request.fingerprint()
 }
 
-/// Decides.
 pub fn decide(request: &VoidRequest, sale: &RecordedSale) -> Result<(), PosError> {
     request.faults.clone().none_or(()).map_err(PosError::Invalid)?;
     match sale.voided_at {

@@ -26,13 +26,11 @@ pub struct VoidBody {
 /// What a void means.
 #[derive(Clone, Debug)]
 pub struct VoidRequest {
-    /// Its id.
     pub id: VoidId,
-    /// The sale.
     pub sale: SaleId,
     /// Why.
     pub reason: String,
-    /// What is wrong with the body; told after all that concerns the caller.
+    /// What is wrong with the body; reported after all errors that concern the caller.
     pub faults: Faults,
 }
 
