@@ -15,7 +15,7 @@ use crate::{
         TicketStatus,
         catalogue::{NewEvent, NewTicketType, parse, parse_type},
         import::store::Import,
-        upload::{UploadedBy, ChunkedUpload, TicketBody},
+        upload::{ChunkedUpload, TicketBody, UploadedBy},
     },
     faults::{Faults, Whole},
     http::{examples::ExampleValues, state::Services},

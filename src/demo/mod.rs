@@ -5,9 +5,9 @@
 mod examples;
 mod fill;
 mod guests;
-mod tell;
+mod printed;
 
-pub use tell::{what_to_try, write};
+pub use printed::{what_to_try, write};
 
 use serde::Serialize;
 use uuid::Uuid;

@@ -125,7 +125,7 @@ pub struct Batch {
     /// Whether they were there before.
     #[serde(skip)]
     pub replayed: bool,
-    /// EndScope they are.
+    /// Whose they are.
     #[serde(skip)]
     pub organisation: OrganisationRef,
     /// In which time zone a sheet tells the time.

@@ -60,7 +60,7 @@ pub struct DeviceView {
     pub kind: DeviceKind,
     /// The gate that it stands at; used unless a scan names another.
     pub gate: Option<String>,
-    /// EndScope it is.
+    /// Whose it is.
     pub organisation: OrganisationRef,
     /// When it was last enrolled.
     pub enrolled_at: Option<Stamp>,

@@ -45,7 +45,7 @@ pub struct SessionView {
     pub id: SessionId,
     /// Where it was begun.
     pub kind: SessionKind,
-    /// EndScope it is.
+    /// Whose it is.
     pub user: Named,
     /// In which organisation.
     pub organisation: OrganisationRef,

@@ -209,7 +209,8 @@ impl StreamSession {
         let mut messages = Vec::new();
         for facts in all {
             let event = &facts.event;
-            if self.sent.has_sent(event) || !self.is_of_organisation(facts) || !self.subscription.name(event.id) || !visible.shows(event.id) {
+            if self.sent.has_sent(event) || !self.is_of_organisation(facts) || !self.subscription.name(event.id) || !visible.shows(event.id)
+            {
                 continue;
             }
             messages.push(StreamEvent::Event(Arc::clone(facts)));

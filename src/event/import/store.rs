@@ -20,7 +20,7 @@ use crate::{
     clock::{self, Clock},
     event::{
         EventError, TicketStatus, catalogue, printable,
-        upload::{UploadedBy, Imported, ChunkedUpload, NO_OBSERVER, TicketBody, RowObserver},
+        upload::{ChunkedUpload, Imported, NO_OBSERVER, RowObserver, TicketBody, UploadedBy},
     },
     ids::{EventId, ScanId, TicketTypeId},
     ledger::{

@@ -56,7 +56,7 @@ pub struct SheetQuery {
 
 /// Add many devices at once, with a sheet of codes to print.
 ///
-/// Needs `devices:manage`. Adds all of them or none; each has a code that enrols it, once, within `valid_minutes`. QueryOf for
+/// Needs `devices:manage`. Adds all of them or none; each has a code that enrols it, once, within `valid_minutes`. Asked for
 /// `text/html`, it answers one page with everything in it: a card for each device, with its QR code. The codes stand in this one answer
 /// and nowhere else. The same `id` again makes no further devices: those that nobody has enrolled yet get fresh codes, the codes of
 /// the earlier answer are good for nothing from then on, and the answer has `Idempotent-Replayed: true`.

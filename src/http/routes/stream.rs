@@ -43,7 +43,7 @@ use crate::{
 /// | `attendance` | a `live_attendance`: `{event, tickets, admitted, inside, by_type, by_gate}` | people came or went; at once for each event in `?attendance=`, then whenever it differs, about once a second |
 /// | `session` | the problem that the next call would be answered with (`code`, `detail`, `displaced_by`…) | the session is over: displaced, ended, expired, its device revoked or its member suspended. The stream ends |
 ///
-/// What a session may see and do is read anew with each change of it. EventStream is no use of a session: its idle time runs on.
+/// What a session may see and do is read anew with each change of it. A stream does not count as a use of its session: the idle time goes on.
 ///
 /// Come back with the last `id` as `Last-Event-ID` (a browser's `EventSource` does so by itself) and the same query: what has changed since
 /// is told, and the stock as it is. An id that is ill-formed, too old, or of another session or query begins anew with `state`, so that
