@@ -90,7 +90,7 @@ pub struct Options {
     /// Closed loop: the same requests in the same order, each as soon as a device has its answer. Finds the ceiling.
     #[arg(long)]
     pub closed: bool,
-    /// An event and people of the run's own, whatever the demo has.
+    /// An event and members of the run's own, whatever the demo has.
     #[arg(long)]
     pub own: bool,
     /// A latency that must hold, as scan:p99=50 in milliseconds; may be repeated. `none` for none.
@@ -164,7 +164,7 @@ impl Options {
     pub fn source(&self) -> anyhow::Result<world::Source> {
         let admin = match (&self.organisation, &self.admin) {
             (Some(organisation), Some(username)) => {
-                // Not on the command line, where everybody on the machine can read it.
+                // Not on the command line, where every user of the machine can read it.
                 let password = std::env::var("LOADTEST_PASSWORD").context("set LOADTEST_PASSWORD to the administrator's password")?;
                 Some(world::Admin { organisation: organisation.clone(), username: username.clone(), password })
             }

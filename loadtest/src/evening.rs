@@ -21,7 +21,7 @@ pub async fn play(play: Play) -> anyhow::Result<bool> {
     let (scenario, options) = Scenario::of(play);
     let progress = Progress::new(options.progress);
     let size = scenario.size(&options);
-    progress.say(&format!("opening the house: {} tickets, {} devices", size.tickets, size.devices()));
+    progress.say(&format!("preparing the evening: {} tickets, {} devices", size.tickets, size.devices()));
     let opened = Instant::now();
     let bar = progress.count("devices", u64::try_from(size.devices())?);
     let mut world = World::open(&options.source()?, size, &bar).await?;
@@ -84,7 +84,7 @@ async fn perform(
     Ok((tally, evidence, took))
 }
 
-/// Plays a phase while somebody looks at the figures.
+/// Runs a phase and shows the figures meanwhile.
 async fn watched(
     stage: &Arc<Stage>,
     devices: Vec<Device>,

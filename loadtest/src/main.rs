@@ -1,7 +1,7 @@
 //! The load tester of Stagedoor: it makes an evening's traffic, and judges every answer by the ledger.
 //!
-//! `wire` speaks HTTP, `world` finds or makes who and what is needed, `scenario` plans, `run` plays and measures, `judge` compares with
-//! the ledger, `report` tells; `bench` measures the gateway beside what it cannot be faster than.
+//! `wire` speaks HTTP, `world` finds or makes what is needed, `scenario` plans, `run` sends and measures, `judge` compares with
+//! the ledger, `report` writes the results; `bench` measures the gateway beside the fastest that is possible.
 
 mod bench;
 mod cli;

@@ -1,4 +1,4 @@
-//! A demo to play against, and the load tester as somebody would start it.
+//! A demo for the load, and the load tester as an operator would start it.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 
-/// On what a demo stands.
+/// The stores of a demo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setup {
     Embedded,
@@ -60,7 +60,7 @@ impl Demo {
         let mut child = program.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let url = lines.find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
-        // Read on to the end, so that nobody blocks on a full pipe.
+        // Read on to the end, so that the process does not block on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         self.children.push(child);
         self.urls.push(url.expect("the gateway did not start to listen"));
@@ -120,7 +120,7 @@ impl Drop for Demo {
     }
 }
 
-/// How a run ended, and what it told.
+/// How a run ended, and what it printed.
 pub struct Played {
     pub status: i32,
     pub told: String,
@@ -134,7 +134,7 @@ impl Played {
         assert_eq!((self.status, &self.json["judge"]["clean"]), (0, &Value::Bool(true)), "{}", self.told);
     }
 
-    /// The judge has found this, the run has ended with 1, and people are told as well.
+    /// The judge has found this, the run has ended with 1, and the output says so.
     pub fn expect_finding(&self, kind: &str) {
         let kinds: Vec<&Value> = self.json["judge"]["findings"].as_array().unwrap().iter().map(|finding| &finding["kind"]).collect();
         assert!(self.status == 1 && kinds.contains(&&Value::from(kind)), "{kind} is not among {kinds:?}\n{}", self.told);

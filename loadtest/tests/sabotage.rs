@@ -1,6 +1,6 @@
 //! A gateway that is wrong in one place: the judge must notice, and say what.
 //!
-//! The sabotage stands between the load tester and a real gateway, and alters one kind of answer.
+//! The proxy is between the load tester and a real gateway, and alters one kind of answer.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ use crate::gateway::{Demo, Setup};
 enum Sabotage {
     /// Nothing.
     None,
-    /// One who shows a ticket for the second time is let in.
+    /// A ticket that is shown for the second time is admitted.
     DoubleAdmission,
     /// One in a hundred admissions is answered and never written.
     LostAdmission,
@@ -176,7 +176,7 @@ impl Proxy {
     }
 }
 
-/// Plays a scenario through the sabotage, which stands in front of a gateway that is right.
+/// Runs a scenario through the proxy in front of a correct gateway.
 async fn played(scenario: &str, sabotage: Sabotage) -> crate::gateway::Played {
     let demo = Demo::start(Setup::Embedded).await;
     let proxy = Proxy::start(&demo.urls[0], sabotage).await;

@@ -103,7 +103,8 @@ mod tests {
 
     /// Signs in and scans as the printed lines do; what goes to standard output, and to standard error.
     fn pasted(base_url: &str) -> (String, String) {
-        let lines = format!("{}\nPHONE=$(sign_in 'CODE' 'scanner' 'password') && post /v1/scans \"$PHONE\" '{{}}'", setup(base_url, "demo"));
+        let lines =
+            format!("{}\nPHONE=$(sign_in 'CODE' 'scanner' 'password') && post /v1/scans \"$PHONE\" '{{}}'", setup(base_url, "demo"));
         let output = Command::new("sh").args(["-c", &lines]).output().unwrap();
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
     }

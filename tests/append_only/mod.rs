@@ -16,7 +16,7 @@ async fn the_ledger_refuses_to_be_changed(deployment: Deployment) {
         ];
         match deployment.setup {
             Setup::Shared => statements.extend([format!("truncate {table} cascade"), format!("truncate {table}")]),
-            // A replacement deletes the row that stands in its way; it must not slip past what guards deletions.
+            // A replacement deletes the row with the same key; it must not get past the triggers on deletes.
             Setup::Embedded => {
                 statements.push(format!("pragma recursive_triggers = on; insert or replace into {table} select * from {table}"))
             }
@@ -40,7 +40,7 @@ async fn no_row_of_an_embedded_ledger_is_replaced() {
     sale["hold"] = hold["id"].clone();
     till.send_sale(&sale).await.ok(201);
 
-    // On whatever connection, with or without triggers that recurse: another row in the place of one that stands.
+    // On any connection, with or without recursive triggers: another row in the place of an existing one.
     let sale = "event_id, receipt_number + 1000, session_id, device_id, currency, total_minor, method, recorded_at, fingerprint";
     let sales =
         "organisation_id, id, event_id, receipt_number, session_id, device_id, currency, total_minor, method, recorded_at, fingerprint";

@@ -1,7 +1,7 @@
-//! How long the parts of the walk take that wait for nobody: the token check, authorise and decide.
+//! How long the parts of an attempt without input and output take: the token check, authorise and decide.
 //!
 //! `cargo bench --bench pure` measures them; [the load tester's README](../../loadtest/README.md) has the figures beside those of the
-//! whole walk. `cargo test` leaves them alone, and `cargo test --benches` only tries whether each runs.
+//! whole attempt. `cargo test` leaves them out, and `cargo test --benches` only checks that each runs.
 #![allow(missing_docs, clippy::unwrap_used, reason = "criterion makes what is public here, and a bench may stop")]
 
 use std::{hint::black_box, sync::Arc};
@@ -56,7 +56,7 @@ fn token(c: &mut Criterion) {
     group.finish();
 }
 
-/// From a session as it stands in memory to the right to scan or to sell.
+/// From a session in memory to the permit to scan or to sell.
 fn authorise(c: &mut Criterion) {
     let facts = event();
     let mut group = c.benchmark_group("authorise");
@@ -147,7 +147,7 @@ fn basket(lines: u128, payment: PaymentBody) -> SaleBody {
     }
 }
 
-/// Somebody who is signed in on a device, pinned to the event.
+/// A member who is signed in on a device, pinned to the event.
 fn authority(kind: SessionKind, role: Role) -> Authority {
     let session = Session {
         id: uuid(1).into(),

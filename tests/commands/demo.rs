@@ -1,4 +1,4 @@
-//! The demo: a filled deployment that tells in `demo.json` how to try it.
+//! The demo: a filled deployment whose `demo.json` has all that is needed to try it.
 
 use std::path::Path;
 

@@ -209,7 +209,7 @@ fn outcome(answer: &Value) -> String {
     if answer["verdict"] == "admit" { "admit".to_owned() } else { answer["reason"].as_str().unwrap().to_owned() }
 }
 
-/// One client of the file that says how each code really stands.
+/// One client of the file with the true state of each code.
 struct Expected {
     code: String,
     state: String,
@@ -247,7 +247,7 @@ impl Expected {
         match self.state.as_str() {
             "valid" => vec![self.at_the_door(now, self.used)],
             "unpaid" => vec!["unpaid"],
-            // The contract has no word for it: nobody has said yes to this order yet, and it is not paid.
+            // The contract has no word for it: this order has not been approved, and it is not paid.
             "approval" => vec!["unpaid", "blocked"],
             "expired" => vec!["unpaid", "void"],
             "void" => vec!["void", "refunded"],
@@ -267,7 +267,7 @@ impl Expected {
         }
     }
 
-    /// Its own window first; then whoever was let in by the other system is known as such.
+    /// Its own window first; then tickets that the other system has admitted are known as such.
     fn at_the_door(&self, now: DateTime<Utc>, used: bool) -> &'static str {
         match (self.from, self.until) {
             (Some(from), _) if now < from => "too_early",

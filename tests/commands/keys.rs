@@ -22,7 +22,7 @@ async fn a_key_is_changed_while_gateways_run_and_nobody_is_signed_out(deployment
     assert_eq!(made["forgotten"], json!([]));
     for gateway in [deployment.a(), deployment.b()] {
         phone.at(gateway).refuses(&event, "X-1", "unknown_ticket").await;
-        // The device's own token is of the old key as well. Gateways hear of the new one; nobody waits for that.
+        // The device's own token is of the old key as well. Gateways read the new one from the log; no request waits for that.
         let device = device.at(gateway);
         until("the new key signs", async || kid(&scanner.phone(&device).await.client) == new).await;
     }
@@ -60,7 +60,7 @@ async fn nobody_is_refused_while_keys_change_under_load(deployment: Deployment) 
         // A stranger invents names of keys all the while.
         let stranger = Stranger { gateway: deployment.turn(number).clone(), token: device.client.token().to_owned() };
         crew.spawn(stranger.invents_keys(over.clone(), forged.clone()));
-        // Signs in at one gateway and is at the other in the next instant, before it may have heard of the key.
+        // Signs in at one gateway and is at the other in the next instant, before that may have read of the key.
         let (here, there) = (device.at(deployment.turn(number)), deployment.turn(number + 1).clone());
         let (scanner, event, over, signed_in) = (scanner.clone(), event.clone(), over.clone(), signed_in.clone());
         crew.spawn(async move {
@@ -153,7 +153,7 @@ async fn the_way_to_the_embedded_gateway_is_its_owners_alone() {
     let [socket] = &sockets()[..] else { panic!("one socket: {:?}", sockets()) };
     assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 
-    // What is no errand is no harm, nor is somebody who says nothing.
+    // What is no command does no harm, nor does a client that sends nothing.
     let silent = std::os::unix::net::UnixStream::connect(socket).unwrap();
     drop(silent);
     for words in ["", "\n", "{\"errand\":\"burn_the_book\"}\n", "not JSON\n"] {
@@ -177,7 +177,7 @@ fn keys_of_a_ledger_that_is_not_there_are_not_made_up() {
     assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0);
 }
 
-/// Somebody with a genuine token, who names another key in it each time.
+/// A caller with a genuine token, who names another key in it each time.
 struct Stranger {
     gateway: Client,
     token: String,

@@ -27,12 +27,12 @@ async fn a_device_that_is_enrolled_again_is_the_same_device(deployment: Deployme
 
     let new = deployment.admin.at(deployment.b()).enrol(fresh["enrolment_code"].as_str().unwrap()).await;
     for gateway in [deployment.a(), deployment.b()] {
-        // With the token goes whoever was signed in with it.
+        // With the token, the session on it ends.
         let ended = phone.at(gateway).current().await.problem(401, "session_ended");
         assert!(ended["ended_at"].is_string(), "{ended}");
         scanner.try_sign_in(&old.at(gateway).client).await.problem(401, "token_invalid");
     }
-    // With the session goes what the gateway knew of its last use; the ledger is told a moment later.
+    // With the session, the gateway forgets its last use; the ledger has it a moment later.
     until("the use is noted", async || device_at(&deployment, &new).await["last_seen_at"].is_string()).await;
     let after = device_at(&deployment, &new).await;
     for member in ["id", "name", "kind", "gate", "organisation", "revoked_at"] {

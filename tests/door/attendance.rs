@@ -1,4 +1,4 @@
-//! Who came and who is inside: nobody is counted twice, and what was taken back counts for nothing.
+//! Who came and who is inside: no person is counted twice, and what was taken back does not count.
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ async fn everybody_is_counted_once(deployment: Deployment) {
         passes(&door.phone, &door.event, "TRIO", "in", gate).await;
     }
     passes(&door.phone, &door.event, "TRIO", "out", "West").await;
-    // Somebody who comes and goes and comes again elsewhere.
+    // A person who comes and goes and comes again elsewhere.
     for (direction, gate) in [("in", "South"), ("out", "South"), ("in", "North"), ("out", "North"), ("in", "North")] {
         passes(&door.phone.at(deployment.b()), &door.event, "PASS", direction, gate).await;
     }
@@ -109,7 +109,7 @@ async fn what_was_sold_and_what_became_invalid_is_counted_as_it_stands(deploymen
     door.ticket(&deployment, "A-1", "valid", 1).await;
     door.phone.admits(&door.event, "A-1").await;
     door.ticket(&deployment, "A-1", "refunded", 1).await;
-    // Somebody who was carried over from another system came by no gate and no device.
+    // A person who was carried over from another system came by no gate and no device.
     door.ticket(&deployment, "OLD", "valid", 1).await;
     let carried_over =
         "insert into admissions (organisation_id, id, event_id, ticket_id, seq, direction, used, inside, recorded_at, fingerprint)
@@ -181,7 +181,7 @@ on_both!(a_count_that_was_asked_for_after_a_scan_has_it);
 async fn a_count_that_was_asked_for_after_a_scan_has_it(deployment: Deployment) {
     let door = Door::open(&deployment).await;
     door.ticket(&deployment, "PASS", "valid", 1_000).await;
-    // Many ask at once and share counts; none is told an older one than its own scan.
+    // Many requests at once share counts; none gets an older one than its own scan.
     let crew = (0..8).map(|number| {
         let (phone, event) = (door.phone.at(deployment.turn(number)), &door.event);
         async move {

@@ -1,4 +1,4 @@
-//! A refusal that was found on a copy is told only once the ledger has confirmed it. What has moved since is seen, wherever it was written.
+//! A refusal that was found on a copy is answered only once the ledger has confirmed it. A later change is seen, at any gateway.
 
 use serde_json::json;
 

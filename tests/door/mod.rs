@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Admin, Deployment, Event, Phone, TicketType, new_id, on_both, scan_of};
 
-/// An event with one ticket type and somebody at its door.
+/// An event with one ticket type and a scanner user at its door.
 pub struct Door {
     pub event: Event,
     pub seat: TicketType,

@@ -9,7 +9,7 @@ use crate::support::{Deployment, Setup, new_id, on_both, scan_of};
 on_both!(a_mistaken_admission_is_taken_back);
 async fn a_mistaken_admission_is_taken_back(deployment: Deployment) {
     let door = Door::open(&deployment).await;
-    // The type does not allow re-entry: who never came in did not leave either.
+    // The type does not allow re-entry: a person who never came in did not leave either.
     door.ticket(&deployment, "A-1", "valid", 1).await;
     let scan = scan_of(&door.event, "A-1");
     let first = door.phone.send(&scan).await;
@@ -104,7 +104,7 @@ async fn only_the_device_that_scanned_takes_it_back(deployment: Deployment) {
     signed_in.problem(403, "device_required");
     assert_eq!(deployment.ledger.admissions(&door.event.id).await, 1);
 
-    // Whoever holds the device takes it back, and nobody else is told the answer.
+    // Only the device that scanned takes it back, and only it gets the answer.
     let colleague = colleague.phone(&door.phone.device).await;
     colleague.take_back(&scan["id"]).await.ok(200);
     phone.take_back(&scan["id"]).await.problem(403, "other_device");
@@ -160,7 +160,7 @@ async fn taking_back_needs_what_scanning_needs(deployment: Deployment) {
 
     deployment.admin.change(&operator, json!({"grant": ["entry:scan"]})).await;
     let back = phone.at(deployment.b()).take_back(&scan["id"]).await;
-    // What has happened is told again to whoever it happened to, even after the doors have closed.
+    // The first answer is repeated to its device, even after the doors have closed.
     deployment.admin.set_status(&door.event, "ended").await;
     let again = phone.take_back(&scan["id"]).await;
     assert_eq!((again.status, &again.text, again.replayed()), (200, &back.text, true));

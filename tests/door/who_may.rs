@@ -1,4 +1,4 @@
-//! D3, E10, E11: who may scan, on what, and at which event.
+//! Who may scan, on which device, and at which event.
 
 use serde_json::{Value, json};
 

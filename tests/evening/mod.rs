@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Deployment, Event, cash, new_id, on_both, until};
 
-/// What another system had sold and checked in (tests/data tells where it is from).
+/// What another system had sold and checked in (an export in tests/data).
 const ADVANCE_SALES: &[u8] = include_bytes!("../data/pretix-orderlist_positions-semicolon-de.csv");
 
 on_both!(a_whole_evening);
@@ -59,7 +59,7 @@ async fn a_whole_evening(deployment: Deployment) {
     watch.hears("attendance", |told| told["inside"] == json!(count(&came_before["inside"]) + 2)).await;
     south.take_back(&mistaken["id"]).await.ok(200);
 
-    // Somebody bought by mistake: the sale is void while nobody of it is inside, and its ticket with it.
+    // A sale by mistake: it is voided while none of its tickets is inside, and its ticket becomes void.
     let regretted = till.sell(&event, json!([{"ticket_type": kind.id, "quantity": 1}]), cash()).await;
     let void = json!({"id": new_id(), "reason": "Wrong evening"});
     let voided = till.client.post(&format!("/v1/sales/{}/void", regretted["id"].as_str().unwrap()), &void).await.ok(200);
@@ -80,7 +80,7 @@ async fn a_whole_evening(deployment: Deployment) {
     let too_many = north.client.post(&format!("/v1/guests/{guest}/check-ins"), &come(3)).await.ok(200);
     assert_eq!((&too_many["verdict"], &too_many["guest"]["remaining"]), (&json!("refuse"), &json!(2)), "{too_many}");
 
-    // The count. One of two tickets is in, one was taken back, one voided; nobody is counted twice.
+    // The count. One of two tickets is in, one was taken back, one voided; no ticket is counted twice.
     let counted = attendance(&deployment, &event).await;
     assert_eq!(count(&counted["admitted"]), count(&came_before["admitted"]) + 1, "{counted}");
     assert_eq!(count(&counted["inside"]), count(&came_before["inside"]) + 1, "{counted}");
@@ -92,7 +92,7 @@ async fn a_whole_evening(deployment: Deployment) {
     until("the refusals are written down", async || refused().await.len() == 2).await;
     assert_eq!(refused().await, [json!("void"), json!("already_admitted")], "newest first");
 
-    // The money: what the till took and gave back, by way of payment, and what a viewer is told of it.
+    // The money: what the till took and gave back, by way of payment, and what a viewer sees of it.
     let totals = till.client.get("/v1/sales/totals?session=current").await.ok(200);
     let methods = totals["totals"][0]["methods"].as_array().unwrap();
     let net = |method: &str| methods.iter().find(|total| total["method"] == method).unwrap()["net"].clone();
@@ -102,7 +102,7 @@ async fn a_whole_evening(deployment: Deployment) {
     assert_eq!(summary["gross"], "40.00", "{summary}");
     viewer.client.get(&format!("/v1/sales?event={}", event.id)).await.problem(403, "permission_missing");
 
-    // After the last song: everybody is signed out, and nothing more is let in.
+    // After the last song: everyone is signed out, and no more tickets are admitted.
     client.delete("/v1/sessions?all=true&keep_current=true").await.ok(200);
     north.try_scan(&event, codes[1]).await.problem(401, "session_ended");
     south.try_scan(&event, codes[1]).await.problem(401, "session_ended");

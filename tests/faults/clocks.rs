@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Deployment, Event, Phone, Plan, Till, basket, card, new_id, scan_of, until};
 
-/// How far from the right time whatever is recorded may be; the asking is in it.
+/// How far from the right time a recorded time may be; the duration of the request is included.
 const NEAR: TimeDelta = TimeDelta::seconds(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,7 +78,7 @@ fn libfaketime() -> Option<String> {
     library
 }
 
-/// People whose phones and tills reach both gateways, and an event whose tickets are good for this hour.
+/// Members whose phones and tills reach both gateways, and an event whose tickets are valid for this hour.
 struct Evening {
     event: Event,
     phone: Phone,
@@ -124,7 +124,7 @@ impl Evening {
             // A scan may be taken back for a quarter of an hour.
             self.phone.at(there).take_back(&first["id"]).await.ok(200);
 
-            // A hold keeps its stock for two minutes, whoever looks.
+            // A hold keeps its stock for two minutes, at both gateways.
             let last = deployment.admin.ticket_type_with(&self.event, json!({"name": new_id(), "price": "5.00", "quota": 1})).await;
             let one = || basket(&[(&last, 1)]);
             let hold = self.till.at(here).hold(&self.event, one()).await;
@@ -132,10 +132,10 @@ impl Evening {
             let sold = self.till.at(there).try_sell_held(&self.event, one(), &hold).await.ok(201);
             is_now(&sold["recorded_at"]);
 
-            // Who follows the log by a clock that never steps is in step whatever the time of day.
+            // The log is followed by a clock that never steps, so it is in step at any time of day.
             until("the gateway is in step", || async { there.get("/readyz").await.ok(200)["status"] == "ready" }).await;
         }
-        // Nobody who was signed in before has been signed out.
+        // No member who was signed in before has been signed out.
         for gateway in [deployment.a(), deployment.b()] {
             self.phone.at(gateway).current().await.ok(200);
             self.till.at(gateway).current().await.ok(200);
@@ -144,7 +144,7 @@ impl Evening {
     }
 }
 
-/// A type whose tickets are good for this hour.
+/// A type whose tickets are valid for this hour.
 fn this_hour() -> Value {
     let window = |minutes: i64| (Utc::now() + TimeDelta::minutes(minutes)).to_rfc3339();
     json!({"name": new_id(), "price": "10.00", "valid_from": window(-30), "valid_until": window(30)})

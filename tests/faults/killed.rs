@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::night::Night;
 use crate::support::{Deployment, Plan, Setup};
 
-/// The points at which a test build can be told to die: see `fail_point!` in the source.
+/// The points at which a test build can be made to die: see `fail_point!` in the source.
 const POINTS: [&str; 3] = ["before-commit", "after-commit", "before-answer"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

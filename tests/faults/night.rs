@@ -1,5 +1,5 @@
-//! A night at the door and at the till: people who scan and sell without pause whatever happens to the stores, and ask again with the same id
-//! until they are told what became of it.
+//! A night at the door and at the till: members scan and sell without pause whatever happens to the stores, and repeat a request with its id
+//! until it is answered.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,14 +13,14 @@ use crate::support::{
     A_SECOND, Answer, Auditor, Client, Deployment, Event, Phone, Plan, TicketType, Till, basket, card, cash, sale_of, scan_of, until,
 };
 
-/// Time that a terminal waits before it asks again.
+/// Time that a terminal waits before it repeats a request.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Time after which the gateways serve again once the ledger is back.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
 /// Tickets that there are to be scanned.
 const TICKETS: usize = 20_000;
 
-/// A deployment with an event, people at work, and an auditor who hears all that they are told.
+/// A deployment with an event, members at work, and an auditor that records all their answers.
 pub struct Night {
     pub deployment: Deployment,
     pub event: Event,
@@ -62,7 +62,7 @@ impl Night {
         *self.doors.lock().unwrap() = self.deployment.gateways().iter().map(|gateway| gateway.client().clone()).collect();
     }
 
-    /// A scan of a ticket that nobody has scanned yet.
+    /// A scan of a ticket that was not scanned yet.
     pub fn new_scan(&self) -> Value {
         scan_of(&self.event, &format!("T-{}", self.scanned.fetch_add(1, Ordering::Relaxed)))
     }
@@ -71,7 +71,7 @@ impl Night {
         sale_of(&self.event, basket(&[(&self.seat, 2)]), cash())
     }
 
-    /// What a terminal sends, heard by the auditor; none if no answer came.
+    /// What a terminal sends, recorded by the auditor; none if no answer came.
     pub async fn send(&self, gateway: &Client, sent: &Value) -> Option<Answer> {
         self.asker().send(gateway, sent).await
     }
@@ -177,7 +177,7 @@ pub struct Figures {
     slowest: Mutex<Duration>,
 }
 
-/// People who work without pause.
+/// Members who work without pause.
 pub struct Crew {
     workers: Vec<JoinHandle<Option<Value>>>,
     pub figures: Arc<Figures>,
@@ -191,13 +191,13 @@ impl Crew {
         wait(&format!("{more} more are answered"), || self.figures.settled.load(Ordering::Relaxed) >= from + more).await;
     }
 
-    /// Waits until so many more were told that the ledger is away.
+    /// Waits until so many more requests were answered with 503.
     pub async fn is_put_off(&self, more: usize) {
         let from = self.figures.put_off.load(Ordering::Relaxed);
         wait(&format!("{more} more are put off"), || self.figures.put_off.load(Ordering::Relaxed) >= from + more).await;
     }
 
-    /// Nobody has waited long, whatever the answer was.
+    /// No request has waited long, whatever its answer was.
     pub fn answered_in_time(&self) {
         let slowest = *self.figures.slowest.lock().unwrap();
         eprintln!("the slowest answer took {slowest:?}");
@@ -252,7 +252,7 @@ impl Worker {
         None
     }
 
-    /// Scans, now and then of a ticket that was scanned before, or sells, now and then to somebody who walks in at once.
+    /// Scans, now and then a ticket that was scanned before, or sells, now and then with admission at once.
     fn next(&self, turn: usize) -> Value {
         if self.number.is_multiple_of(2) {
             let ticket = if turn % 5 == 4 { 0 } else { self.scanned.fetch_add(1, Ordering::Relaxed) };

@@ -166,7 +166,7 @@ async fn a_full_disk_loses_and_doubles_nothing() {
     let night = Night::begin(Plan::shared_on(postgres)).await;
     let crew = night.crew(8);
     crew.settles(50).await;
-    // Whatever is free goes into a file beside the ledger, as a log that nobody rotates would.
+    // All free space goes into a file beside the ledger, as a log without rotation would take it.
     let fill = "copy (select repeat('x', 1000) from generate_series(1, 200000)) to '/tmp/ballast'"
         .replace("/tmp", &night.deployment.postgres_data());
     let full = night.deployment.ledger.execute(&fill).await.unwrap_err();

@@ -191,7 +191,7 @@ async fn a_request_in_progress_is_answered_before_the_stop(mut deployment: Deplo
     let (begun, rest) = scan.split_at(scan.len() - 10);
     let mut connection = Raw::to(&phone.client).await.unwrap();
     connection.send(begun).await.unwrap();
-    // Its head has been read once the gateway says that a request is in work beside the one that asks.
+    // Its head has been read once the gateway reports two requests in progress.
     until("the request is in work", || async { deployment.a().get("/metrics").await.text.contains("stagedoor_requests_in_work 2") }).await;
     deployment.gateway().ask_to_stop();
     connection.send(rest).await.unwrap();

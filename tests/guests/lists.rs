@@ -1,4 +1,4 @@
-//! Lists and guests in the back office: what is sent stands, a repeat doubles nothing, and what is out of order is told.
+//! Lists and guests in the back office: what is sent is stored, a repeat doubles nothing, and a bad row is reported.
 
 use serde_json::{Value, json};
 use stagedoor::limits;

@@ -65,13 +65,13 @@ pub fn check_in_of(people: Option<u32>) -> Value {
     }
 }
 
-/// What whoever stands at the list does, signed in on whatever.
+/// The calls of a member at the guest list, in any kind of session.
 impl SignedIn {
     pub async fn send_check_in(&self, guest: &str, check_in: &Value) -> Answer {
         self.client.post(&format!("/v1/guests/{guest}/check-ins"), check_in).await
     }
 
-    /// Lets people in who must be let in.
+    /// Checks people in; it must succeed.
     pub async fn lets_in(&self, guest: &str, people: Option<u32>) -> Value {
         let answer = self.send_check_in(guest, &check_in_of(people)).await.ok(200);
         assert_eq!((&answer["verdict"], &answer["reason"]), (&json!("admit"), &Value::Null), "{answer}");
@@ -92,7 +92,7 @@ impl SignedIn {
     }
 }
 
-/// Party, who of it is in, and who is missing.
+/// The party, its people who are in, and those who are missing.
 pub fn party(answer: &Value) -> [i64; 3] {
     ["party_size", "arrived", "remaining"].map(|name| answer["guest"][name].as_i64().unwrap_or_else(|| panic!("no {name}: {answer}")))
 }

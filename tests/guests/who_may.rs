@@ -1,4 +1,4 @@
-//! E12: who checks guests in, who manages them, and where.
+//! Who checks guests in, who manages them, and where.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -156,7 +156,7 @@ async fn anothers_check_in_is_taken_back_by_a_manager_only(deployment: Deploymen
     max.undo_check_in(&check_in).await.problem(403, "permission_missing");
     assert_eq!(party(&max.undo_check_in(&by_max).await.ok(200)), [9, 2, 7]);
     assert_eq!(party(&mia.undo_check_in(&check_in).await.ok(200)), [9, 0, 9]);
-    // A scanner session carries entry permissions only, whatever its user may do elsewhere.
+    // A scanner session carries entry permissions only, even if its user may do more elsewhere.
     let manager = deployment.admin.hire("event_manager").await;
     let phone = deployment.admin.phone(&manager).await;
     let check_in = door.phone.lets_in(&guest, Some(2)).await;
@@ -169,7 +169,7 @@ async fn a_quarter_of_an_hour_later_it_takes_a_manager(deployment: Deployment) {
     let guest = door.guest(&deployment, "Zoë", 9).await;
     let check_in = door.phone.lets_in(&guest, Some(2)).await;
     let id = check_in["id"].as_str().unwrap().to_owned();
-    // The ledger refuses an UPDATE, so the past is made on a copy of the row that stands under another number.
+    // The ledger refuses an UPDATE, so the past is made by a copy of the row under another number.
     let (old, since) = (new_id(), "2026-01-01T00:00:00.000+00:00");
     let blob = |id: &str| match deployment.setup {
         crate::support::Setup::Embedded => format!("x'{}'", id.replace('-', "")),

@@ -61,7 +61,7 @@ async fn user_names_are_revealed_by_neither_text_nor_timing(mut deployment: Depl
     let device = deployment.admin.device("scanner").await;
     let wrong = |member: &Member| Member { password: "not the password".to_owned(), ..member.clone() };
     let nobody = Member { username: "nobody-of-this-name".to_owned(), ..known.clone() };
-    let nowhere = Member { slug: "no-such-house".to_owned(), ..known.clone() };
+    let nowhere = Member { slug: "no-such-hall".to_owned(), ..known.clone() };
     let elsewhere = Member { slug: other.who.slug.clone(), ..known.clone() };
     let people = [
         wrong(&known),

@@ -1,4 +1,4 @@
-//! Earlier check-ins are carried over once, and what was scanned here stands.
+//! Earlier check-ins are carried over once, and what was scanned here stays.
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ async fn who_is_carried_over_can_go_out_here(deployment: Deployment) {
     import_list(&deployment.admin.client, &event, ENTERED).await;
     phone.lets_out(&event, "a").await;
     assert_eq!(attendance(&phone, &event).await, [1, 0]);
-    // The exit that the other system knows of is the same, or later than ours: ours stands.
+    // The exit of the other system is the same or later: the one of this gateway stays.
     assert_eq!(import_list(&deployment.admin.client, &event, LEFT).await["check_ins"]["carried_over"], 0);
     assert_eq!(deployment.ledger.admissions(&event.id).await, 2);
 }
@@ -92,7 +92,7 @@ async fn a_real_list_leaves_the_house_as_it_was(deployment: Deployment) {
     let report = send(&deployment.admin.client, &event, CSV, file("pretix-checkinlist-comma.csv")).await.ok(200);
     assert_eq!(report["check_ins"], json!({"used": 609, "left": 203, "inside": 406 + 93, "carried_over": 609 + 85 + 25}));
     assert_eq!(attendance(&phone, &event).await, [609, 406 + 93]);
-    // The order list knows those of the other lists as well, and where, but not who has gone.
+    // The order list has the entries of the other lists as well, with the list, but no exits.
     let report = send(&deployment.admin.client, &event, CSV, file("pretix-orderlist_positions-comma.csv")).await.ok(200);
     assert_eq!(report["check_ins"], json!({"used": 708, "left": 0, "inside": 708, "carried_over": 708 - 609}));
     assert_eq!(attendance(&phone, &event).await, [708, 406 + 93 + 708 - 609]);

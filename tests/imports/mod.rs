@@ -1,4 +1,4 @@
-//! Exports of another system as a back office sends them: what comes of a file, who may send it, and what is never done twice.
+//! Exports of another system as a back office sends them: the result of a file, who may send it, and what is never done twice.
 
 mod check_ins;
 mod windows;
@@ -32,7 +32,7 @@ fn list(lines: &str) -> String {
 }
 
 async fn import_list(client: &Client, event: &Event, lines: &str) -> Value {
-    // "Paid" stands after the code here; without a telephone number there are no questions to be told from.
+    // "Paid" is after the code here; without a telephone number there are no questions to mistake it for.
     send(client, event, CSV, list(lines)).await.ok(200)
 }
 

@@ -159,7 +159,7 @@ impl Stage {
         }
     }
 
-    /// Grounds that do not stand: each of the four parts older and newer than the ledger has it.
+    /// What an entry was decided on, with each of the four versions older and newer than the ledger's.
     pub fn moved_grounds(&self) -> Vec<DecidedOn> {
         let decided_on = self.decided_on();
         let off_by = |by: i64| {
@@ -211,7 +211,7 @@ impl Stage {
         Entry::new(authorise::to_release(&stage.caller(), Some(&stage.facts()), None).unwrap(), HoldRelease(hold))
     }
 
-    /// One entry with this ticket, decided on as the ledger stands.
+    /// One entry with this ticket, decided on the current state of the ledger.
     pub fn entry(&self, ticket: &UploadTicket) -> ScanDraft {
         ScanDraft {
             decided_on: self.decided_on(),

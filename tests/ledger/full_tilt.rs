@@ -1,7 +1,7 @@
-//! Law 1 at full tilt: once a change has been answered, nothing more is written under the version before it.
+//! Law 1 under full load: once a change has been answered, nothing more is written under the version before it.
 //!
-//! The experiment that chose the lock (`design.md` has its numbers): six committers over both gateways write without pause, in the
-//! middle of it the membership moves, the rows are counted the moment the change is answered and again when everybody has been
+//! The experiment that chose the lock: six committers over both gateways write without pause, in the
+//! middle of it the membership changes, the rows are counted when the change is answered and again when all of them have been
 //! refused many times. With the check in the writing statement and no lock before it, more than half of such rounds go wrong.
 
 use std::sync::Arc;
@@ -33,7 +33,7 @@ async fn nothing_is_written_under_the_old_version(ledgers: Ledgers) {
     let mut stage = Stage::open(&ledgers).await;
     let mut tickets = Vec::new();
     for n in 0..COMMITTERS {
-        // One each: so nobody is refused for any other reason than the change.
+        // One ticket each, so that no scan is refused for any other reason than the change.
         tickets.push(stage.ticket(&ledgers, &format!("A-{n}"), i32::MAX).await);
     }
     for round in 0..ROUNDS {

@@ -1,4 +1,4 @@
-//! Guest lists: parties counted by the ledger itself, written once, and only while what they rest on stands.
+//! Guest lists: parties counted by the ledger itself, written once, and only while what they were decided on is unchanged.
 
 use std::time::{Duration, Instant};
 
@@ -179,7 +179,7 @@ async fn many_parties_come_at_once_and_each_hears_its_own(ledgers: Ledgers) {
     }
 }
 
-/// Whoever waits for one deployment's lock keeps nobody else's door shut, however many they are.
+/// Check-ins that wait for one organisation's lock delay no other organisation, however many they are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_locked_house_keeps_no_other_waiting() {
     let ledgers = Ledgers::on_postgres().await;
@@ -190,7 +190,7 @@ async fn a_locked_house_keeps_no_other_waiting() {
     let waiting = join_all(entries.iter().map(|entry| locked.numbers(&ledgers.a, entry)));
     let entry = other.entry(&ours, None);
     let passing = Box::pin(other.numbers(&ledgers.a, &entry));
-    // Those who wait come first: before the other deployment has passed, none of them is told anything.
+    // The waiting ones come first: before the other organisation's has passed, none of them is answered.
     let waiting = match select(waiting, passing).await {
         Either::Right((passed, waiting)) => {
             assert_eq!(passed, Some((1, 2, 2)));

@@ -135,7 +135,7 @@ impl OwnDatabase {
 }
 
 impl Drop for OwnDatabase {
-    /// On a thread of its own: a drop cannot wait, and whoever drops it stands inside a runtime already.
+    /// On a thread of its own: a drop cannot wait, and it runs inside a runtime.
     fn drop(&mut self) {
         let statement = format!("drop database {} with (force)", self.name);
         let dropping = std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The log of changes: numbered without gaps, heard by every gateway, and what makes a copy trusted or not.
+//! The log of changes: numbered without gaps, read by every gateway, and what makes a copy trusted or not.
 
 use futures::future::join_all;
 use stagedoor::ledger::Ledger;
@@ -30,7 +30,7 @@ async fn what_is_altered_gets_the_next_number(ledgers: Ledgers) {
 
 on_both_ledgers!(numbers_have_no_gaps_whoever_writes);
 async fn numbers_have_no_gaps_whoever_writes(ledgers: Ledgers) {
-    // Two organisations, whose locks do not know each other.
+    // Two organisations, whose locks are independent.
     let stages = [Stage::open(&ledgers).await, Stage::open(&ledgers).await];
     let changes = (0..12).map(|n| {
         let mut stage = stages[n / 6].clone();
@@ -70,7 +70,7 @@ async fn the_other_gateway_hears_of_a_change(ledgers: Ledgers) {
         stage.move_on(&ledgers.a, part).await;
         until("the change was heard", async || {
             yield_now().await;
-            // In step, and yet not trusting: it has heard, it is not only behind.
+            // In step, and yet not trusted: the change has been read.
             let log = ledgers.b.log();
             log.position() == number && !log.trusts(before, &[moved]) && log.trusts(before, &[unmoved])
         })

@@ -1,4 +1,4 @@
-//! A fresh look: all that a walk decides on, and nothing of anybody else's.
+//! A fresh look: all that an attempt decides on, and nothing of another organisation.
 
 use stagedoor::clock;
 use stagedoor::ids::Named;
@@ -71,7 +71,7 @@ async fn a_look_finds_what_is_recorded(ledgers: Ledgers) {
     let found = seen.sale.unwrap();
     assert_eq!((found.sale.id, found.sale.receipt_number, found.lines.len(), found.tickets.len()), (sale.id, 1, 1, 1));
 
-    // Another organisation's ids tell nothing, though they are in the ledger.
+    // Another organisation's ids find nothing, though they are in the ledger.
     let neighbour = Stage::open(&ledgers).await;
     let theirs = look(&ledgers.b, Look { session: neighbour.session.id, event: neighbour.event.id, ..asked }).await;
     assert!(theirs.event.is_some() && theirs.scan.is_none() && theirs.sale.is_none());

@@ -1,6 +1,6 @@
 //! The promises of the ledger, through the library's own door: one suite, run against both ledgers.
 //!
-//! What the gateways answer is tried elsewhere; here stands what they lean on. Every promise is asked of SQLite and of Postgres by
+//! What the gateways answer is tested elsewhere; here is what they rely on. Every promise is tested on SQLite and on Postgres by
 //! the same lines, and where two gateways matter there are two: `a` and `b` on one Postgres, the same handle twice on SQLite.
 
 mod endings;

@@ -1,4 +1,4 @@
-//! Last uses: written together, and in nobody's way.
+//! Last uses: written together, and without delaying anything else.
 
 use chrono::TimeDelta;
 use stagedoor::clock::Clock;
@@ -17,7 +17,7 @@ const USED_DEVICES: &str = "select count(*) from devices where organisation_id =
 /// Sessions of theirs that were used since they began.
 const USED_SESSIONS: &str = "select count(*) from sessions where organisation_id = $1 and seen_at > started_at";
 
-/// Phones on which somebody has signed in.
+/// Phones with a session.
 struct Phones {
     devices: Vec<DeviceId>,
     sessions: Vec<SessionId>,
@@ -57,7 +57,7 @@ async fn the_uses_of_a_whole_house_are_one_write(ledgers: Ledgers) {
     }
 }
 
-/// Whoever is being changed is left out, and waited for by nobody: they would stand before each other's rows.
+/// A row that is being changed is left out and not waited for: otherwise uses and changes could deadlock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_being_changed_keeps_no_other_use_waiting() {
     let ledgers = Ledgers::on_postgres().await;

@@ -1,4 +1,4 @@
-//! A ledger that was written by an older version is brought up to date, and what stands in it stays as it was written.
+//! A ledger that was written by an older version is brought up to date, and what is in it stays as it was written.
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;

@@ -82,7 +82,7 @@ async fn receipts_have_no_gaps(ledgers: Ledgers) {
 on_both_ledgers!(the_quota_holds);
 async fn the_quota_holds(ledgers: Ledgers) {
     let stage = Stage::open(&ledgers).await;
-    // Baskets in two orders, so that whoever locks stock in the order of the lines would meet the other.
+    // Baskets in two orders: locks taken in the order of the lines would deadlock.
     let basket = |n: i32| {
         let lines = [(&stage.seat, 1), (&stage.lounge, 1 + n % 3)];
         stage.sale(&if n % 2 == 0 { lines } else { [lines[1], lines[0]] })

@@ -1,4 +1,4 @@
-//! Movements: numbered and counted by the ledger itself, written once, and only while what they rest on stands.
+//! Movements: numbered and counted by the ledger itself, written once, and only while what they were decided on is unchanged.
 
 use futures::future::join_all;
 use stagedoor::clock;
@@ -63,7 +63,7 @@ async fn sixteen_entries_are_sixteen_green_lights(ledgers: Ledgers) {
     assert_eq!(numbers(&ledgers, &ticket).await, (16, 16));
 }
 
-/// As the walk does it: what was not written is looked at again, until the entries are used up.
+/// As an attempt does it: a scan that was not written is decided again, until the entries are used up.
 async fn enter(ledger: &Ledger, stage: &Stage, ticket: &UploadTicket) -> Written {
     loop {
         let green = written(&scan(ledger, stage, &stage.entry(ticket)).await);
@@ -134,7 +134,7 @@ async fn one_of_many_tickets_holds_back_only_itself(ledgers: Ledgers) {
     let elsewhere = ScanDraft { id: clock::new_id(), ..entries[6].clone() };
     assert!(written(&scan(&ledgers.b, &stage, &elsewhere).await).is_some());
     entries[9].decided_on = stage.moved_grounds()[0];
-    // All at one gateway at once: each of these three stands in a batch among others.
+    // All at one gateway at once: each of these three is in a batch among others.
     let outcomes = join_all(entries.iter().map(|entry| scan(&ledgers.a, &stage, entry))).await;
     for (n, (entry, outcome)) in entries.iter().zip(&outcomes).enumerate() {
         let expected = ![3, 6, 9].contains(&n);

@@ -32,7 +32,7 @@ pub struct Stage {
     pub lounge: TicketType,
 }
 
-/// The four versions that whatever is written at the door rests on.
+/// The four versions that every entry at the door is decided on.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
     Session,
@@ -57,7 +57,7 @@ impl Stage {
     pub fn imagined() -> Self {
         let at = Clock::of_this_machine().now();
         let organisation =
-            Organisation { id: clock::new_id(), slug: format!("house-{}", new_id()), name: "House".into(), version: 1, created_at: at };
+            Organisation { id: clock::new_id(), slug: format!("hall-{}", new_id()), name: "Hall".into(), version: 1, created_at: at };
         let user = User {
             id: clock::new_id(),
             name: "Mia".into(),

@@ -48,7 +48,7 @@ async fn what_is_stored_is_read_back(ledgers: Ledgers) {
     assert_stands(&ledgers, &next.images).await;
 }
 
-/// The ledger tells these images, word for word.
+/// The ledger returns these images exactly.
 async fn assert_stands(ledgers: &Ledgers, images: &Images) {
     let expected = Authority {
         session: images.sessions[0].clone(),
@@ -166,7 +166,7 @@ async fn a_device_has_one_live_session(ledgers: Ledgers) {
     let stage = Stage::open(&ledgers).await;
     let phone = stage.new_device("Phone");
     ledgers.stored(&stage.change(Images { devices: vec![phone.clone()], ..Images::default() })).await;
-    // As scanners, so that nothing but the device stands in the way.
+    // As scanners, so that only the device matters.
     let sign_ins = (0..8).map(|n| {
         let session = stage.new_session(Some(&phone), SessionKind::Scanner);
         let (ledger, change) = (ledgers.turn(n).clone(), stage.change(Images { sessions: vec![session], ..Images::default() }));
@@ -251,14 +251,14 @@ async fn census(ledgers: &Ledgers) -> [i64; 4] {
     [rows, versions, ledgers.rows("ticket_types").await, ledgers.total("select count(*) from devices where name = 'Till 2'").await]
 }
 
-/// A new person who asks for the user name that stands on the stage.
+/// A new person with the user name of the member on the stage.
 fn newcomer(stage: &Stage) -> Change {
     let user = User { id: clock::new_id(), ..stage.user.clone() };
     let fresh = Membership { id: clock::new_id(), user_id: user.id, status: MemberStatus::Active, version: 1, ..stage.membership.clone() };
     stage.change(Images { users: vec![user], memberships: vec![fresh], ..Images::default() })
 }
 
-/// The version of this part as it stands, or off by some.
+/// The version of this part, or one that is off by some.
 fn guard(stage: &Stage, part: Part, off: Version) -> Guard {
     match part {
         Part::Session => Guard::Session { id: stage.session.id, version: stage.session.version + off },

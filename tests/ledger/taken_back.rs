@@ -53,7 +53,7 @@ async fn an_exit_is_taken_back_as_it_was(ledgers: Ledgers) {
 on_both_ledgers!(what_has_gone_on_is_not_taken_back);
 async fn what_has_gone_on_is_not_taken_back(ledgers: Ledgers) {
     let stage = Stage::open(&ledgers).await;
-    // The guest has left: nobody is inside who could be taken out.
+    // The guest has left: there is no one inside to take back.
     for (code, uses) in [("LEFT", 0), ("LEFT, MAY COME AGAIN", -1)] {
         let ticket = stage.ticket(&ledgers, code, 1).await;
         let entry = stage.entry(&ticket);

@@ -101,7 +101,7 @@ async fn a_ticket_used_elsewhere_comes_with_its_entry(ledgers: Ledgers) {
     let entries = vec![used("A-1"), used("A-9")];
     let tickets = [stage.upload("A-1", 1), stage.upload("A-2", 1)];
     let chunk = stage.chunk_with(&tickets, entries.clone());
-    // One call, one step: whoever finds the ticket finds it used.
+    // One call, one step: a scan that finds the ticket finds it used.
     let count = ledgers.a.store_tickets(&chunk).await.unwrap();
     assert_eq!((count.created, count.carried), (2, 1), "there is no ticket A-9");
     let last = |code: &str| {
@@ -133,7 +133,7 @@ async fn uploads_at_once_count_each_ticket_once(ledgers: Ledgers) {
     assert_eq!((state(&ledgers, &stage).await, taken(&ledgers, &stage).await), ((1, 20, 0), (20, 0)));
 }
 
-/// The event's version, its tickets, and how many changes the log tells of since it was put on, which is the first.
+/// The event's version, its tickets, and how many changes the log has of it since it was made, which is the first.
 async fn state(ledgers: &Ledgers, stage: &Stage) -> (i64, i64, i64) {
     let version = ledgers.number("select version from events where id = $1", stage.event.id).await;
     let tickets = ledgers.number("select count(*) from tickets where event_id = $1", stage.event.id).await;

@@ -20,7 +20,7 @@ fn voided(outcome: &Result<VoidOutcome, LedgerError>) -> bool {
     matches!(outcome, Ok(Outcome::Recorded(_)))
 }
 
-/// A sale that is in the ledger, with nobody let in.
+/// A sale that is in the ledger, with no ticket admitted.
 async fn sold(ledgers: &Ledgers, stage: &Stage, basket: &[(&TicketType, i32)]) -> SaleDraft {
     let mut sale = stage.sale(basket);
     sale.tickets.iter_mut().for_each(|ticket| ticket.admission = None);

@@ -30,7 +30,7 @@ async fn lists_are_shed_first_and_sales_last(deployment: Deployment) {
     let load = ScannerLoad::gather(&phone, &event, &codes).await;
     until("scans are turned away", || async { load.turned_away() > 0 }).await;
     for _ in 0..5 {
-        // Places come free all at once, whenever those in work give the ledger up: one asks again until none is.
+        // Places come free all at once, when requests give the ledger up: the test repeats until none is free.
         let signed_in = deployment.a().with_token(deployment.admin.client.token());
         until("lists are turned away", async || is_busy(&signed_in.get("/v1/team").await)).await;
         until("sign-ins are turned away", async || is_busy(&seller.try_sign_in(deployment.a()).await)).await;

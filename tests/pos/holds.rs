@@ -1,4 +1,4 @@
-//! Holds: hold, charge the card, sell, so that nobody is charged for a seat that is gone.
+//! Holds: hold, charge the card, sell, so that no buyer is charged for a seat that is gone.
 
 use chrono::{DateTime, Utc};
 use futures::future::{join, join_all};
@@ -76,7 +76,7 @@ async fn an_expired_hold_frees_its_stock(deployment: Deployment) {
     })
     .await;
     until("the hold of all has expired as well", || async { deployment.admin.stock(&office.event, &stall).await["left"] == 3 }).await;
-    // A card was charged a moment too late: what is free is sold all the same, at the total that was told.
+    // A card was charged a moment too late: what is free is sold all the same, at the hold's total.
     office.till.try_sell_held(&office.event, basket(&[(&stall, 1)]), &first).await.ok(201);
     let path = format!("/v1/events/{}/ticket-types/{}", office.event.id, stall.id);
     deployment.admin.client.patch(&path, &json!({"price": "95.00"})).await.ok(200);
@@ -275,7 +275,7 @@ async fn holds_and_sales_together_never_pass_the_quota(deployment: Deployment) {
                 } else if (number + turn) % 3 == 0 {
                     till.release(&held.json()).await.ok(204);
                 } else {
-                    // Held is held: this sale is not refused, whatever the others do.
+                    // What is held is kept: this sale is not refused, whatever the others do.
                     till.try_sell_held(event, two(), &held.json()).await.ok(201);
                     sold += 2;
                 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Deployment, Event, TicketType, Till, basket, card, cash, new_id, on_both, ref_id, sale_of};
 
-/// An event with one ticket type and somebody at its till.
+/// An event with one ticket type and a seller at its till.
 pub struct BoxOffice {
     pub event: Event,
     pub seat: TicketType,

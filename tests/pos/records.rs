@@ -1,4 +1,4 @@
-//! Sales lists and totals: all for those who hold `sales:view`, their own for those who sell (S6).
+//! Sales lists and totals: all sales with `sales:view`, their own for those who sell.
 
 use serde_json::{Value, json};
 

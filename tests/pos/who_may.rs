@@ -1,4 +1,4 @@
-//! D3, E9, E10: who may sell, for what, on what, and who takes cash.
+//! Who may sell, for what, on which device, and who takes cash.
 
 use serde_json::json;
 

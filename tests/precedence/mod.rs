@@ -203,7 +203,7 @@ async fn stage(deployment: &Deployment) -> (Event, TicketType, Till) {
     (event, seat, till)
 }
 
-/// An event that nobody has put on.
+/// An event that does not exist.
 fn nowhere() -> Event {
     Event { id: new_id() }
 }

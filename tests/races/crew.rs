@@ -1,4 +1,4 @@
-//! People who work without pause, and the count of what they write before and after something changes.
+//! Members who work without pause, and the count of what they write before and after a change.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -34,7 +34,7 @@ impl Stage {
         Self { event, seat, scanned: Arc::default() }
     }
 
-    /// People who sell one seat after the other for cash.
+    /// Members who sell one seat after the other for cash.
     pub fn sellers(&self, deployment: &Deployment, till: &Till, count: usize) -> Crew {
         let mut crew = Crew::of(&self.event);
         for number in 0..count {
@@ -47,7 +47,7 @@ impl Stage {
         crew
     }
 
-    /// People who sell by card, and only at this price.
+    /// Members who sell by card, and only at this price.
     pub fn sellers_at(&self, deployment: &Deployment, till: &Till, count: usize, price: &str) -> Crew {
         let mut crew = Crew::of(&self.event);
         for number in 0..count {
@@ -63,7 +63,7 @@ impl Stage {
         crew
     }
 
-    /// People who scan one ticket after the other, never one twice.
+    /// Members who scan one ticket after the other, never one twice.
     pub fn scanners(&self, deployment: &Deployment, phones: &[Phone], count: usize) -> Crew {
         let mut crew = Crew::of(&self.event);
         for number in 0..count {
@@ -79,7 +79,7 @@ impl Stage {
     }
 }
 
-/// People who do one thing again and again until they are told to stop.
+/// Members who do one thing again and again until they are stopped.
 pub struct Crew {
     event: Event,
     workers: Vec<JoinHandle<()>>,
@@ -109,7 +109,7 @@ impl Crew {
         }));
     }
 
-    /// People who announce one device after the other.
+    /// Members who register one device after the other.
     pub fn announcing_devices(mut self, deployment: &Deployment, admin: &Admin, count: usize) -> Self {
         for number in 0..count {
             let client = admin.at(deployment.turn(number)).client;
@@ -121,7 +121,7 @@ impl Crew {
         self
     }
 
-    /// People who put on one event after the other.
+    /// Members who make one event after the other.
     pub fn putting_on_events(mut self, deployment: &Deployment, admin: &Admin, count: usize) -> Self {
         for number in 0..count {
             let client = admin.at(deployment.turn(number)).client;

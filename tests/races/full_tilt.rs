@@ -1,7 +1,7 @@
 //! Law 1: once a change has been answered, nothing is written under the old state, on any gateway.
 //!
 //! Sellers and scanners work without pause. In the middle of it something changes; the ledger is counted as soon as the
-//! change is answered, and again when everybody has gone on trying for a while. Both counts must be the same. Not the
+//! change is answered, and again when all have gone on trying for a while. Both counts must be the same. Not the
 //! answers are counted but the rows, and only this crew writes for this event.
 
 use serde_json::json;

@@ -109,7 +109,7 @@ async fn what_is_taken_back_follows_from_what_was_scanned(deployment: Deployment
                 if !admitted || turn % 3 == 0 {
                     continue;
                 }
-                // Twice at once; whoever came in may have left meanwhile, with another of the same ticket.
+                // Twice at once; one of the two may have left meanwhile, by another scan of the same ticket.
                 let (one, other) = join(phone.take_back(&scan["id"]), phone.take_back(&scan["id"])).await;
                 assert!(matches!((one.status, other.status), (200, 200) | (409, 409) | (200, 409) | (409, 200)), "{one}\n{other}");
                 taken_back += usize::from(one.status == 200 || other.status == 200);

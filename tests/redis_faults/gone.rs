@@ -1,4 +1,4 @@
-//! Redis loses what it had acknowledged, fails over, is slow, or hears and is not heard: what was revoked stays revoked, no scan fails.
+//! Redis loses what it had acknowledged, fails over, is slow, or receives and does not answer: what was revoked stays revoked, no scan fails.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ async fn acknowledged_writes_that_a_failover_loses_bring_nothing_back() {
     let evening = Evening::at(Plan::shared().redis_at(&redis.url())).await;
     let gone = Gone::prepare(&evening).await;
     let key = gone.key(&redis.servers[1]).await;
-    // From here on the replica hears nothing.
+    // From here on the replica receives nothing.
     redis.servers[1].freeze();
     let remembered = gone.revoke(&evening).await;
     redis.servers[0].kill();
@@ -112,7 +112,7 @@ async fn a_slow_redis_is_asked_no_more_than_once() {
     let way = Proxy::to(format!("127.0.0.1:{}", server.port())).await;
     let evening = Evening::at(Plan::shared().redis_at(&format!("redis://{}", way.address()))).await;
     let gone = Gone::prepare(&evening).await;
-    // What a gateway asks Redis for when it wants a copy.
+    // The command by which a gateway reads a copy from Redis.
     way.count(b"$3\r\nGET\r\n");
     let asked = new_faces(&evening, &way).await;
     assert!(asked >= FACES, "whom a gateway has not seen, it looks up in Redis: {asked} of {FACES}");
@@ -123,7 +123,7 @@ async fn a_slow_redis_is_asked_no_more_than_once() {
     for millis in [100, 500] {
         way.delay(Duration::from_millis(millis));
         evening.says("degraded").await;
-        // Too slow is away: it is asked whether it is there, and nobody waits for the answer.
+        // A slow Redis counts as away: it is pinged, and no request waits for the answer.
         let asked = new_faces(&evening, &way).await;
         assert_eq!(asked, 0, "scans waited for a Redis that takes {millis} ms");
         gone.stay(&evening).await;
@@ -136,7 +136,7 @@ async fn a_slow_redis_is_asked_no_more_than_once() {
 
 const FACES: usize = 6;
 
-/// People who signed in at one gateway scan for the first time at the other. Answers how often Redis was asked for a copy meanwhile.
+/// Members who signed in at one gateway scan for the first time at the other. Returns how often Redis was read meanwhile.
 async fn new_faces(evening: &Evening, way: &Proxy) -> usize {
     let deployment = &evening.deployment;
     let code = new_id();
@@ -154,7 +154,7 @@ async fn new_faces(evening: &Evening, way: &Proxy) -> usize {
     way.counted() - before
 }
 
-/// People whom an administrator turns out in every way there is.
+/// Members whose right an administrator ends in every way there is.
 struct Gone {
     fired: (Phone, Member),
     suspended: (Phone, Member),
@@ -190,7 +190,7 @@ impl Gone {
         [&self.fired.0, &self.suspended.0, &self.ended, &self.revoked, &self.displaced.0]
     }
 
-    /// The key under which this server keeps the copy of the one who is fired.
+    /// The key of the copy of the member who is removed.
     async fn key(&self, server: &RedisServer) -> String {
         let wanted = format!("*:session:{}", self.fired.0.session_id());
         until("the copy is in Redis", || async { redis(&server.url(), &["KEYS", &wanted]).await.contains("session") }).await;
@@ -208,7 +208,7 @@ impl Gone {
         "\"role\":\"scanner\"".to_owned()
     }
 
-    /// They are out, at both gateways, and are told why.
+    /// They are refused at both gateways, with the reason.
     async fn stay(&self, evening: &Evening) {
         let deployment = &evening.deployment;
         for gateway in [deployment.a(), deployment.b()] {

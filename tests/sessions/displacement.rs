@@ -1,4 +1,4 @@
-//! Many sessions for scanners, one for everyone else; the newest wins and the other is told why.
+//! Many sessions for scanners, one for everyone else; the newest stays and the other is answered why it ended.
 
 use serde_json::{Value, json};
 

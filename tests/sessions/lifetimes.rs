@@ -1,4 +1,4 @@
-//! How long a session lasts. Nothing sleeps: the tests ask until the answer turns.
+//! How long a session lasts. Nothing sleeps: the tests repeat the request until its answer changes.
 
 use std::time::{Duration, Instant};
 

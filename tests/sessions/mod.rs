@@ -1,4 +1,4 @@
-//! D2, S2, S3: who is signed in where, for how long, and what ends it.
+//! Who is signed in where, for how long, and what ends it.
 
 mod displacement;
 mod ended;
@@ -105,7 +105,7 @@ async fn a_wrong_name_or_password_is_one_answer(deployment: Deployment) {
     let wrong = [
         Member { password: "not the password".to_owned(), ..scanner.clone() },
         Member { username: "nobody-of-that-name".to_owned(), ..scanner.clone() },
-        Member { slug: "no-such-house".to_owned(), ..scanner.clone() },
+        Member { slug: "no-such-hall".to_owned(), ..scanner.clone() },
     ];
     let mut details = Vec::new();
     for member in wrong {

@@ -1,8 +1,8 @@
-//! A gateway of the simulated evening: the project's own rooms, lanes, log of changes and session rule, on a ledger that is a model.
+//! A gateway of the simulated evening: the project's own decisions, group committers, log of changes and session rule, on a modelled ledger.
 //!
 //! What is the project's own: `authenticate::judge`, `authorise::permit` and `mandate`, `door::decide`, `pos::decide`, what a request means
-//! and its fingerprint, the entries and when they may share a batch, the lanes that commit in groups, the log that says which copy may be
-//! trusted, the rule of who makes room for whom, and the images, guards and lock of a change. What is modelled: the order in which
+//! and its fingerprint, the entries and when they may share a batch, the group committers, the log that says which copy may be
+//! trusted, the rule of which session ends for another, and the images, guards and lock of a change. What is modelled: the order in which
 //! `door::scan` and `pos::sell` call them, and all SQL.
 
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_millis(120);
 enum No {
     /// They may not.
     Refused(String),
-    /// The ledger does not tell, or is too busy.
+    /// The ledger does not answer, or is too busy.
     Later,
 }
 
@@ -61,7 +61,7 @@ struct Gateway {
 /// A copy of a ticket with its last movement, and the position of the log at which it was read.
 type WarmTicket = (i64, Ticket, Option<Movement>);
 
-/// What a walk decides on.
+/// What an attempt decides on.
 struct Facts {
     fresh: bool,
     seen: Seen,
@@ -69,7 +69,7 @@ struct Facts {
     sale: Option<SaleRow>,
 }
 
-/// Opens a gateway, and serves whoever asks.
+/// Opens a gateway, and serves requests.
 pub async fn serve(world: Arc<World>) -> turmoil::Result {
     let mailbox = Mailbox::open(&world).await;
     let log = Arc::new(ChangeLog::new(0, true));
@@ -102,7 +102,7 @@ async fn follow(gateway: Arc<Gateway>) {
     }
 }
 
-/// A batch is tried again while its fate is unknown, as the ledger's own lanes do.
+/// A batch is tried again while its outcome is unknown, as the ledger's own group committers do.
 macro_rules! lanes {
     ($name:ident, $entry:ty, $batch:expr, $ask:path, $told:path) => {
         fn $name(world: &Arc<World>, mailbox: &Arc<Mailbox>) -> GroupCommit<OrganisationId, $entry> {
@@ -145,7 +145,7 @@ impl Gateway {
         answer.unwrap_or(Outcome::Later)
     }
 
-    /// The walk of `door::scan`.
+    /// The attempt of `door::scan`.
     async fn scan(&self, session: SessionId, request: &door::Request) -> Option<Outcome> {
         let deadline = Instant::now() + limits::ATTEMPT_TIMEOUT;
         let mut nearest = true;
@@ -226,7 +226,7 @@ impl Gateway {
         }
     }
 
-    /// The walk of `pos::sell`.
+    /// The attempt of `pos::sale`.
     async fn sell(&self, session: SessionId, request: &pos::Request) -> Option<Outcome> {
         let deadline = Instant::now() + limits::ATTEMPT_TIMEOUT;
         let mut nearest = true;
@@ -420,7 +420,7 @@ impl Gateway {
     }
 }
 
-/// Where a walk stands after the judgement.
+/// The state of an attempt after its decision.
 enum Step<R, E> {
     Replay(R),
     Write(E),

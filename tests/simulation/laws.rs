@@ -17,7 +17,7 @@ pub struct Laws {
     pub broken: Vec<String>,
     /// How often things happened: an evening on which nothing does proves nothing.
     pub tally: BTreeMap<&'static str, u64>,
-    /// The newest version of each thing of which a gateway has heard that its change is in the ledger.
+    /// The newest version of each thing of which a gateway has read that its change is in the ledger.
     answered: BTreeMap<Uuid, i64>,
     greens: BTreeMap<ScanId, i32>,
     receipts: BTreeMap<SaleId, i64>,
@@ -56,7 +56,7 @@ impl Laws {
         }
     }
 
-    /// Laws 2, 3 and 7, and the rules of the ledger: what stands in it at this instant.
+    /// Laws 2, 3 and 7, and the rules of the ledger: what is in it at this instant.
     pub fn stands(&mut self, rows: &Rows) {
         let mut desks = BTreeSet::new();
         let mut devices = BTreeSet::new();
@@ -124,7 +124,7 @@ impl Laws {
         }
     }
 
-    /// At the end of the evening: whatever was answered is still there.
+    /// At the end of the evening: everything that was answered is still there.
     pub fn end(&mut self, disk: &Rows) {
         let lost = self.greens.keys().filter(|id| !disk.scans.iter().any(|scan| scan.id == **id)).count();
         let unsold = self.receipts.keys().filter(|id| !disk.sales.iter().any(|sale| sale.id == **id)).count();

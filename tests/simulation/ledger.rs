@@ -1,4 +1,4 @@
-//! The ledger as a model: what Postgres does with the functions of `migrations/postgres`, statement by statement.
+//! The ledger as a model: what Postgres does with the functions of `src/ledger/*/postgres.sql`, statement by statement.
 //!
 //! A statement sees what was committed when it began (read committed). The organisation's lock, the row locks and the unique indexes are
 //! waits; the flush of a commit takes time; and between any two of these steps anybody else may come. The ledger can crash at any of them:
@@ -93,7 +93,7 @@ impl Rows {
         self.scans.iter().filter(|scan| scan.ticket == ticket).max_by_key(|scan| scan.seq)
     }
 
-    /// Whether all that an entry rests on still stands; `skipped` is the version that nobody compares.
+    /// Whether all that an entry was decided on is still the same; `skipped` is the version that is not compared.
     fn stands(&self, decided_on: &DecidedOn, skipped: Option<usize>) -> bool {
         let same = [
             self.sessions.get(&decided_on.session.0).is_some_and(|row| row.version == decided_on.session.1),
@@ -118,7 +118,7 @@ impl Rows {
         }
     }
 
-    /// Whether every image stands one version above its row.
+    /// Whether every image is one version above its row.
     fn follows(&self, change: &Change) -> bool {
         let next = |before: Option<Version>, version: Version| before.map_or(version == 1, |before| version == before + 1);
         let images = &change.images;
@@ -174,7 +174,7 @@ struct SimulatedLedger {
     rows: Mutex<BTreeMap<Uuid, Arc<Turn<()>>>>,
 }
 
-/// Opens the ledger on what is on disk, and serves whoever asks.
+/// Opens the ledger on what is on disk, and serves requests.
 pub async fn serve(world: Arc<World>) -> turmoil::Result {
     let left = world.disk.lock().unwrap().clone();
     *world.visible.lock().unwrap() = left;
@@ -265,7 +265,7 @@ impl SimulatedLedger {
                 entry,
             ));
         }
-        // The insert waits for whoever writes movements of the same tickets, and then does nothing where they were first.
+        // The insert waits for other writers of movements of the same tickets, and then does nothing where they were first.
         let tickets: Vec<Uuid> = rows.iter().map(|(scan, _)| scan.ticket.0).collect();
         let _tickets = self.hold(tickets).await;
         world.dawdle(1).await;

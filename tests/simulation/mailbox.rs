@@ -1,6 +1,6 @@
 //! The mailbox between people, gateways and the ledger: turmoil's datagrams, which come late, out of order, or never.
 //!
-//! A datagram carries the number of a message; the message itself lies in the world. So whatever is sent arrives whole or not at all.
+//! A datagram carries the number of a message; the message itself is kept in the world. So a message arrives whole or not at all.
 
 use std::collections::BTreeMap;
 use std::io::Result;
@@ -26,13 +26,13 @@ use turmoil::net::UdpSocket;
 use super::ledger::{Rows, SaleRow, ScanRow};
 use super::world::World;
 
-/// Where everybody listens.
+/// The port of every host.
 const PORT: u16 = 7_000;
 
 /// All that is ever sent.
 #[derive(Debug)]
 pub enum Message {
-    // A gateway asks the ledger, and is told.
+    // From a gateway to the ledger, and back.
     Look(Box<Look>),
     Seen(Box<Seen>, Option<ScanRow>, Option<SaleRow>),
     Scans(Moment, Arc<Vec<ScanEntry>>),
@@ -45,7 +45,7 @@ pub enum Message {
     Changes(Vec<Altered>),
     ReadAll,
     All(Box<Rows>),
-    // People ask a gateway, and are answered.
+    // From people to a gateway, and back.
     SignIn(MembershipId, Option<DeviceId>),
     Scan(SessionId, Box<ScanBody>),
     Sell(SessionId, Box<SaleBody>),
@@ -81,7 +81,7 @@ pub enum Outcome {
     Done,
     /// A no that is final for this moment.
     No(String),
-    /// 503: nothing was recorded, or it is safe to ask again.
+    /// 503: nothing was recorded, or it is safe to send it again.
     Later,
 }
 
@@ -112,7 +112,7 @@ impl Mailbox {
         answer.ok()?.ok()
     }
 
-    /// Reads messages for ever: answers go to who waits for them, questions to the handler.
+    /// Reads messages for ever: answers go to their waiting calls, requests to the handler.
     pub async fn serve(self: Arc<Self>, handler: Option<Handler>) {
         let mut datagram = [0; 17];
         loop {
@@ -135,7 +135,7 @@ impl Mailbox {
         datagram[0] = u8::from(answers);
         datagram[1..9].copy_from_slice(&number.to_be_bytes());
         datagram[9..].copy_from_slice(&self.world.mailbox(message).to_be_bytes());
-        // Who is not there gets nothing, and nobody is told.
+        // A message to a host that is down is lost without a notice.
         let _: Result<usize> = self.socket.send_to(&datagram, to).await;
     }
 }

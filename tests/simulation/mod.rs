@@ -1,12 +1,12 @@
 //! The session rule, the lock and the committer under thousands of seeded schedules.
 //!
 //! Two gateways and the ledger are hosts of a turmoil simulation: one thread, a paused clock, datagrams that come late or never, hosts that
-//! crash. Turmoil, because the gateway's own asynchronous code runs in it as it is: its lanes, with their channels, tasks and timers, could
-//! be driven by shuttle or loom only after every one of these had been replaced, and stateright checks models only. What of a gateway is
-//! the project's own code stands in `gateway.rs`; the ledger is a model of the functions in `migrations/postgres` (`ledger.rs`), whose truth
+//! crash. Turmoil, because the gateway's own asynchronous code runs in it as it is: its group committers, with their channels, tasks and
+//! timers, could be driven by shuttle or loom only after each of these had been replaced, and stateright checks models only. The gateway's
+//! own code is called in `gateway.rs`; the ledger is a model of the functions in `src/ledger/*/postgres.sql` (`ledger.rs`), whose truth
 //! the conformance suite and the races in this binary show on real stores. The oracle is `laws.rs`.
 //!
-//! A seed decides everything: who asks what and when, how long each step takes, what is lost and who crashes. To see one again:
+//! A seed decides everything: every request and its time, how long each step takes, what is lost and which host crashes. To run one again:
 //! `STAGEDOOR_SIMULATION_SEED=7 tests/run simulation::one_seed -- --ignored --nocapture`.
 
 mod gateway;
@@ -194,7 +194,7 @@ fn weather(sim: &mut turmoil::Sim<'_>, world: &World, seed: u64) {
     }
 }
 
-/// Nine people, five devices, few tickets and fewer seats: whoever can meet, meets.
+/// Nine people, five devices, few tickets and fewer seats, so that conflicts are frequent.
 fn scene() -> (Rows, Cast) {
     let id = |number: u128| Uuid::from_u128(number);
     let member = |number: u128, role: Role| Membership {

@@ -13,7 +13,7 @@ use super::ledger::{EVENT, SEAT};
 use super::mailbox::{Alteration, Mailbox, Message, Outcome};
 use super::world::World;
 
-/// Shorter than a gateway may take for a walk: the same request is under way twice now and then.
+/// Shorter than a gateway may take for an attempt, so the same request is under way twice now and then.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// Times that the same request is sent.
 const TRIES: usize = 6;
@@ -110,7 +110,7 @@ impl People {
         *session
     }
 
-    /// The session on this device; who has none, or feels like it, signs in, as anybody of the staff.
+    /// The session on this device. Without one, and now and then with one, a member of the staff signs in.
     async fn signed_in(&self, session: &mut Option<SessionId>, device: Option<DeviceId>) -> Option<SessionId> {
         if session.is_none() || self.world.roll(5) == 0 {
             let member = self.world.one_of(&self.cast.staff);
@@ -121,7 +121,7 @@ impl People {
         *session
     }
 
-    /// Sends the same request until it is answered, wherever somebody answers. Now and then an answer gets lost on the way to the hand.
+    /// Sends the same request to any gateway until it is answered. Now and then an answer is lost before it is read.
     async fn insist(&self, message: impl Fn() -> Message) -> Option<Outcome> {
         let mut first: Option<Outcome> = None;
         for _ in 0..TRIES {
@@ -150,7 +150,7 @@ impl People {
         answer
     }
 
-    /// Who was told no looks whether they are still signed in, by signing in.
+    /// After a refusal, checks by a sign-in whether the session is still valid.
     fn learn(&self, session: &mut Option<SessionId>, answer: Option<Outcome>) {
         if let Some(Outcome::No(why)) = answer {
             self.world.laws.lock().unwrap().count("refused");

@@ -76,12 +76,12 @@ impl World {
         things[usize::try_from(self.roll(things.len() as u64)).unwrap()]
     }
 
-    /// A number that nobody had before.
+    /// A number that was not used before.
     pub fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// An id that nobody had before, and that is the same when the seed is.
+    /// An id that was not used before, and that is the same for the same seed.
     pub fn id<T: From<Uuid>>(&self) -> T {
         T::from(Uuid::from_u128(u128::from(self.number()) << 64 | 0xace))
     }
@@ -91,7 +91,7 @@ impl World {
         super::ledger::doors() + TimeDelta::from_std(turmoil::sim_elapsed().unwrap_or_default()).unwrap()
     }
 
-    /// Some time passes, so that whatever may come in between comes in between.
+    /// Some time passes, so that other tasks may run in between.
     pub async fn dawdle(&self, most_millis: u64) {
         let millis = self.roll(most_millis + 1);
         if millis > 0 {

@@ -1,4 +1,4 @@
-//! Coming back: what has changed since is told, and nothing is missed in silence.
+//! Reconnecting: what has changed since is sent, and nothing is lost silently.
 
 use serde_json::json;
 
@@ -21,7 +21,7 @@ async fn what_changed_while_nobody_listened_is_told_afterwards(deployment: Deplo
     till.sell(&event, basket(&[(&seat, 4)]), card()).await;
     deployment.admin.client.patch(&format!("/v1/events/{}", event.id), &json!({"name": "Grand gala"})).await.ok(200);
     let new = deployment.admin.event("New").await;
-    // At the other gateway, which may not have heard of it yet.
+    // At the other gateway, which may not have read it yet.
     let mut again = till.at(deployment.b()).client.listen_since("", Some(&last)).await;
     let told = [again.hears_next("event").await, again.hears_next("event").await].map(|heard| heard.data);
     let gala = told.iter().find(|told| told["id"] == json!(event.id)).unwrap();
@@ -86,7 +86,7 @@ async fn an_id_that_means_nothing_here_begins_anew(mut deployment: Deployment) {
     }
     // The same place, but another question.
     phone.client.listen_since(&format!("?events={}", event.id), Some(&own)).await.hears_next("state").await;
-    // Its own place, and nothing has changed: only the stock is told.
+    // Its own position, and nothing has changed: only the stock is sent.
     phone.client.listen_since("", Some(&own)).await.hears_next("stock").await;
 }
 
@@ -125,14 +125,14 @@ async fn a_stream_outlives_a_ledger_that_is_away() {
     let begun = std::time::Instant::now();
     till.send_sale(&sale).await.ok(201);
     hears_all(&mut stream, &["stock", "attendance"]).await;
-    // Only now: whoever is told of the event as a whole is told its stock with it, and not once more.
+    // Only now: with the event as a whole its stock is sent, and not once more.
     deployment.admin.client.patch(&format!("/v1/events/{}", event.id), &json!({"name": "Grand gala"})).await.ok(200);
     deployment.admin.change(&seller, json!({"revoke": ["pos:cash"]})).await;
     hears_all(&mut stream, &["event", "permissions"]).await;
     assert!(begun.elapsed() < std::time::Duration::from_secs(10), "told after {:?}", begun.elapsed());
 }
 
-/// Listens until each of these was told, in whatever order.
+/// Reads until each of these was sent, in any order.
 async fn hears_all(stream: &mut Listener, names: &[&str]) {
     let mut open = names.to_vec();
     while !open.is_empty() {

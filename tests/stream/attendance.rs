@@ -1,4 +1,4 @@
-//! The live attendance, for those who may count.
+//! The live attendance, for members who may see it.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ fn asking_for(event: &Event) -> String {
     format!("?attendance={}", event.id)
 }
 
-/// Listens for the attendance of an event, and is told how it stands.
+/// Subscribes to the attendance of an event, and gets the current one.
 async fn counting(client: &Client, event: &Event) -> Listener {
     let mut stream = client.listen(&asking_for(event)).await;
     stream.hears_next("state").await;
@@ -16,7 +16,7 @@ async fn counting(client: &Client, event: &Event) -> Listener {
     stream
 }
 
-/// Comes to be told so many inside.
+/// Waits until so many are reported inside.
 async fn hears_inside(stream: &mut Listener, inside: u32) -> Value {
     stream.hears("attendance", |told| told["inside"] == inside).await.data
 }
@@ -48,7 +48,7 @@ async fn a_supervisor_is_told_who_is_inside(deployment: Deployment) {
             "as it is told to who asks"
         );
     }
-    // Whoever comes back is told how it stands by now.
+    // A client that returns gets the current attendance.
     let last = streams[0].last_id.clone();
     streams.clear();
     phone.admits(&event, "A-3").await;
@@ -97,7 +97,7 @@ async fn who_may_count_no_longer_is_told_no_more(deployment: Deployment) {
     hears_inside(&mut stream, 2).await;
 }
 
-/// The stock of a renamed event may be told before the event or after it; how many are inside is not told at all.
+/// The stock of a renamed event may be sent before the event or after it; how many are inside is not sent at all.
 async fn hears_but_no_count(stream: &mut Listener, name: &str) {
     loop {
         let heard = stream.next().await.expect("the stream goes on");

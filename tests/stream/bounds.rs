@@ -1,4 +1,4 @@
-//! Everything has a limit, and nobody waits for who does not read.
+//! Everything has a limit, and a client that does not read delays nothing.
 
 use reqwest::Method;
 use serde_json::json;
@@ -34,7 +34,7 @@ async fn a_session_has_three_streams(deployment: Deployment) {
     let mut streams = vec![listen(&phone.client).await, listen(&phone.client).await, listen(&phone.client).await];
     phone.client.may_not_listen("").await.problem(429, "too_many_requests");
     listen(&other.client).await;
-    // Whoever leaves makes room.
+    // A stream that ends makes room for another.
     streams.pop();
     until("the stream that was left is closed", || async {
         let request = phone.client.request(Method::GET, "/v1/stream");

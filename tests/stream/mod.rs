@@ -1,4 +1,4 @@
-//! Push instead of poll: what a terminal is told, at which gateway ever something changes, and what it is not told.
+//! Streams instead of polling: what a terminal gets, at whichever gateway something changes, and what it does not get.
 
 mod again;
 mod attendance;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::{Client, Deployment, Listener, Plan, basket, card, cash, ids_of, on_both};
 
-/// Listens, and is told the state first.
+/// Opens a stream, and gets the state first.
 async fn listen(client: &Client) -> Listener {
     let mut listener = client.listen("").await;
     listener.hears_next("state").await;
@@ -68,7 +68,7 @@ async fn a_change_of_role_and_pin_is_told(deployment: Deployment) {
     assert_eq!(told, till.current().await.ok(200), "as the session itself tells it");
     assert!(!told["permissions"].as_array().unwrap().contains(&json!("pos:cash")));
 
-    // What it is not pinned to any more, it hears nothing of.
+    // It gets nothing of the event that it is no longer pinned to.
     deployment.admin.set_status(&one, "ended").await;
     deployment.admin.set_status(&other, "ended").await;
     assert_eq!(stream.hears_next("event").await.data["id"], other.id);
@@ -89,7 +89,7 @@ async fn a_change_of_an_event_is_told(deployment: Deployment) {
     }
     let standing = deployment.admin.ticket_type(&event, "Standing", "8.00").await;
     for stream in &mut streams {
-        // Its stock may be told a little earlier.
+        // Its stock may be sent a little earlier.
         assert_eq!(stream.hears("event", |_| true).await.data["ticket_types"][1]["id"], standing.id);
     }
     deployment.admin.at(deployment.b()).set_status(&event, "ended").await;

@@ -1,4 +1,4 @@
-//! A session that is over is told so at once, and why.
+//! A session that is over is reported at once, with the reason.
 
 use std::time::{Duration, Instant};
 

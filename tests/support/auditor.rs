@@ -1,4 +1,4 @@
-//! Compares what lines were told with what is in the ledger, and the ledger with itself.
+//! Compares the answers that clients got with what is in the ledger, and the ledger with itself.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Answer, RawLedger, ref_id};
 
-/// What a client was told of one id, more than once if it asked again.
+/// What a client was answered for one id, more than once if it sent it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Answered {
     Admitted { seq: i64, recorded_at: String },
@@ -16,7 +16,7 @@ enum Answered {
     Refused(String),
 }
 
-/// Listens to every client of a test, and knows what each was told.
+/// Records the requests and answers of every client of a test.
 #[derive(Default)]
 pub struct Auditor {
     asked: Mutex<HashMap<Uuid, Vec<Answered>>>,
@@ -62,7 +62,7 @@ impl Auditor {
         self.findings.lock().unwrap().push(finding);
     }
 
-    /// The ids that were told that they are in the ledger.
+    /// The ids that were answered as recorded.
     pub fn said_yes(&self) -> HashSet<Uuid> {
         let yes = |told: &[Answered]| told.iter().any(|told| !matches!(told, Answered::Refused(_)));
         self.asked.lock().unwrap().iter().filter(|(_, told)| yes(told)).map(|(id, _)| *id).collect()
@@ -82,7 +82,7 @@ impl Auditor {
         eprintln!("{asked} ids were asked for, {} are in the ledger: nothing lost, nothing doubled", movements.len() + sales.len());
     }
 
-    /// What lines were told that the ledger has not, and what it has that nobody was told.
+    /// What was answered and is not in the ledger, and what is in the ledger and was not answered.
     fn against(&self, movements: &HashMap<Uuid, i64>, sales: &HashMap<Uuid, i64>) -> Vec<String> {
         let asked = self.asked.lock().unwrap();
         let mut findings = Vec::new();
@@ -104,7 +104,7 @@ impl Auditor {
     }
 }
 
-/// What is wrong in a ledger, whoever wrote it.
+/// What is wrong in a ledger, whatever wrote it.
 pub async fn ledger_against_itself(ledger: &RawLedger) -> Vec<String> {
     let mut findings = Vec::new();
     for (what, query) in NEVER {

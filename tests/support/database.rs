@@ -17,7 +17,7 @@ pub struct Database {
 impl Database {
     /// Makes an empty one.
     pub async fn create() -> Self {
-        let name = format!("house_{}", new_id().replace('-', ""));
+        let name = format!("deployment_{}", new_id().replace('-', ""));
         on_common_postgres(&format!("create database {name}")).await;
         let (server, _) = common_postgres().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
         Self { url: format!("{server}/{name}"), name, on_common_postgres: true }
@@ -25,7 +25,7 @@ impl Database {
 
     /// Makes an empty one on a server of one's own, with which it goes.
     pub async fn create_on(server: &PostgresServer) -> Self {
-        let name = "house".to_owned();
+        let name = "deployment".to_owned();
         on_postgres(&server.url("postgres"), &format!("create database {name}")).await;
         Self { url: server.url(&name), name, on_common_postgres: false }
     }
@@ -41,7 +41,7 @@ impl Database {
         self.url.replace(&self.server(), &way.to_string())
     }
 
-    /// Cuts every connection to this data base and lets nobody in: for its gateways, Postgres is gone.
+    /// Cuts every connection to this database and accepts no new one: for its gateways, Postgres is gone.
     pub async fn shut_out(&self) {
         on_common_postgres(&format!("alter database {} with allow_connections false", self.name)).await;
         let cut = "select pg_terminate_backend(pid) from pg_stat_activity where datname";
@@ -55,7 +55,7 @@ impl Database {
 }
 
 impl Drop for Database {
-    /// On a thread of its own: a drop cannot wait, and whoever drops it stands inside a runtime already.
+    /// On a thread of its own: a drop cannot wait, and it runs inside a runtime.
     fn drop(&mut self) {
         if !self.on_common_postgres {
             return;

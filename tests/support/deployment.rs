@@ -21,7 +21,7 @@ pub enum Setup {
     Shared,
 }
 
-/// What a deployment shall be like, before it stands.
+/// How a deployment shall be set up.
 pub struct Plan {
     setup: Setup,
     settings: Vec<(String, String)>,
@@ -40,12 +40,12 @@ impl Plan {
         Self { setup: Setup::Shared, ..Self::embedded() }
     }
 
-    /// Two gateways on a Redis that nobody else uses, so that it can be broken.
+    /// Two gateways on a Redis of their own, so that it can be broken.
     pub fn shared_with_own_redis() -> Self {
         Self { redis: Some(RedisServer::start()), ..Self::shared() }
     }
 
-    /// Two gateways on a Postgres that nobody else uses, so that it can be broken.
+    /// Two gateways on a Postgres of their own, so that it can be broken.
     pub fn shared_on(postgres: PostgresServer) -> Self {
         Self { postgres: Some(postgres), ..Self::shared() }
     }
@@ -145,27 +145,27 @@ impl Deployment {
 
     /// The Redis of a deployment with its own.
     pub fn redis(&mut self) -> &mut RedisServer {
-        self.redis.as_mut().expect("this house shares its Redis")
+        self.redis.as_mut().expect("this deployment shares its Redis")
     }
 
     /// The Postgres of a deployment with its own.
     pub fn postgres(&mut self) -> &mut PostgresServer {
-        self.postgres.as_mut().expect("this house shares its Postgres")
+        self.postgres.as_mut().expect("this deployment shares its Postgres")
     }
 
     /// Where the Postgres of a deployment with its own keeps its data.
     pub fn postgres_data(&self) -> String {
-        self.postgres.as_ref().expect("this house shares its Postgres").data().display().to_string()
+        self.postgres.as_ref().expect("this deployment shares its Postgres").data().display().to_string()
     }
 
     /// The way to Postgres of a deployment that has one.
     pub fn proxy(&self) -> &Proxy {
-        self.proxy.as_ref().expect("this house goes straight to Postgres")
+        self.proxy.as_ref().expect("this deployment goes straight to Postgres")
     }
 
     /// The data base of a shared deployment.
     pub fn database(&self) -> &Database {
-        self.database.as_ref().expect("an embedded house keeps its ledger in a file")
+        self.database.as_ref().expect("an embedded deployment keeps its ledger in a file")
     }
 
     pub fn data(&self) -> &Path {
@@ -265,9 +265,9 @@ impl Organisation {
 
     fn make(settings: &[(String, String)]) -> Self {
         let number = &new_id()[..8];
-        let (slug, username) = (format!("house-{number}"), format!("ada-{number}"));
+        let (slug, username) = (format!("hall-{number}"), format!("ada-{number}"));
         let password = format!("first password of {slug}");
-        let arguments = ["create-organisation", "--slug", &slug, "--name", "The House", "--admin-username", &username];
+        let arguments = ["create-organisation", "--slug", &slug, "--name", "The Hall", "--admin-username", &username];
         let mut command = with_settings(&arguments, settings);
         let made = Finished::run(command.args(["--admin-email", &format!("{username}@example.org")]), &password).expect_success();
         let made: serde_json::Value =
@@ -278,7 +278,7 @@ impl Organisation {
         Self { id, slug, owner }
     }
 
-    /// The first administrator signs in backstage, and displaces whoever is signed in under that name.
+    /// The first administrator signs in backstage, which ends an earlier session of theirs.
     pub async fn signed_in(&self, gateway: &Client) -> SignedIn {
         self.owner.signed_in(gateway).await
     }

@@ -1,6 +1,6 @@
 //! The deployment that the tests play in: real gateways on real stores, and the people who use them.
 //!
-//! A test names an actor and what they do (`phone.scan(&event, "A-1").await`); how a request is made stands here only.
+//! A test names an actor and what they do (`phone.scan(&event, "A-1").await`); how a request is made is known here only.
 //! Nothing is mocked, nothing sleeps, and every test has a ledger of its own.
 
 mod actors;
@@ -38,10 +38,10 @@ pub use wire::{Answer, Client, ids_of, new_id, ref_id};
 
 use std::time::{Duration, Instant};
 
-/// Past this, whatever is awaited is taken for hung. Generous, for a machine that compiles something else meanwhile.
+/// Past this time a test gives up waiting. Generous, for a machine that compiles something else meanwhile.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Time within which whatever was asked is answered, as somebody outside measures it.
+/// Time within which every request is answered, as a client measures it.
 pub const A_SECOND: Duration = Duration::from_secs(1);
 
 /// Makes two tests of one story: on SQLite alone, and on Postgres and Redis with two gateways.

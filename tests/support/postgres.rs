@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use super::PATIENCE;
 use super::gateway::signal;
 
-/// Mounts a disk of 100 MB in a name space of its own, which goes with its last process, and opens Postgres there again and again, as whoever
-/// looks after a server does. Arguments: where, the template, the server, its arguments.
+/// Mounts a disk of 100 MB in a name space of its own, which ends with its last process, and opens Postgres there again and again, as a
+/// supervisor does. Arguments: where, the template, the server, its arguments.
 const ON_A_SMALL_DISK: &str = r#"
     where=$1 template=$2
     shift 2
@@ -42,7 +42,7 @@ impl PostgresServer {
         Self { port, small_disk: false, data, child }
     }
 
-    /// Starts one whose disk is soon full; none where nobody may mount a disk, not even in a name space of their own.
+    /// Starts one whose disk is soon full; none where a disk cannot be mounted, not even in a name space of its own.
     pub fn start_on_a_small_disk() -> Option<Self> {
         let data = empty_folder();
         let port = free_port();
@@ -75,7 +75,7 @@ impl PostgresServer {
         self.child.wait().unwrap();
     }
 
-    /// Ends it as an operator does who is in a hurry: open transactions are rolled back, connections cut.
+    /// Ends it with its fast shutdown: open transactions are rolled back, connections cut.
     pub fn shut_down(&mut self) {
         signal("INT", self.child.id());
         self.child.wait().unwrap();
@@ -87,7 +87,7 @@ impl PostgresServer {
         self.child = spawn(&mut server(&self.data, self.port));
     }
 
-    /// Stops all of it in the middle of whatever it does: connections stay open and nothing answers.
+    /// Stops all of it in the middle of its work: connections stay open and nothing answers.
     pub fn freeze(&self) {
         self.to_all("STOP");
     }
@@ -126,7 +126,7 @@ fn family(ancestor: u32) -> Vec<u32> {
 /// A process and its parent.
 fn parent(process: &str) -> Option<(u32, u32)> {
     let stat = read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name stands in brackets and may hold anything; the state and the parent come after it.
+    // The name is in brackets and may contain anything; the state and the parent come after it.
     let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
     Some((process.parse().ok()?, parent))
 }
@@ -135,7 +135,7 @@ fn template() -> String {
     std::env::var("STAGEDOOR_TEST_POSTGRES_TEMPLATE").expect("start the tests with tests/run")
 }
 
-/// Postgres refuses to run as root: then it runs as whoever owns the template.
+/// Postgres refuses to run as root: then it runs as the owner of the template.
 fn as_owner(program: &str) -> Command {
     let mut command = Command::new(program);
     if metadata("/proc/self").unwrap().uid() == 0 {

@@ -25,9 +25,9 @@ pub enum Direction {
 pub enum Fate {
     /// It never arrives: the connection is cut.
     Lost,
-    /// It is done, and the connection is cut before that is told.
+    /// The request is carried out, and the connection is cut before its answer.
     AnswerLost,
-    /// It is done, and that is never told, on a connection that stays open.
+    /// The request is carried out and never answered, on a connection that stays open.
     AnswerKept,
 }
 
@@ -75,7 +75,7 @@ impl Proxy {
         self.address
     }
 
-    /// From now on, whatever the store says takes so much longer to arrive.
+    /// From now on everything that the store sends arrives later by this time.
     pub fn delay(&self, delay: Duration) {
         self.rules.lock().unwrap().delay = delay;
     }

@@ -40,7 +40,7 @@ impl RedisServer {
         self.child = spawn(self.port);
     }
 
-    /// Stops it in the middle of whatever it does: connections stay open and nothing answers.
+    /// Stops it in the middle of its work: connections stay open and nothing answers.
     pub fn freeze(&self) {
         signal("STOP", self.child.id());
     }
@@ -64,7 +64,7 @@ impl RedisServer {
         self.ask(&["KEYS", pattern]).await
     }
 
-    /// What stands under a key.
+    /// The value of a key.
     pub async fn bytes(&self, key: &str) -> Vec<u8> {
         self.ask(&["GET", key]).await
     }

@@ -47,7 +47,7 @@ impl Sentinels {
         deployment
     }
 
-    /// How a gateway is told of them.
+    /// The setting by which a gateway finds them.
     pub fn url(&self) -> String {
         let sentinels: Vec<_> = self.ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
         format!("redis+sentinel://{}/{NAME}", sentinels.join(","))

@@ -10,11 +10,11 @@ use super::{Answer, Client, PATIENCE};
 pub struct Listener {
     response: Response,
     unread: String,
-    /// The id of what was heard last.
+    /// The id of the last message.
     pub last_id: String,
 }
 
-/// One thing that was heard.
+/// One message.
 #[derive(Clone, Debug)]
 pub struct Heard {
     pub name: String,
@@ -28,7 +28,7 @@ impl Client {
         self.listen_since(query, None).await
     }
 
-    /// Opens a stream again, with the id of what was heard last.
+    /// Opens a stream again, with the id of the last message.
     pub async fn listen_since(&self, query: &str, last_id: Option<&str>) -> Listener {
         let request = self.request(Method::GET, &format!("/v1/stream{query}")).header("Accept", "text/event-stream");
         let request = match last_id {
@@ -49,7 +49,7 @@ impl Client {
 }
 
 impl Listener {
-    /// The next thing that is told; none when the stream has ended, in order or not.
+    /// The next message; none when the stream has ended, in order or not.
     pub async fn next(&mut self) -> Option<Heard> {
         loop {
             while let Some((block, rest)) = self.unread.split_once("\n\n") {
@@ -68,7 +68,7 @@ impl Listener {
         }
     }
 
-    /// Listens until this is told; whatever is told before it is let go.
+    /// Reads until this message; the ones before it are dropped.
     pub async fn hears(&mut self, name: &str, is_meant: impl Fn(&Value) -> bool) -> Heard {
         let mut before = Vec::new();
         while let Some(heard) = self.next().await {
@@ -87,7 +87,7 @@ impl Listener {
         heard
     }
 
-    /// The session is over: this is told as the last thing, and then the stream ends.
+    /// The session is over: this is the last message, and then the stream ends.
     pub async fn hears_the_end(&mut self, code: &str) -> Value {
         let end = self.hears("session", |_| true).await;
         assert_eq!((&end.data["code"], &end.data["status"]), (&Value::from(code), &Value::from(401)), "{end:?}");
@@ -96,7 +96,7 @@ impl Listener {
     }
 }
 
-/// What a block of lines tells; none if it is a comment, or says when to come back.
+/// The message in a block of lines; none if it is a comment, or a retry time.
 fn heard(block: &str) -> Option<Heard> {
     let field =
         |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(|value| value.trim_start().to_owned());

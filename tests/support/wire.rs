@@ -32,12 +32,12 @@ impl Client {
         Self { http, ..client.clone() }
     }
 
-    /// The same gateway, as nobody.
+    /// The same gateway, without a token.
     pub fn anonymous(&self) -> Self {
         Self { token: None, ..self.clone() }
     }
 
-    /// The same gateway, as whoever holds this token.
+    /// The same gateway, with this token.
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }

@@ -1,4 +1,4 @@
-//! What nobody may do, whatever their role: touch themselves, give away what they lack, leave the deployment without an admin.
+//! What no role may do: change one's own membership, give what one lacks, leave the organisation without an administrator.
 
 use futures::future::join;
 use serde_json::json;
@@ -63,12 +63,12 @@ async fn nobody_grants_what_they_lack(deployment: Deployment) {
     assert_eq!(refused.problem(403, "permission_missing")["permission"], "finance:view");
     deputy.change(&member, json!({"grant": ["pos:cash"]})).await;
 
-    // The table gives `pos:door` to nobody but the door operator: an administrator lacks it too.
+    // The table gives `pos:door` to the door operator alone: an administrator lacks it too.
     let refused = deployment.admin.try_change(&member, json!({"grant": ["pos:door"]})).await;
     assert_eq!(refused.problem(403, "permission_missing")["permission"], "pos:door");
 }
 
-/// Somebody who manages the team and is no Organisation Admin.
+/// A member who manages the team and is no Organisation Admin.
 async fn deputy(deployment: &Deployment) -> Admin {
     let who = deployment.admin.hire("box_office").await;
     deployment.admin.change(&who, json!({"grant": ["team:view", "team:manage"]})).await;

@@ -1,4 +1,4 @@
-//! E1–E7, S5: who belongs to the deployment, what each may do, and who may change that.
+//! Who belongs to the organisation, what each member may do, and who may change that.
 
 mod authority;
 mod roles;

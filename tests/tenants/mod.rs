@@ -70,7 +70,7 @@ async fn another_houses_door_and_till_are_closed(mut deployment: Deployment) {
     assert!(may.status == 404 || may.ok(200)["code"] == "not_found", "{may}");
 
     let refused = till.refuses(&event, "R-1", "unknown_ticket").await;
-    assert_eq!(refused["right_event"], Value::Null, "a code of another house is nobody's");
+    assert_eq!(refused["right_event"], Value::Null, "a code of another organisation is unknown here");
     let foreign = till.try_sell(&event, basket(&[(&rival.seat, 1)]), card()).await;
     assert!(matches!(foreign.status, 404 | 422), "{foreign}");
     assert_eq!(deployment.ledger.sales(&event.id).await, 0);
@@ -106,5 +106,5 @@ async fn a_person_of_another_house_cannot_sign_in_here(mut deployment: Deploymen
     let here = Member { slug: deployment.organisation.slug.clone(), ..stranger.clone() };
     here.try_sign_in(deployment.a()).await.problem(401, "credentials_invalid");
     let device = deployment.admin.device("scanner").await;
-    assert_eq!(stranger.try_sign_in(&device.client).await.status, 401, "nor on a device of this house");
+    assert_eq!(stranger.try_sign_in(&device.client).await.status, 401, "nor on a device of this organisation");
 }

@@ -16,7 +16,7 @@ use crate::world::{Admin, Client, Member, Source, World, WorldSize};
 /// Time in which an allocator gives back what a burst has left.
 const REST: Duration = Duration::from_secs(20);
 
-/// On what a gateway stands.
+/// The stores of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setup {
     /// The default: SQLite, no Redis.
@@ -35,7 +35,7 @@ impl Setup {
     }
 }
 
-/// The stores that all houses of a bench share.
+/// The stores that all deployments of a bench share.
 pub struct Stores {
     pub postgres: Postgres,
     redis: Redis,
@@ -58,7 +58,7 @@ impl Stores {
 /// A gateway with its own ledger.
 pub struct Deployment {
     program: PathBuf,
-    /// On what it stands.
+    /// Its stores.
     pub setup: Setup,
     settings: Vec<(String, String)>,
     _data: TempDir,
@@ -71,7 +71,7 @@ pub struct Deployment {
 impl Deployment {
     /// Makes the ledger and the organisation. No gateway runs yet.
     pub async fn build(stores: &Stores, program: &Path, setup: Setup, name: &str) -> anyhow::Result<Self> {
-        let data = TempDir::with_prefix("stagedoor-bench-house.")?;
+        let data = TempDir::with_prefix("stagedoor-bench-gateway.")?;
         let mut settings = vec![("STAGEDOOR_DATA_DIR".to_owned(), data.path().display().to_string())];
         let database = match setup {
             Setup::Embedded => format!("sqlite://{}", data.path().join("stagedoor.db").display()),
@@ -95,7 +95,7 @@ impl Deployment {
 
     /// The same with another of the program's commands.
     pub async fn open_as(&mut self, command: &str) -> anyhow::Result<Duration> {
-        ensure!(self.gateway.is_none(), "this house is open");
+        ensure!(self.gateway.is_none(), "this deployment is open");
         let begun = Instant::now();
         let gateway = Listening::start(stagedoor(&self.program, &[command], &self.settings))?;
         let mut anybody = Client::nobody(&Target::parse(&gateway.url).await?);
@@ -128,7 +128,7 @@ impl Deployment {
     }
 
     fn gateway(&self) -> anyhow::Result<&Listening> {
-        self.gateway.as_ref().context("this house is closed")
+        self.gateway.as_ref().context("this deployment is closed")
     }
 
     /// People, devices, an event with tickets.

@@ -137,7 +137,7 @@ impl RawLedger {
         Ok(self.text(&query).await?.split(',').map(str::to_owned).collect())
     }
 
-    /// Tells Postgres how many tickets there are, as its own housekeeping would within a minute. Only of what was filled: told that there
+    /// Sets the number of tickets for Postgres' planner, as its own housekeeping would within a minute. Only of what was filled: if it knew that
     /// are no admissions yet, Postgres plans for none, and goes on so until it looks again.
     pub async fn analyse(&self) -> anyhow::Result<()> {
         match self {

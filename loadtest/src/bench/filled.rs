@@ -26,7 +26,7 @@ pub struct Filled {
     pub deployment: Deployment,
     /// Who is in it.
     pub world: World,
-    /// Its tickets that nobody has scanned.
+    /// Its tickets that have not been scanned.
     pub codes: Codes,
 }
 
@@ -56,7 +56,7 @@ pub async fn add_tickets(ledger: &RawLedger, event: Uuid, count: u64) -> anyhow:
     ledger.multiply("tickets", &first, 0..count, &differs).await
 }
 
-/// The gateway has another address each time that it starts; everybody goes there.
+/// The gateway has another address each time that it starts; all clients move there.
 pub async fn follow(deployment: &Deployment, world: &mut World) -> anyhow::Result<()> {
     let target = deployment.target().await?;
     for station in world.phones.iter_mut().chain(&mut world.tills) {
@@ -116,7 +116,7 @@ impl Filled {
         self.load("/v1/authorise", body, Wanted { status: 200, words: r#""allowed":true"# }).await
     }
 
-    /// How long the answers are, told by three of them. The first tickets are in afterwards.
+    /// How long the answers are, from three of them. The first tickets are in afterwards.
     pub async fn sizes(&mut self) -> anyhow::Result<[usize; 3]> {
         let phone = self.world.phones.first().context("no phone")?;
         let mut client = Client::with(&phone.target, Some(&phone.token));

@@ -27,7 +27,7 @@ const LARGE: Size = Size { tickets: 1_000_000, sessions: 10_000, events: 200 };
 const FULL: Size = Size { tickets: 10_000_000, sessions: 100_000, events: 2_000 };
 /// Phones that scan.
 const PHONES: usize = 20;
-/// Scans a second: few enough that nobody waits for anybody.
+/// Scans a second: few enough that none waits for another.
 const RATE: f64 = 200.0;
 
 /// The row growth.

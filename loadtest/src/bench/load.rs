@@ -1,6 +1,6 @@
 //! A closed loop for the ceiling, made as cheap as it can be: the generator works on the cores that it measures.
 //!
-//! A thread with a runtime of its own has all connections. The request's bytes stand ready; its id and its code are written
+//! A thread with a runtime of its own has all connections. The request's bytes are prepared; its id and its code are written
 //! into them in place, and of the answer only what has to be known is looked at.
 
 use std::sync::Arc;
@@ -22,16 +22,16 @@ pub struct Load {
     pub target: Target,
     /// On which path.
     pub path: &'static str,
-    /// By whom; connections take turns.
+    /// The tokens; connections take turns.
     pub tokens: Vec<String>,
     pub connections: usize,
     /// The bodies, with marks where something is written in: `{id}` for a fresh id, `{code}` for the next code. Connections take turns.
     pub bodies: Vec<String>,
     /// The codes, as many as there are; every connection takes the next one.
     pub codes: Codes,
-    /// What has to stand in an answer.
+    /// What an answer has to contain.
     pub wanted: Wanted,
-    /// Whether the gateway may say that it has too much to do (503). Whoever is tally so asks again at once.
+    /// Whether the gateway may answer that it is busy (503). Such a request is sent again at once.
     pub may_be_busy: bool,
     /// How many are sent a second in all, should they not be sent as fast as they are answered.
     pub rate: Option<f64>,
@@ -59,7 +59,7 @@ pub struct Codes {
     pub taken: Arc<AtomicU64>,
 }
 
-/// What has to stand in an answer.
+/// What an answer has to contain.
 #[derive(Clone, Copy)]
 pub struct Wanted {
     pub status: u16,
@@ -225,7 +225,7 @@ impl Request {
         Form::post(&load.target, load.path, Some(token)).fill(&mut bytes, body.as_bytes());
         let head = bytes.len() - body.len();
         let at = form.find("{id}");
-        // The mark of the code stands behind the id, which is longer than its mark.
+        // The mark of the code is after the id, which is longer than its mark.
         let code = form.find("{code}").map(|place| place + at.filter(|at| *at < place).map_or(0, |_| id.len() - "{id}".len()));
         Self { bytes, id: at.map(|at| head + at), code: code.map(|at| head + at) }
     }

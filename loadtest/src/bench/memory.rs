@@ -119,7 +119,7 @@ fn session_id(n: u64) -> Uuid {
     Uuid::from_u128(0x019a_0003_0000_7000_8000_0000_0000_0000 | u128::from(n))
 }
 
-/// A session's token, made from another's and the key that stands in the ledger: twenty thousand sign-ins would take a quarter of an hour.
+/// A session's token, made from another's and the key in the ledger: twenty thousand sign-ins would take a quarter of an hour.
 fn minted(token: &str, seed: &str, session: Uuid) -> anyhow::Result<String> {
     let mut parts = token.split('.');
     let (head, claims) = (parts.next().context("no token")?, parts.next().context("no token")?);

@@ -58,7 +58,7 @@ pub async fn bench(options: &Options) -> anyhow::Result<bool> {
     Ok(whole && lines.iter().all(Line::reached))
 }
 
-/// The gateway's program as it stands in the working copy.
+/// The gateway's program, built from the working copy.
 fn program(options: &Options) -> anyhow::Result<PathBuf> {
     if let Some(program) = &options.stagedoor {
         return Ok(program.clone());

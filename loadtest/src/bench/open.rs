@@ -10,7 +10,7 @@ use crate::run::pace::Shape;
 use crate::run::record::{Call, Latencies, Recorder, Tally, latencies};
 use crate::run::{Device, Expected, Job, Loop, Planned, Scan, Sends, Stage, play};
 
-/// Scans at a rate for so long, and sign-ins beside them on the phones on which nobody scans. Answers the latencies of the scans.
+/// Scans at a rate for so long, and sign-ins at the same time on the other phones. Returns the latencies of the scans.
 pub async fn scans(filled: &Filled, phones: usize, rate: f64, sign_ins: f64, length: Duration) -> anyhow::Result<Latencies> {
     let stage = Arc::new(Stage {
         begun: Instant::now(),

@@ -17,7 +17,7 @@ pub struct Options {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 2.0)]
     pub seconds: f64,
-    /// Tickets in the ledger for the rows that ask for a million.
+    /// Tickets in the ledger for the rows with a million tickets.
     #[arg(long, default_value_t = 1_000_000)]
     pub tickets: u64,
     /// The large ledger of the row growth as large as it shall be: 10,000,000 tickets, 100,000 sessions, 2,000 events. Takes minutes.
@@ -38,7 +38,7 @@ pub enum Row {
     ScansShared,
     /// Durable scans/s on the embedded default, against a bare handler.
     ScansEmbedded,
-    /// Scans of 3 and 10 times as many callers as the table says, who ask again at once, against those of as many as it says.
+    /// Scans of 3 and 10 times as many callers as the table says, repeated at once when refused, against those of as many as it says.
     Overload,
     /// `POST /v1/authorise` /s, against a bare handler.
     Authorise,

@@ -1,4 +1,4 @@
-//! More callers than there is room for, against as many as there is: what is still done, how long it takes, and how soon the others are told.
+//! More callers than the gateway has room for, against as many as it has: what is done, how long it takes, and how soon the others are refused.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,9 +19,9 @@ const WARM_UP: Duration = Duration::from_millis(700);
 /// How many times as many callers, or as many requests a second.
 const TIMES: [usize; 2] = [3, 10];
 const TILLS: usize = 8;
-/// What each flush of a slow Postgres' log waits for first, in microseconds: the most that it can be told to.
+/// The delay before each flush of a slow Postgres' log, in microseconds: the most that can be set.
 const COMMIT_DELAY: u32 = 100_000;
-/// Callers of an open loop: so many that those who wait for an answer hardly change its pace.
+/// Callers of an open loop: so many that waiting for an answer hardly changes its pace.
 const CROWD: usize = 4_000;
 
 /// Three lines for each number of callers, on both set-ups, and on a Postgres that is slow.
@@ -71,7 +71,7 @@ async fn compare(
     Ok(over.into_iter().flat_map(|(times, figures)| figures.lines(what, times, &peak)).collect())
 }
 
-/// A closed loop of so many times the usual callers; whatever was answered with yes is in the ledger.
+/// A closed loop of so many times the usual callers; everything that was answered with yes is in the ledger.
 async fn scans(options: &Options, filled: &Filled, times: usize) -> anyhow::Result<Measured> {
     let load = Load { connections: CONNECTIONS * times, may_be_busy: true, ..filled.scans().await? };
     let before = filled.admitted().await?;

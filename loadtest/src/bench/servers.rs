@@ -36,7 +36,7 @@ impl Drop for Server {
     }
 }
 
-/// Postgres as the gateway wants it: it waits for the disk, as it does unless somebody tells it otherwise.
+/// Postgres as the gateway wants it: it waits for the disk, as it does by default.
 pub struct Postgres {
     _server: Server,
     programs: PathBuf,
@@ -193,7 +193,7 @@ fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// The line in which `words` stand. Reads on behind the scenes, so that nobody blocks on a full pipe.
+/// The line that contains `words`. Reads on in the background, so that the process does not block on a full pipe.
 fn wait_for(source: impl std::io::Read + Send + 'static, words: &'static str) -> anyhow::Result<String> {
     let (found, ready) = std::sync::mpsc::channel();
     std::thread::spawn(move || {

@@ -87,7 +87,7 @@ async fn beside(filled: &Filled, office: &Office, length: Duration) -> anyhow::R
     Ok(open::p99(&scans))
 }
 
-/// Who makes changes, and whom they concern: nobody who scans.
+/// The administrator that makes changes, and what they concern: nothing that scans.
 struct Office {
     client: Client,
     event: Value,

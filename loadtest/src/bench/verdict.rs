@@ -21,7 +21,7 @@ pub struct Line {
     pub unit: &'static str,
     /// The figures, one for each round.
     pub figures: Vec<f64>,
-    /// Beside what, and its figures; none where a figure stands for itself.
+    /// Beside what, and its figures; none for a figure without a reference.
     pub against: Option<(String, Vec<f64>)>,
     /// Which way is better.
     pub better: Better,

@@ -1,4 +1,4 @@
-//! Admissions: nobody twice, nobody forgotten, nobody turned away for nothing.
+//! Admissions: none twice, none lost, no valid ticket refused.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const ASKED_AGAIN: usize = 500;
 struct Story {
     /// Ids that were admitted.
     admitted: HashSet<Uuid>,
-    /// Ids whose end nobody knows.
+    /// Ids whose result is unknown.
     unknown: HashSet<Uuid>,
     /// Whether it was refused.
     refused: Option<&'static str>,
@@ -54,7 +54,7 @@ pub async fn judge(judgement: &mut Judgement, world: &mut World, evidence: &Evid
     once_more(judgement, world, evidence).await
 }
 
-/// One id has one answer: told for the first time once, and then as often as it is asked for.
+/// One id has one answer: new once, and then repeated as often as it is sent.
 fn same_id_same_answer(judgement: &mut Judgement, evidence: &Evidence) {
     let mut first: HashMap<Uuid, (&Admitted, bool)> = HashMap::new();
     for sent in &evidence.scans {
@@ -146,7 +146,7 @@ fn of_ticket(judgement: &mut Judgement, code: &str, story: &Story, used: u32) {
     }
 }
 
-/// How often somebody came in with each code, asked by scans that record nothing.
+/// How often each code was admitted, found by scans that record nothing.
 async fn entries_used(world: &World, codes: Vec<Arc<str>>) -> anyhow::Result<Vec<(Arc<str>, u32)>> {
     let (judge, event) = (world.judge.clone(), world.event.id);
     let share = codes.len().div_ceil(HANDS).max(1);
@@ -160,7 +160,7 @@ async fn ask((judge, event, codes): (Station, Uuid, Vec<Arc<str>>)) -> anyhow::R
     for code in codes {
         let body = json!({"id": Uuid::new_v4(), "event": event, "code": &*code, "dry_run": true});
         let answer = client.post("/v1/scans", &body).await?.ok()?;
-        // A ticket that the ledger does not know has let nobody in.
+        // An unknown ticket has admitted no one.
         let entries = answer.pointer("/ticket/entries_used").and_then(Value::as_u64).unwrap_or_default();
         used.push((code, u32::try_from(entries)?));
     }

@@ -1,6 +1,6 @@
 //! The judge: after a run, every answer is compared with the ledger.
 //!
-//! It believes nobody's sums but its own. What it asks the gateway is asked in other words than the run has asked: a ticket by a scan
+//! It trusts only its own sums. It queries the gateway by other calls than the run used: a ticket by a scan
 //! that records nothing, a sale by its id and in the list, stock and totals by the event. Where the ledger itself may be read, it is.
 
 mod budget;
@@ -21,15 +21,15 @@ use crate::world::World;
 /// What can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Somebody came in who should not have, or twice.
+    /// A ticket was admitted that should not have been, or twice.
     DoubleAdmission,
     /// Somebody was let in, and the ledger knows nothing of it.
     LostAdmission,
-    /// Somebody was turned away who should not have been, or for another reason.
+    /// A ticket was refused that should not have been, or for another reason.
     WrongRefusal,
     /// Something was sold, and the ledger knows nothing of it.
     LostSale,
-    /// The ledger knows something that nobody has asked for.
+    /// The ledger has something that was not requested.
     Unasked,
     /// An amount is not what it has to be.
     Money,
@@ -69,7 +69,7 @@ impl Kind {
     }
 }
 
-/// Examples that are told of each kind.
+/// Examples that are shown of each kind.
 const EXAMPLES: usize = 5;
 
 /// Something that is wrong.

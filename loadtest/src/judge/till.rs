@@ -15,7 +15,7 @@ use crate::world::{Event, World};
 /// Sales that are read one by one and compared word for word; the others are compared in the list.
 const READ: usize = 500;
 
-/// A sale as the list tells it.
+/// A sale in the list.
 struct Listed {
     receipt: u64,
     total: Decimal,
@@ -68,7 +68,7 @@ fn answered<'a>(judgement: &mut Judgement, evidence: &'a Evidence) -> Sold<'a> {
     sold
 }
 
-/// What was asked for, at the price that was told, paid and changed to the cent.
+/// What was ordered, at the event's price, paid and changed to the cent.
 fn money(judgement: &mut Judgement, event: &Event, sent: &SaleSent, sale: &Sale) {
     let mut wanted: HashMap<Uuid, u32> = HashMap::new();
     let mut total = Decimal::ZERO;
@@ -128,7 +128,7 @@ async fn list(world: &mut World, path: &str) -> anyhow::Result<HashMap<Uuid, Lis
     Ok(listed)
 }
 
-/// What was answered stands in the ledger as it was answered.
+/// The ledger has what was answered.
 async fn none_lost(judgement: &mut Judgement, world: &mut World, sold: &Sold<'_>, listed: &HashMap<Uuid, Listed>) -> anyhow::Result<()> {
     for (id, (_, sale)) in sold {
         match listed.get(id) {

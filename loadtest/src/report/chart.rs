@@ -1,4 +1,4 @@
-//! Charts as SVG, to stand in the page.
+//! Charts as SVG, to be embedded in the page.
 
 use anyhow::anyhow;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
@@ -13,7 +13,7 @@ pub struct Curve {
     pub filled: bool,
 }
 
-/// What stands at the axes.
+/// The labels of the axes.
 pub struct Axes<'a> {
     /// Below.
     pub x: &'a str,
@@ -21,7 +21,7 @@ pub struct Axes<'a> {
     pub y: &'a str,
 }
 
-/// Colours that are told apart by most eyes, and in print (Okabe and Ito).
+/// Colours that most eyes can distinguish, also in print (Okabe and Ito).
 pub const COLOURS: [RGBColor; 5] =
     [RGBColor(0, 114, 178), RGBColor(230, 159, 0), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
 

@@ -18,7 +18,7 @@ use crate::judge::Judgement;
 use crate::run::record::Tally;
 use crate::world::World;
 
-/// All that a run has to tell.
+/// Everything that a run reports.
 pub struct Report<'a> {
     /// What was played.
     pub scenario: &'static str,

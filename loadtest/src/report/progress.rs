@@ -55,7 +55,7 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// Shows where the run stands.
+    /// Shows the state of the run.
     pub fn show(&self, tally: &Tally, before: u64) {
         self.bar.set_position(tally.answers().saturating_sub(before));
         let mut now: Latencies = latencies();

@@ -31,7 +31,7 @@ pub struct Device {
     connection: Option<Connection>,
     request: Vec<u8>,
     body: Vec<u8>,
-    /// What it has to tell.
+    /// What it has recorded.
     pub evidence: Evidence,
 }
 
@@ -62,7 +62,7 @@ impl Device {
         Self { place, station, forms, connection: None, request: Vec::new(), body: Vec::new(), evidence: Evidence::default() }
     }
 
-    /// All that it has to tell, when the run is over.
+    /// Everything that it has recorded, when the run is over.
     pub fn told(self) -> Evidence {
         let mut evidence = self.evidence;
         evidence.tokens.insert(self.place, self.station.token);
@@ -155,7 +155,7 @@ impl Device {
         }
     }
 
-    /// Sends the request that stands ready. A lost answer is one that nobody reads: the line is cut as soon as the request is out.
+    /// Sends the prepared request. To lose an answer, the connection is cut as soon as the request is out.
     async fn send<T>(&mut self, stage: &Stage, lost: bool, read: impl Fn(&Reply<'_>) -> Outcome<T>) -> (Times, Outcome<T>) {
         let sent = stage.begun.elapsed();
         let outcome = match timeout(stage.patience, self.exchange(lost, read)).await {
@@ -209,7 +209,7 @@ fn rounds(sends: Sends) -> impl Iterator<Item = (u8, bool)> {
     (0..all).map(move |number| (number, number < sends.lost))
 }
 
-/// What a basket costs by the prices that were told.
+/// What a basket costs by the event's prices.
 pub fn total(stage: &Stage, basket: &Basket) -> Decimal {
     let price = |place: usize| stage.event.types.get(place).map_or(Decimal::ZERO, |t| t.price);
     basket.lines.iter().map(|(place, quantity)| price(*place) * Decimal::from(*quantity)).sum()

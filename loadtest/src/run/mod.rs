@@ -117,7 +117,7 @@ pub struct Stage {
     pub patience: Duration,
 }
 
-/// What was sent and what came back, told by the devices. The judge reads it.
+/// What was sent and what came back, from the devices. The judge reads it.
 #[derive(Debug, Default)]
 pub struct Evidence {
     /// Scans, each time that they were sent.
@@ -199,7 +199,7 @@ pub enum Outcome<T> {
     Refused(&'static str),
     /// A problem, with its status and code.
     Problem(u16, &'static str),
-    /// No answer; what became of it stands in the ledger only.
+    /// No answer; only the ledger shows what became of it.
     Lost,
     /// The load tester has cut the line before the answer, as a phone that leaves the Wi-Fi does.
     Cut,
@@ -217,7 +217,7 @@ pub struct ProbeSent {
     pub code: &'static str,
 }
 
-/// A change under load, and what was tried around it by those whom it concerns.
+/// A change under load, and what the members and devices that it concerns tried around it.
 #[derive(Clone, Debug)]
 pub struct Changed {
     /// What was changed.

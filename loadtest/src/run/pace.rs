@@ -12,7 +12,7 @@ pub enum Shape {
         /// For how long.
         length: Duration,
     },
-    /// People who come to a show: few at first, most of them shortly before it begins, some late.
+    /// Visitors of a show: few at first, most of them shortly before it begins, some late.
     Arrival {
         /// Requests a second at the peak.
         peak: f64,
@@ -21,7 +21,7 @@ pub enum Shape {
     },
 }
 
-/// Where the peak of an arrival stands in its length.
+/// The place of the peak in the length of an arrival.
 const PEAK_AT: f64 = 0.6;
 /// How wide it is: the standard deviation, of the length.
 const PEAK_WIDTH: f64 = 0.18;

@@ -1,4 +1,4 @@
-//! Latencies: taken in by the devices without waiting for each other, counted by whoever looks.
+//! Latencies: recorded by the devices without waiting for each other, counted by the reader.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Microseconds, told in milliseconds.
+/// Microseconds, shown in milliseconds.
 pub fn millis(micros: u64) -> String {
     let millis = Duration::from_micros(micros).as_secs_f64() * 1000.0;
     match millis {
@@ -99,7 +99,7 @@ pub fn latencies() -> Latencies {
 
 /// Puts a latency into a histogram.
 pub fn put(histogram: &mut Latencies, latency: Duration) {
-    // It grows to hold whatever comes; only a latency of centuries would not fit.
+    // It grows to hold any latency; only one of centuries would not fit.
     let _ = histogram.record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).max(1));
 }
 

@@ -1,5 +1,5 @@
 //! Bad callers: forged and stale tokens, wrong bodies, the wrong device. Each has one answer by the contract, and at the doors beside
-//! them nobody may notice.
+//! them others must not suffer.
 
 use std::sync::Arc;
 

@@ -60,7 +60,7 @@ pub fn sales(shape: Shape, tills: Range<usize>, types: usize, mut sends: impl Fn
         .collect()
 }
 
-/// What somebody buys: often one kind, sometimes two, sometimes the same kind on two lines.
+/// The basket of a buyer: often one kind, sometimes two, sometimes the same kind on two lines.
 fn basket(random: &mut StdRng, types: usize) -> Basket {
     let lines = random.random_range(1..=2);
     let lines = (0..lines).map(|_| (random.random_range(0..types.max(1)), random.random_range(1..=4))).collect();

@@ -1,4 +1,4 @@
-//! The doors open: everybody signs in, then people come, few at first, most of them shortly before the show begins.
+//! The doors open: all members sign in, then visitors come, few at first, most of them shortly before the show begins.
 
 use super::{Phase, draw::Audience, steady::scans};
 use crate::cli::Options;

@@ -13,7 +13,7 @@ const AGAIN: u32 = 8;
 const ODD: u32 = 2;
 /// … and so many something that is no ticket at all.
 const UNKNOWN: u32 = 2;
-/// Before so many of them the terminal asks whether it may, to grey out a button.
+/// The terminal asks before one in so many of them whether it may, to grey out a button.
 const ASKED: u32 = 3;
 
 /// A audience: it hands out tickets, most of them for the first time.
@@ -33,7 +33,7 @@ impl Audience {
         Self { fresh, shown: 0, odd, random, unknown: 0 }
     }
 
-    /// The next who comes to a door.
+    /// The next visitor at a door.
     pub fn next(&mut self, sends: Sends) -> Job {
         let drawn = self.random.random_range(0..100);
         let (code, expected) = match drawn {

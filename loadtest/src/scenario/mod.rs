@@ -94,7 +94,7 @@ impl Scenario {
 
 /// A part of a run.
 pub struct Phase {
-    /// What is told of it while it lasts.
+    /// The text that is shown while it lasts.
     pub name: &'static str,
     /// How many jobs it has.
     pub jobs: u64,

@@ -1,4 +1,4 @@
-//! One ticket, many doors: a screenshot went around, and everybody shows it in the same instant.
+//! One ticket, many doors: a screenshot was passed around, and is shown at all doors in the same instant.
 
 use std::sync::Arc;
 

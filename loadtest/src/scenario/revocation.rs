@@ -1,8 +1,8 @@
 //! What decisions rest on changes while it is used: pins, roles, permissions, sessions and devices, prices and the event itself, under
 //! load at the other doors.
 //!
-//! Of each change, those whom it concerns try without pause over several connections, before and after. From the moment that the
-//! change is answered, nothing that they send may be accepted; what was on its way is nobody's fault.
+//! The members and devices that a change concerns try without pause over several connections, before and after. From the moment that the
+//! change is answered, nothing that they send may be accepted; requests that were under way count neither way.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -102,7 +102,7 @@ impl Change {
         }
     }
 
-    /// Whether those whom it concerns sell; the others scan.
+    /// Whether the members that it concerns sell; otherwise they scan.
     fn concerns_sellers(self) -> bool {
         matches!(self, Self::Cash | Self::Pin | Self::Price)
     }
@@ -127,7 +127,7 @@ pub async fn change(options: &Options, stage: &Arc<Stage>, world: &mut World) ->
     Ok(evidence)
 }
 
-/// Those whom the changes concern.
+/// The members and devices that the changes concern.
 struct Cast {
     scanner: (usize, Station),
     seller: (usize, Station),
@@ -145,7 +145,7 @@ impl Cast {
         let tills = world.phones.len();
         let mut sellers = world.tills.iter().cloned().enumerate().map(|(place, till)| (tills + place, till));
         let (seller, mut operator) = (sellers.next().context("no till")?, sellers.next().context("no till")?);
-        // Whose rights change must be nobody else's: the others go on scanning.
+        // They have their own rights, so that the others go on scanning.
         let run = Uuid::new_v4().simple().to_string();
         let tag = run.get(..8).unwrap_or_default();
         scanner.1.who = new_member(world, "scanner", tag, json!([])).await?;
@@ -200,7 +200,7 @@ async fn apply(kind: Change, world: &mut World, station: &Station, forth: bool) 
             let events = if forth { json!([elsewhere]) } else { json!([world.event.id]) };
             world.client.put(&format!("{member}/events"), &json!({"events": events})).await?
         }
-        // A till that expects the price from before is told, and has not sold.
+        // A till that expects the price from before gets a refusal, and has not sold.
         Change::Price => {
             let first = world.event.types.first().context("no ticket type")?;
             let price = if forth { first.price + Decimal::ONE } else { first.price };
@@ -293,7 +293,7 @@ fn tries_from(evidence: &Evidence, skip: usize) -> impl Iterator<Item = Tried> +
     scans.chain(sales).skip(skip).map(|(times, (accepted, answered))| Tried { times, accepted, answered })
 }
 
-/// Whether it was accepted, and whether it was answered with yes or no. To be told of a ticket, though it be refused, takes permission too.
+/// Whether it was accepted, and whether it was answered with yes or no. An answer about a ticket, even a refusal, takes permission too.
 fn reading<T>(outcome: &Outcome<T>) -> (bool, bool) {
     match outcome {
         Outcome::Done { replayed, .. } => (!replayed, true),

@@ -1,4 +1,4 @@
-//! A shift begins while the doors are open: many sign in, and nobody at a door may notice.
+//! A shift begins while the doors are open: many members sign in, and scans must not become slower.
 
 use super::{Phase, draw::Audience, steady::scans};
 use crate::cli::Options;

@@ -11,7 +11,7 @@ use super::Target;
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// Headers that an answer may have.
 const HEADERS: usize = 64;
-/// Bytes that are made room for at once. Most answers fit into it, and ten thousand connections have one each.
+/// Bytes that are reserved at once. Most answers fit, and ten thousand connections have one buffer each.
 const CHUNK: usize = 2 * 1024;
 
 /// A connection that is kept open from one request to the next.

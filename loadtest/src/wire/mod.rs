@@ -1,7 +1,7 @@
 //! HTTP/1.1 as a phone speaks it: one connection, one request at a time.
 //!
-//! A request is bytes that stand ready before their moment comes, and an answer is read where it lies: on two cores that the gateway
-//! shares, whatever the load tester spends is taken from what it measures.
+//! A request is prepared bytes, and an answer is read in place: on two cores that the gateway
+//! shares, what the load tester spends is taken from what it measures.
 
 mod answer;
 mod connection;

@@ -11,7 +11,7 @@ pub struct Form {
 }
 
 impl Form {
-    /// A POST of JSON to `path` by whoever holds `token`.
+    /// A POST of JSON to `path` with this token.
     pub fn post(target: &Target, path: &str, token: Option<&str>) -> Self {
         let mut head = head(target, "POST", path, token);
         head.extend_from_slice(b"content-type: application/json\r\ncontent-length: ");

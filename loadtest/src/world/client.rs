@@ -45,12 +45,12 @@ impl Answer {
 }
 
 impl Client {
-    /// A line as nobody.
+    /// A client without a token.
     pub fn nobody(target: &Target) -> Self {
         Self::with(target, None)
     }
 
-    /// A line as whoever holds this token.
+    /// A client with this token.
     pub fn with(target: &Target, token: Option<&str>) -> Self {
         Self { target: target.clone(), token: token.map(str::to_owned), connection: None }
     }

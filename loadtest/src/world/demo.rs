@@ -1,4 +1,4 @@
-//! `demo.json`: what the demo tells of itself.
+//! The content of `demo.json`.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// What `demo.json` tells.
+/// The content of `demo.json`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Demo {
     /// Where the gateway listens.
@@ -21,7 +21,7 @@ pub struct Demo {
 #[derive(Clone, Debug, Deserialize)]
 pub struct DemoEvent {
     pub id: Uuid,
-    /// Where it stands.
+    /// Its state.
     pub status: String,
     /// Codes that were valid, single-entry and not scanned when the demo began.
     pub ticket_codes: Vec<String>,

@@ -86,7 +86,7 @@ impl Maker {
         })
     }
 
-    /// A scanner of the judge's own. A member has any number of them, so somebody who scans anyway may lend the name.
+    /// A scanner of the judge's own. A member has any number of them, so it may be signed in with the name of a phone's user.
     async fn judge(&mut self, phones: &[Station]) -> anyhow::Result<Station> {
         let crew = match phones.first() {
             Some(phone) => vec![phone.who.clone()],
@@ -96,7 +96,7 @@ impl Maker {
         made.pop().context("no scanner for the judge")
     }
 
-    /// The demo's event if it has enough tickets that nobody has scanned since; else one of our own.
+    /// The demo's event if it has enough tickets and none has been scanned; else a new event.
     async fn evening(&mut self, size: WorldSize) -> anyhow::Result<(Event, Vec<Ticket>, Vec<(String, String)>)> {
         if !size.own
             && let Some(found) = self.evening_of_demo(size).await?
@@ -117,7 +117,7 @@ impl Maker {
         let Some(demo) = &self.demo else { return Ok(None) };
         let live = demo.events.iter().filter(|event| event.status == "live").cloned();
         for told in live.filter(|event| event.ticket_codes.len() >= size.tickets).collect::<Vec<_>>() {
-            // The file is as old as the demo's start: somebody may have come in, or bought, since.
+            // The file is as old as the demo's start: tickets may have been scanned or sold since.
             let attendance = self.client.read(&format!("/v1/events/{}/attendance", told.id)).await;
             let nobody = attendance.is_ok_and(|attendance| attendance.get("admitted").and_then(Value::as_u64) == Some(0));
             let answer = self.client.get(&format!("/v1/events/{}", told.id)).await?;
@@ -190,7 +190,7 @@ impl Maker {
         Ok(crew)
     }
 
-    /// Devices, enrolled, and somebody signed in on the first `signed_in` of them.
+    /// Devices, enrolled, and a member signed in on the first `signed_in` of them.
     async fn stations(&mut self, kind: &str, count: usize, signed_in: usize, crew: &[Member]) -> anyhow::Result<Vec<Station>> {
         if count == 0 {
             return Ok(Vec::new());
@@ -269,7 +269,7 @@ impl Station {
     }
 }
 
-/// The id of something that an answer tells.
+/// The id of a thing in an answer.
 fn id_of(value: &Value) -> anyhow::Result<Uuid> {
     let id = value.get("id").and_then(Value::as_str);
     id.and_then(|id| id.parse().ok()).with_context(|| format!("no id in {value}"))

@@ -1,4 +1,4 @@
-//! Who and what a run plays with: gateways, an administrator, devices with somebody signed in, events, tickets.
+//! What a run needs: gateways, an administrator, devices with a signed-in member, events, tickets.
 //!
 //! What `demo.json` names is used as far as it goes; what lacks is made through the API, by an administrator.
 
@@ -24,13 +24,13 @@ use crate::wire::Target;
 pub struct Source {
     /// The gateways, as addresses; devices are spread over them.
     pub targets: Vec<String>,
-    /// What the demo tells of itself.
+    /// The file of a demo.
     pub demo: Option<PathBuf>,
     /// An administrator, where there is no demo.
     pub admin: Option<Admin>,
 }
 
-/// Somebody who may do everything in an organisation.
+/// An administrator of an organisation.
 #[derive(Clone, Debug)]
 pub struct Admin {
     /// The organisation's slug.
@@ -42,11 +42,11 @@ pub struct Admin {
 /// What a scenario needs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WorldSize {
-    /// Scanners with somebody signed in.
+    /// Scanners with a signed-in member.
     pub phones: usize,
-    /// Scanners on which nobody has signed in yet; they come after the others.
+    /// Scanners without a sign-in yet; they come after the others.
     pub idle_phones: usize,
-    /// POS devices with somebody signed in.
+    /// POS devices with a signed-in member.
     pub tills: usize,
     /// Tickets that are valid, single-entry and not scanned.
     pub tickets: usize,
@@ -56,7 +56,7 @@ pub struct WorldSize {
     pub quota: Option<u32>,
     /// Another live event beside the one that is played at.
     pub elsewhere: bool,
-    /// An event and people of the run's own, whatever the demo has.
+    /// An event and members of the run's own, whatever the demo has.
     pub own: bool,
 }
 
@@ -131,13 +131,13 @@ pub struct Station {
     pub device_token: String,
     /// Who signs in on it.
     pub who: Member,
-    /// The session's token; empty if nobody is signed in.
+    /// The session's token; empty without a sign-in.
     pub token: String,
     /// The session's id.
     pub session: Uuid,
 }
 
-/// Somebody who can sign in.
+/// A member who can sign in.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// The user; nil if unknown.

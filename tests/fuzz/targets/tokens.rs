@@ -1,4 +1,4 @@
-//! Tokens: whatever is not the genuine token, byte for byte, opens nothing.
+//! Tokens: anything but the genuine token, byte for byte, is refused.
 #![no_main]
 
 use std::sync::OnceLock;
@@ -38,7 +38,7 @@ fn fixture() -> &'static Fixture {
     })
 }
 
-/// The bytes are the token, or what is done to a genuine one: which, a place, and what stands there instead.
+/// The bytes are the token, or an edit of a genuine one: which, a place, and the bytes there.
 fn forge(genuine: &[String; 2], bytes: &[u8]) -> String {
     match bytes {
         [which @ 0..=1, high, low, instead @ ..] => {

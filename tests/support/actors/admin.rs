@@ -34,7 +34,7 @@ impl Admin {
         Member { id, username: text("username"), password: text("password"), slug: self.who.slug.clone() }
     }
 
-    /// What is sent to hire somebody whom nobody else is called like.
+    /// The body that makes a new member with a user name that no other member has.
     pub fn new_member(&self, role: &str, events: &[&Event]) -> Value {
         let username = format!("{role}-{}", next());
         json!({
@@ -135,7 +135,7 @@ impl Admin {
         self.client.post(&path, &json!({"tickets": tickets})).await.ok(200)
     }
 
-    /// One of the event's ticket types as it stands now, price and stock included.
+    /// One of the event's ticket types as it is now, price and stock included.
     pub async fn stock(&self, event: &Event, kind: &TicketType) -> Value {
         let event = self.client.get(&format!("/v1/events/{}", event.id)).await.ok(200);
         let types = event["ticket_types"].as_array().unwrap();

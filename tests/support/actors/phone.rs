@@ -31,7 +31,7 @@ impl Phone {
         phone
     }
 
-    /// Sends a scan as it stands.
+    /// Sends a scan unchanged.
     pub async fn send(&self, scan: &Value) -> Answer {
         self.client.post("/v1/scans", scan).await
     }

@@ -1,4 +1,4 @@
-//! A signed-in session, of whatever kind.
+//! A signed-in session of any kind.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, Event, new_id, ref_id};
 
-/// A signed-in session, of whatever kind.
+/// A signed-in session of any kind.
 #[derive(Clone)]
 pub struct SignedIn {
     pub client: Client,
@@ -25,7 +25,7 @@ impl SignedIn {
         ref_id(&self.session)
     }
 
-    /// Asks who one is.
+    /// The session as the gateway returns it.
     pub async fn current(&self) -> Answer {
         self.client.get("/v1/sessions/current").await
     }
@@ -68,14 +68,14 @@ pub fn words(list: &Value) -> Vec<String> {
 }
 
 impl SignedIn {
-    /// Sends a sale as it stands. Who has no till may try.
+    /// Sends a sale unchanged, also from a session that is not at a till.
     pub async fn send_sale(&self, sale: &Value) -> Answer {
         self.client.post("/v1/sales", sale).await
     }
 }
 
 impl SignedIn {
-    /// Sends a hold as it stands. Who has no till may try.
+    /// Sends a hold unchanged, also from a session that is not at a till.
     pub async fn send_hold(&self, hold: &Value) -> Answer {
         self.client.post("/v1/holds", hold).await
     }
@@ -85,7 +85,7 @@ impl SignedIn {
         self.send_void(sale, &json!({"id": new_id(), "reason": "Wrong date"})).await
     }
 
-    /// Sends a void of a sale as it stands.
+    /// Sends a void of a sale unchanged.
     pub async fn send_void(&self, sale: &Value, void: &Value) -> Answer {
         self.client.post(&format!("/v1/sales/{}/void", ref_id(sale)), void).await
     }
