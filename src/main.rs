@@ -213,7 +213,7 @@ async fn import_tickets(config: &Config, what: ImportTickets) -> anyhow::Result<
         bar.set_position(done);
     };
     let rows = RowFile::create(what.rows.as_deref())?;
-    let observer = |row: u64, code: Option<&str>, became: Result<TicketStatus, &str>| rows.tell(row, code, became);
+    let observer = |row: u64, code: Option<&str>, became: Result<TicketStatus, &str>| rows.write(row, code, became);
     let import = Import {
         dry_run: what.dry_run,
         progress: &progress,
@@ -228,7 +228,7 @@ async fn import_tickets(config: &Config, what: ImportTickets) -> anyhow::Result<
     if what.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        tell(&report);
+        print_report(&report);
     }
     if report.taken() == 0 {
         bail!("{name}: nothing was imported");
@@ -252,7 +252,7 @@ impl RowFile {
         Ok(Self(Some(Mutex::new(RowWriter { csv, failed: None }))))
     }
 
-    fn tell(&self, row: u64, code: Option<&str>, became: Result<TicketStatus, &str>) {
+    fn write(&self, row: u64, code: Option<&str>, became: Result<TicketStatus, &str>) {
         let Some(writer) = &self.0 else { return };
         let RowWriter { csv, failed } = &mut *writer.lock().unwrap_or_else(PoisonError::into_inner);
         let (outcome, status, reason) = match became {
@@ -280,7 +280,7 @@ fn progress_bar() -> ProgressBar {
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn tell(report: &Report) {
+fn print_report(report: &Report) {
     for RejectedRow { row, code, detail } in &report.rejected {
         match code {
             Some(code) => eprintln!("row {row}, {code}: {detail}"),

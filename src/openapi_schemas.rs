@@ -17,7 +17,7 @@ use utoipa::{
 
 use crate::{limits, money::Currency};
 
-macro_rules! shapes {
+macro_rules! schemas {
     ($($(#[$doc:meta])* $name:ident = $word:literal, $shape:expr;)*) => {$(
         $(#[$doc])*
         pub enum $name {}
@@ -36,7 +36,7 @@ macro_rules! shapes {
     )*};
 }
 
-shapes! {
+schemas! {
     /// The name of a person, a device, a gate, an event, a ticket type, a venue.
     Name = "name", text(limits::NAME_CHARS);
     /// What a manager writes to a guest list or to a guest; a blank one is none.

@@ -169,7 +169,7 @@ fn fates() -> Vec<(&'static str, Fate, Result<(), NotAuthenticated>)> {
 }
 
 #[test]
-fn the_holder_is_told_what_has_become_of_a_session() {
+fn the_holder_gets_the_reason_for_a_session() {
     for kind in SessionKind::ALL {
         for (fate, befall, told) in fates() {
             let mut authority = authority(*kind, Role::Scanner);
@@ -199,7 +199,7 @@ fn a_revoked_device_says_so_whatever_else_has_ended() {
 }
 
 #[test]
-fn a_suspended_member_is_told_so_before_the_session_is_looked_at() {
+fn a_suspended_member_is_refused_before_the_session_is_checked() {
     for kind in SessionKind::ALL {
         for (fate, befall, _) in fates() {
             let mut authority = authority(*kind, Role::OrganisationAdmin);
@@ -211,7 +211,7 @@ fn a_suspended_member_is_told_so_before_the_session_is_looked_at() {
 }
 
 #[test]
-fn a_removed_member_is_told_that_the_session_was_ended() {
+fn a_removed_member_gets_session_ended() {
     let authority = altered(|authority| {
         end(&mut authority.session, Some(EndReason::Ended));
         authority.membership.status = MemberStatus::Removed;

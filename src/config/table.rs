@@ -109,7 +109,7 @@ settings! {
         "How long a hold keeps stock for a till.";
     STOP_NOTICE_SECONDS = "stop_notice_seconds", "seconds", Value("1"),
         Whole(0..=60), OPEN,
-        "How long the gateway goes on after it was told to stop, while /readyz says 503, so that balancers notice; not at all when another gateway has taken its socket over.";
+        "How long the gateway goes on after it was asked to stop, while /readyz says 503, so that balancers notice; not at all when another gateway has taken its socket over.";
     LOG = "log", "filter", Value("info"),
         Form("a filter such as info or stagedoor=debug,info"), OPEN,
         "What is logged.";

@@ -83,12 +83,12 @@ pub async fn fill(services: &Services, base_url: &str) -> anyhow::Result<(Organi
     }
     let users = ensure_users(ledger, team, clock, organisation, pinned).await?;
     let devices = ensure_devices(ledger, clock, organisation).await?;
-    let mut told = Vec::new();
+    let mut described = Vec::new();
     for event in events {
-        told.push(tell(ledger, event, clock.now()).await?);
+        described.push(describe(ledger, event, clock.now()).await?);
     }
     let filled =
-        Filled { base_url: base_url.to_owned(), organisation: SLUG, events: told, users, devices, examples: ExampleValues::default() };
+        Filled { base_url: base_url.to_owned(), organisation: SLUG, events: described, users, devices, examples: ExampleValues::default() };
     Ok((organisation, filled))
 }
 
@@ -270,7 +270,7 @@ async fn ensure_devices(ledger: &Ledger, clock: Clock, organisation: Organisatio
 }
 
 /// Tells what is in an event now.
-async fn tell(ledger: &Ledger, event: EventId, now: Moment) -> anyhow::Result<DemoEvent> {
+async fn describe(ledger: &Ledger, event: EventId, now: Moment) -> anyhow::Result<DemoEvent> {
     let facts = ledger.event(event).await?.ok_or_else(|| anyhow::anyhow!("the event {event} is gone"))?;
     let currency = Currency::parse(&facts.event.currency)?;
     let ticket_types = facts.types.iter().map(|t| DemoType {
@@ -280,7 +280,7 @@ async fn tell(ledger: &Ledger, event: EventId, now: Moment) -> anyhow::Result<De
         quota: t.quota,
         left: t.left(),
     });
-    let mut told = DemoEvent {
+    let mut described = DemoEvent {
         id: event.0,
         name: facts.event.name.clone(),
         status: facts.event.status,
@@ -290,11 +290,11 @@ async fn tell(ledger: &Ledger, event: EventId, now: Moment) -> anyhow::Result<De
     };
     for (ticket, scanned) in ledger.tickets_with_use(event).await? {
         match odd(&ticket, scanned, now) {
-            None => told.ticket_codes.push(ticket.code),
-            Some(reason) => told.odd_tickets.push(OddTicket { code: ticket.code, reason: reason.to_owned() }),
+            None => described.ticket_codes.push(ticket.code),
+            Some(reason) => described.odd_tickets.push(OddTicket { code: ticket.code, reason: reason.to_owned() }),
         }
     }
-    Ok(told)
+    Ok(described)
 }
 
 fn odd(ticket: &Ticket, scanned: bool, now: Moment) -> Option<&'static str> {

@@ -56,7 +56,7 @@ async fn catch_up(ledger: &Postgres, log: &ChangeLog) -> Result<(), LedgerError>
         }
         let last = changes.last().map_or(log.position(), |change| change.seq);
         let more = i64::try_from(changes.len()).unwrap_or(0) >= limits::CHANGES_AT_ONCE_MAX;
-        log.heard(last, asked);
+        log.read_to(last, asked);
         if !more {
             return Ok(());
         }

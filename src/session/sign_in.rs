@@ -214,7 +214,7 @@ async fn begin(service: &SignInService, device: Option<&EnrolledDevice>, proven:
         let live = !authenticate::is_over(&other, service.used.last(other.session.id), now);
         // Of two sessions that end, the member's own is the one to report.
         if live && (displaced.is_none() || other.membership.id == membership.id) {
-            displaced = Some(tell(&other));
+            displaced = Some(displaced_by_sign_in(&other));
         }
         change.images.sessions.push(ended(other.session, live, &place, now));
     }
@@ -271,7 +271,7 @@ pub fn ended(mut session: Session, live: bool, place: &str, now: Moment) -> Sess
     session
 }
 
-fn tell(other: &Authority) -> Displaced {
+fn displaced_by_sign_in(other: &Authority) -> Displaced {
     Displaced {
         session_id: other.session.id,
         device: other.device.as_ref().map(|d| Named::new(d.id, &d.name)),

@@ -63,14 +63,14 @@ struct Hub {
 
 /// The messages to one terminal, in their order. Dropping it ends the stream.
 pub struct EventStream {
-    told: mpsc::Receiver<Envelope>,
+    messages: mpsc::Receiver<Envelope>,
     _gone: DropGuard,
 }
 
 impl EventStream {
     /// The next message; none when the stream has ended.
     pub async fn next(&mut self) -> Option<Envelope> {
-        self.told.recv().await
+        self.messages.recv().await
     }
 }
 
@@ -104,14 +104,14 @@ impl Streams {
         close_connection: CancellationToken,
     ) -> Result<EventStream, TooManyStreams> {
         let authority = caller.authority();
-        let (seat, news) = self.hub.subscribers.take(caller.organisation(), authority.session.id)?;
-        let marker = Cursor::new(self.hub.ledger_id, authority.session.id, &subscription);
-        let since = last.and_then(|last| marker.read(last));
-        let (out, told) = mpsc::channel(limits::STREAM_QUEUE_MAX);
+        let (subscriber, published) = self.hub.subscribers.take(caller.organisation(), authority.session.id)?;
+        let cursor = Cursor::new(self.hub.ledger_id, authority.session.id, &subscription);
+        let since = last.and_then(|last| cursor.read(last));
+        let (out, messages) = mpsc::channel(limits::STREAM_QUEUE_MAX);
         let gone = CancellationToken::new();
-        let session = StreamSession::new(Arc::clone(&self.hub), seat, news, caller, subscription, marker, out);
+        let session = StreamSession::new(Arc::clone(&self.hub), subscriber, published, caller, subscription, cursor, out);
         tokio::spawn(session.run(since, gone.clone(), close_connection));
-        Ok(EventStream { told, _gone: gone.drop_guard() })
+        Ok(EventStream { messages, _gone: gone.drop_guard() })
     }
 
     /// What is counted here.

@@ -88,12 +88,12 @@ impl Known {
 /// Sends the messages of one stream.
 pub(super) struct StreamSession {
     pub(super) hub: Arc<Hub>,
-    seat: Subscriber,
-    news: broadcast::Receiver<Notice>,
+    subscriber: Subscriber,
+    published: broadcast::Receiver<Notice>,
     session: SessionId,
     pub(super) caller: Caller,
     pub(super) subscription: Subscription,
-    marker: Cursor,
+    cursor: Cursor,
     out: mpsc::Sender<Envelope>,
     /// Every change up to this one has been sent.
     pub(super) position: i64,
@@ -107,16 +107,28 @@ impl StreamSession {
     /// A stream session that has sent nothing yet.
     pub fn new(
         hub: Arc<Hub>,
-        seat: Subscriber,
-        news: broadcast::Receiver<Notice>,
+        subscriber: Subscriber,
+        published: broadcast::Receiver<Notice>,
         caller: &Caller,
         subscription: Subscription,
-        marker: Cursor,
+        cursor: Cursor,
         out: mpsc::Sender<Envelope>,
     ) -> Self {
         let session = caller.authority().session.id;
         let sent = SentState::new(subscription.events.is_none());
-        Self { hub, seat, news, session, caller: caller.clone(), subscription, marker, out, position: 0, known: Known::default(), sent }
+        Self {
+            hub,
+            subscriber,
+            published,
+            session,
+            caller: caller.clone(),
+            subscription,
+            cursor,
+            out,
+            position: 0,
+            known: Known::default(),
+            sent,
+        }
     }
 
     /// Sends messages until the session is over, the client has gone or reads too slowly, or the gateway stops.
@@ -134,16 +146,16 @@ impl StreamSession {
         };
         if matches!(last_message, Err(End::Slow)) {
             tracing::info!(session = %self.session, "a stream was cut off: its reader does not keep up");
-            self.seat.dropped();
+            self.subscriber.dropped();
             return close_connection.cancel();
         }
         // What was handed on may still be read; then the stream ends in order.
-        let Self { out, seat, .. } = self;
+        let Self { out, subscriber, .. } = self;
         drop(out);
         if timeout(limits::STREAM_END_TIMEOUT, gone.cancelled()).await.is_err() {
             close_connection.cancel();
         }
-        drop(seat);
+        drop(subscriber);
     }
 
     async fn go_on(&mut self, since: Option<i64>) -> Result<(), End> {
@@ -154,7 +166,7 @@ impl StreamSession {
         loop {
             let time_left = self.time_left();
             tokio::select! {
-                news = self.news.recv() => match news {
+                published = self.published.recv() => match published {
                     Ok(Notice::Changed(changed)) => self.changed(&changed).await?,
                     Ok(Notice::Stock(stock)) => self.stock(stock)?,
                     Ok(Notice::Attendance(counted)) => self.attendance(counted)?,
@@ -240,7 +252,7 @@ impl StreamSession {
     pub(super) fn watch(&mut self) -> Result<(), End> {
         let mut counts = self.subscription.attendance.clone();
         counts.retain(|event| authorise::may_count(&self.caller, Some(*event), None).is_ok());
-        self.seat.watch(self.sent.ids(), counts.clone());
+        self.subscriber.watch(self.sent.ids(), counts.clone());
         for event in self.sent.count(&counts) {
             let counted = self.hub.counts.get(&event).map(|counted| Arc::clone(&counted));
             if let Some(counted) = counted {
@@ -305,7 +317,7 @@ impl StreamSession {
     }
 
     pub(super) fn send(&self, message: StreamEvent) -> Result<(), End> {
-        self.out.try_send(Envelope { message, id: self.marker.write(self.position) }).map_err(|unsaid| match unsaid {
+        self.out.try_send(Envelope { message, id: self.cursor.write(self.position) }).map_err(|unsaid| match unsaid {
             TrySendError::Full(_) => End::Slow,
             TrySendError::Closed(_) => End::Closed,
         })

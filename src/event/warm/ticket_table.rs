@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_kept_is_not_told_as_it_was() {
+    fn what_cannot_be_kept_is_not_returned() {
         let table = TicketTable::default();
         table.keep(ticket("A", 3), None);
         table.keep(ticket("A", Version::from(u32::MAX) + 1), None);

@@ -92,7 +92,7 @@ impl ChangeLog {
     }
 
     /// The log was read up to this position, by a read that began at `asked`.
-    pub fn heard(&self, position: i64, asked: Instant) {
+    pub fn read_to(&self, position: i64, asked: Instant) {
         self.position.fetch_max(position, Ordering::AcqRel);
         self.heard.fetch_max(self.millis(asked), Ordering::AcqRel);
     }
@@ -157,7 +157,7 @@ mod tests {
         let log = ChangeLog::new(0, false);
         let later = log.begun + limits::COPY_TRUST_TIMEOUT * 100;
         assert!(log.in_step(), "it was opened just now");
-        log.heard(3, later);
+        log.read_to(3, later);
         assert_eq!(log.position(), 3);
         assert!(log.in_step());
     }

@@ -123,7 +123,7 @@ fn every_list_tells_who_was_let_in_and_who_is_inside() {
 }
 
 #[test]
-fn check_ins_are_told_in_the_time_of_the_event() {
+fn check_ins_are_in_the_time_of_the_event() {
     let rows = tickets("pretix-checkinlist-semicolon-de.csv");
     // 25.10.2026 13:58 to 15:33 in Berlin, where summer time ended the night before.
     let visit = rows["dywwwmv2vungs9jusa4trqa94jers6ue"].visit.clone().unwrap();

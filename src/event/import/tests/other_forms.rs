@@ -82,7 +82,7 @@ fn one_odd_order_costs_only_itself() {
 }
 
 #[test]
-fn other_json_and_broken_json_are_told() {
+fn other_json_and_broken_json_are_reported() {
     for text in ["{}", r#"{"event": {"items": []}}"#, r#"{"orders": []}"#] {
         assert!(matches!(read(text), Err(ImportError::NoOrders)), "{text}");
     }

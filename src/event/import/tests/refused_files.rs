@@ -73,7 +73,7 @@ impl Read for Broken {
 }
 
 #[test]
-fn a_failing_input_is_told() {
+fn a_failing_input_is_reported() {
     assert!(matches!(Reader::open(Broken, Berlin), Err(ImportError::Io(_))));
     // The input fails after the start was looked at.
     let mut text = "Secret,Product,Paid\n".to_owned() + &"a,VIP,Yes\n".repeat(40_000);
