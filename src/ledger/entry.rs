@@ -2,7 +2,13 @@
 //!
 //! An [`Entry`] can only be made from a permit, which it consumes. Only [`crate::authorise`] gives permits, and it gives none without having
 //! judged the session, the device, the permission, the pin and the event. So no code path writes a scan, a sale, a hold, a void, a check-in,
-//! a take-back or an imported admission that was not authorised:
+//! a take-back or an imported admission that was not authorised. What compiles, and what does not:
+//!
+//! ```no_run
+//! # fn once(permit: stagedoor::authorise::Permit<stagedoor::ledger::sale::NewSale>, sale: stagedoor::ledger::sale::NewSale) {
+//! stagedoor::ledger::entry::Entry::new(permit, sale);
+//! # }
+//! ```
 //!
 //! ```compile_fail
 //! # fn forge(scan: stagedoor::ledger::scan::Scan, decided_on: stagedoor::ledger::entry::DecidedOn) {

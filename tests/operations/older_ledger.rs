@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
+use stagedoor::ledger::functions;
 
-use crate::support::{Deployment, Event, Phone, Plan, TicketType, basket, card, ledger_against_itself, new_id, older_member};
+use crate::support::{Deployment, Event, Finished, Phone, Plan, TicketType, basket, card, ledger_against_itself, new_id, older_member};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_ledger_goes_on_embedded() {
@@ -79,6 +80,40 @@ async fn gateways_of_two_versions_write_one_ledger() {
     phone.refuses(&event, "OLD-4", "already_admitted").await;
     assert_eq!(scan_as_before(&mut older_gateway, "OLD-6").await, 1);
     phone.at(deployment.b()).refuses(&event, "OLD-6", "already_admitted").await;
+}
+
+/// A release later, the functions of the older version are dropped, and only those.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_functions_of_an_older_ledger_are_dropped_a_release_later() {
+    let mut deployment = Plan::shared().on_older_ledger().open().await;
+    let (event, _) = winter_concert(&deployment).await;
+    let mut connection = PgConnection::connect(&deployment.database().url).await.unwrap();
+    let beside_the_tables = "select count(*) from pg_proc where pronamespace = 'public'::regnamespace and prorettype <> 'trigger'::regtype";
+    assert_ne!(deployment.ledger.count(beside_the_tables, &[]).await, 0);
+
+    let next = format!("{}\ncreate function release() returns integer language sql as 'select 2';", functions::TEXT);
+    let path = functions::install(&mut connection, &next).await.unwrap();
+    assert_eq!(deployment.ledger.count(beside_the_tables, &[]).await, 0);
+    let in_set = "select count(*) from pg_proc where pronamespace = $1::text::regnamespace";
+    let next_set: i64 = sqlx::query_scalar(in_set).bind(path.split(',').next().unwrap()).fetch_one(&mut connection).await.unwrap();
+    let this_set = "select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname like 'functions%'";
+    assert_eq!(deployment.ledger.count(this_set, &[]).await, 2 * next_set - 1);
+    deployment.close();
+    deployment.reopen();
+    let phone = phone(&deployment, "Phone 1").await;
+    phone.admits(&event, "OLD-4").await;
+}
+
+/// A ledger that stopped half way to the last of these migrations is refused, and stays as it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_that_is_too_old_is_refused() {
+    let mut deployment = Plan::shared().on_older_ledger().open().await;
+    deployment.close();
+    let versions = "select count(*) from _sqlx_migrations where version < 18";
+    let too_old = "insert into _sqlx_migrations select 17, 'before', now(), true, ''::bytea, 0";
+    deployment.ledger.execute(too_old).await.unwrap();
+    Finished::run(&mut deployment.command(&["serve"]), "").expect_refusal("last opened by a version that is too old");
+    assert_eq!(deployment.ledger.count(versions, &[]).await, 1);
 }
 
 /// Scans a ticket as a gateway of the version before does, by the function that migration 17 made. Returns the rows that were written.

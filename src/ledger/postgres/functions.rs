@@ -70,6 +70,8 @@ pub async fn install(connection: &mut PgConnection, text: &str) -> anyhow::Resul
         // Bodies are not checked here, because a function may come before another one that it calls.
         let create = format!("create schema {schema}; set local search_path to {path}; set local check_function_bodies to off; {text}");
         transaction.execute(AssertSqlSafe(create)).await?;
+        // Otherwise the functions beside the tables could not be dropped by name: the new ones of the same name would be found first.
+        transaction.execute(AssertSqlSafe(format!("set local search_path to {tables_path}"))).await?;
     }
     let start =
         "insert into function_sets values ($1, clock_timestamp()) on conflict (schema_name) do update set started_at = excluded.started_at";

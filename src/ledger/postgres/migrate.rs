@@ -37,7 +37,7 @@ async fn take_over(connection: &mut PgConnection) -> anyhow::Result<()> {
     if !has_migrations {
         return Ok(());
     }
-    let applied: Vec<i64> = sqlx::query_scalar("select version from _sqlx_migrations where version < $1 order by version")
+    let applied: Vec<i64> = sqlx::query_scalar("select version from _sqlx_migrations where version < $1 and success order by version")
         .bind(TABLES)
         .fetch_all(&mut *transaction)
         .await?;
