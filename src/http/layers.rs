@@ -225,7 +225,7 @@ where
         match done {
             Ok(Ok(response)) => response,
             Err(_) => {
-                tracing::error!(request_id = id, "a request ended in a fault of ours");
+                tracing::error!(request_id = id, "a request ended in an error of the gateway");
                 Problem::internal().into_response()
             }
         }

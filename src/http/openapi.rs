@@ -33,7 +33,7 @@ use super::problem::{Problem, ProblemView};
         (name = "team", description = "Who may do what."),
         (name = "events", description = "Events, ticket types and tickets."),
         (name = "guest lists", description = "Who is expected with how many people, and who has come."),
-        (name = "stream", description = "Being told instead of asking."),
+        (name = "stream", description = "What changes, as it changes."),
         (name = "operations", description = "For operators and their tools.")
     )
 )]

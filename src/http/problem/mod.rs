@@ -21,7 +21,7 @@ use crate::{
 string_enum! {
     /// The stable code of a problem.
     pub enum Code {
-        /// Not HTTP, or not to be told from something else.
+        /// Not HTTP, or ambiguous.
         MalformedRequest = "malformed_request",
         /// The address or the headers have too many bytes, or there are too many headers.
         HeadTooLarge = "head_too_large",
@@ -81,7 +81,7 @@ string_enum! {
         LastAdministrator = "last_administrator",
         /// Nobody changes or removes themselves.
         OwnMembership = "own_membership",
-        /// The party would be smaller than who of it is in.
+        /// The party would be smaller than the number of its people who are in.
         AlreadyArrived = "already_arrived",
         /// The name is in use.
         NameTaken = "name_taken",
@@ -95,7 +95,7 @@ string_enum! {
         IdReused = "id_reused",
         /// Too many failed sign-ins of one user name at one source, or too many holds of one till.
         TooManyRequests = "too_many_requests",
-        /// A fault of ours.
+        /// An error of the gateway.
         InternalError = "internal_error",
         /// Too much is going on; nothing was recorded.
         Busy = "busy",

@@ -13,10 +13,10 @@ use crate::{
     reports::attendance,
 };
 
-/// Who came, and who is inside.
+/// How many people came, and how many are inside.
 ///
-/// Needs `entry:scan`; a door operator asks for the pinned event. No ticket is counted twice: each is admitted once however often it came
-/// and went, and belongs to the gate at which it first came in. What was taken back counts for nothing. All numbers are of one moment.
+/// Needs `entry:scan`; a door operator, for the pinned event. No ticket is counted twice: each is admitted once, however often it came
+/// and went, and counts at the gate at which it first came in. What was taken back does not count. All numbers are of one instant.
 #[utoipa::path(
     get, path = "/v1/events/{id}/attendance", tag = "door", params(("id" = uuid::Uuid, Path, description = "The event.")),
     responses((status = 200, description = "Done.", body = Attendance), Problem)

@@ -45,7 +45,7 @@ pub async fn add(
     Ok((StatusCode::CREATED, Json(manage::add(&state.ledger, state.clock, staff, new).await?)))
 }
 
-/// As what the codes are answered.
+/// The form of the answer.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -57,9 +57,9 @@ pub struct SheetQuery {
 /// Add many devices at once, with a sheet of codes to print.
 ///
 /// Needs `devices:manage`. Adds all of them or none; each has a code that enrols it, once, within `valid_minutes`. Asked for
-/// `text/html`, it answers one page with everything in it: a card for each device, with its QR code. The codes stand in this one answer
-/// and nowhere else. The same `id` again makes no further devices: those that nobody has enrolled yet get fresh codes, the codes of
-/// the earlier answer are good for nothing from then on, and the answer has `Idempotent-Replayed: true`.
+/// `text/html`, it answers one page with everything in it: a card for each device, with its QR code. The codes are in this one answer
+/// and nowhere else. The same `id` again makes no further devices: those that are not enrolled yet get fresh codes, the codes of
+/// the earlier answer no longer work, and the answer has `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/devices/batch", tag = "devices", params(SheetQuery), request_body = NewBatch,
     responses(
@@ -106,9 +106,9 @@ fn accepted_form(headers: &HeaderMap) -> SheetForm {
     form.into_iter().next().unwrap_or(SheetForm::Json)
 }
 
-/// Tell what has changed on this device.
+/// Report what has changed on this device.
 ///
-/// With the device's token: an app that was updated tells its new version without being enrolled again. What is not named stays.
+/// With the device's token: an app that was updated reports its new version without a new enrolment. What is not named stays.
 #[utoipa::path(
     patch, path = "/v1/devices/current", tag = "devices", request_body = Report,
     responses((status = 200, description = "Done.", body = Reported), Problem)

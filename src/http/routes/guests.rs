@@ -36,7 +36,7 @@ use crate::{
 
 /// The guest lists of an event.
 ///
-/// Needs `guestlist:checkin` or `guestlist:manage`, and the pin where there is one. Each with its guests, the people that they stand for, and who is in.
+/// Needs `guestlist:checkin` or `guestlist:manage`, and the pin where there is one. Each with the number of its guests, of their people, and of those who are in.
 #[utoipa::path(
     get, path = "/v1/events/{id}/guest-lists", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The event."), PageQuery),
     responses((status = 200, description = "Done.", body = List<GuestListView>), Problem)
@@ -90,9 +90,9 @@ pub async fn patch_list(
     Ok(Json(manage::patch_list(&state.ledger, staff, GuestListId(id), &change).await?))
 }
 
-/// Strike a guest list off.
+/// Remove a guest list.
 ///
-/// Needs `guestlist:manage`. Its guests are struck off with it; who came stays in the ledger.
+/// Needs `guestlist:manage`. Its guests are removed with it; check-ins stay in the ledger.
 #[utoipa::path(
     delete, path = "/v1/guest-lists/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest list.")),
     responses((status = 204, description = "Done."), Problem)
@@ -106,7 +106,7 @@ pub async fn strike_list(State(state): State<AppState>, bearer: Bearer, Id(id): 
 /// Put guests on a list.
 ///
 /// Needs `guestlist:manage`. Up to 1,000 guests, upserted by id, so that it is safe to repeat. A guest without an id is known by list, name
-/// and company: the same call again doubles nothing; who means a second guest of the same name sends ids, or both in one call.
+/// and company: the same call again doubles nothing. For a second guest of the same name send ids, or both in one call.
 #[utoipa::path(
     post, path = "/v1/guest-lists/{id}/guests", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest list.")), request_body = GuestsBody,
     responses((status = 200, description = "Done.", body = Added), Problem)
@@ -184,7 +184,7 @@ pub async fn one(State(state): State<AppState>, bearer: Bearer, Id(id): Id) -> R
 
 /// Change a guest.
 ///
-/// Needs `guestlist:manage`. A party that would be smaller than who of it is in: 409 `already_arrived`, with `arrived`.
+/// Needs `guestlist:manage`. A party that would be smaller than the number of its people who are in: 409 `already_arrived`, with `arrived`.
 #[utoipa::path(
     patch, path = "/v1/guests/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest.")), request_body = GuestBodyChange,
     responses((status = 200, description = "Done.", body = GuestView), Problem)
@@ -200,9 +200,9 @@ pub async fn patch(
     Ok(Json(manage::patch(&state.ledger, staff, GuestId(id), &change).await?))
 }
 
-/// Strike a guest off.
+/// Remove a guest.
 ///
-/// Needs `guestlist:manage`. The guest is found and checked in no more; who came stays in the ledger.
+/// Needs `guestlist:manage`. The guest is no longer found or checked in; check-ins stay in the ledger.
 #[utoipa::path(
     delete, path = "/v1/guests/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The guest.")),
     responses((status = 204, description = "Done."), Problem)
@@ -239,8 +239,8 @@ pub async fn check_in(
 
 /// Take a check-in back.
 ///
-/// For whoever made it, on the same device and within 15 minutes, with `guestlist:checkin`; for anybody with `guestlist:manage`. By a new
-/// movement, once; again, it is the first answer, with `Idempotent-Replayed: true`.
+/// With `guestlist:checkin` for the member who made it, on the same device and within 15 minutes; with `guestlist:manage` always. By a new
+/// movement, once; repeated, it gets the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     delete, path = "/v1/check-ins/{id}", tag = "guest lists", params(("id" = uuid::Uuid, Path, description = "The check-in.")),
     responses((status = 200, description = "Done.", body = TakenBack), Problem)

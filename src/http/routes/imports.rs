@@ -36,7 +36,7 @@ const MEDIA_TYPES: [&str; 6] = [
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ImportQuery {
-    /// `true`: tell what would be done, and write nothing.
+    /// `true`: report what would be done, and write nothing.
     #[param(default = false)]
     dry_run: Option<bool>,
 }

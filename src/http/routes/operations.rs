@@ -22,12 +22,12 @@ pub async fn healthz() -> &'static str {
     "ok"
 }
 
-/// How the gateway stands.
+/// The state of the gateway.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = readiness)]
 pub struct Readiness {
-    /// `ready`, `degraded` (the hot store is away, or the log of changes is behind: slower, and as right as ever), `unavailable`, or
-    /// `stopping` (nobody is to be sent here any more; what comes is still answered).
+    /// `ready`, `degraded` (the hot store is away, or the log of changes is behind: slower, and as correct as ever), `unavailable`, or
+    /// `stopping` (send no more requests here; those that arrive are still answered).
     status: &'static str,
     /// `ok` or `unavailable`.
     ledger: &'static str,

@@ -98,7 +98,7 @@ pub async fn release(State(state): State<AppState>, bearer: Bearer, Id(id): Id) 
 
 /// Void a sale.
 ///
-/// For whoever may sell it, on any POS device: a new entry in the ledger. Its stock comes back and its tickets are void; refused with
+/// For a member who may sell it, on any POS device: a new entry in the ledger. Its stock comes back and its tickets are void; refused with
 /// `already_admitted` while one of them is inside. The same id again finds the first answer, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post, path = "/v1/sales/{id}/void", tag = "point of sale", params(("id" = uuid::Uuid, Path, description = "The sale.")), request_body = VoidBody,

@@ -170,8 +170,8 @@ impl TotalsQuery {
 
 /// Totals by kind of payment.
 ///
-/// Needs `sales:view`, for any session, device, user or event. Who sells sees those of their own till or session: with `session=current`
-/// or `device=current`. Void sales stand in `count` and `gross`, apart in `voided`, and no more in `net`.
+/// Needs `sales:view`, for any session, device, user or event. A seller sees those of the own till or session, with `session=current`
+/// or `device=current`. Void sales are in `count` and `gross`, separately in `voided`, and not in `net`.
 #[utoipa::path(
     get, path = "/v1/sales/totals", tag = "point of sale", params(TotalsQuery),
     responses((status = 200, description = "Done.", body = Totals), Problem)
@@ -207,8 +207,8 @@ impl SummaryQuery {
 
 /// How an event sells.
 ///
-/// Needs `sales:summary`; a viewer asks for a granted event. Counts by type, the gross, and a timeline in the event's time zone; what was
-/// voided counts for nothing.
+/// Needs `sales:summary`; a viewer, for a granted event. Counts by type, the gross, and a timeline in the event's time zone; what was
+/// voided does not count.
 #[utoipa::path(
     get, path = "/v1/events/{id}/sales-summary", tag = "events", params(("id" = uuid::Uuid, Path, description = "The event."), SummaryQuery),
     responses((status = 200, description = "Done.", body = Summary), Problem)

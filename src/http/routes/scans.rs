@@ -48,11 +48,11 @@ pub async fn scan(State(state): State<AppState>, bearer: Bearer, JsonBody(body):
 ///
 /// Needs `entry:scan` and a session on the device that made the scan, within 15 minutes by the server's clock. A mistaken movement is
 /// reversed by a new one: an entry that is taken back gives back what it used whether or not the ticket type allows re-entry, and its
-/// ticket may be admitted again under a new id; an exit that is taken back counts the person in again. A scan that was refused left
-/// nothing to take back (404). Again, it finds the first answer, with `Idempotent-Replayed: true`.
+/// ticket may be admitted again under a new id; an exit that is taken back counts the person in again. For a scan that was refused there
+/// is nothing to take back (404). Repeated, it gets the first answer, with `Idempotent-Replayed: true`.
 ///
-/// `other_device` (403): it was made on another device. `take_back_too_late` (409, with `until`): it is too old. `moved_since` (409): who
-/// came in has left since, or the entry that an exit gave back is used again.
+/// `other_device` (403): it was made on another device. `take_back_too_late` (409, with `until`): it is too old. `moved_since` (409): the
+/// person has left since, or the entry that an exit gave back is used again.
 #[utoipa::path(
     delete, path = "/v1/scans/{id}", tag = "door", params(("id" = uuid::Uuid, Path, description = "The scan.")),
     responses((status = 200, description = "Done.", body = TakeBackAnswer), Problem)

@@ -90,7 +90,7 @@ pub struct SessionQuery {
 
 /// Who is signed in?
 ///
-/// Needs `team:manage`; `devices:manage` is enough to ask for a device's, and one's own (`user` is oneself) need no permission. Live
+/// Needs `team:manage`; `devices:manage` is enough for a device's, and one's own (`user` is oneself) need no permission. Live
 /// sessions unless `live=false` asks for those that are over; oldest first.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "sessions", params(SessionQuery),

@@ -28,34 +28,34 @@ use crate::{
     stream::{Envelope, EventStream, StreamEvent, Subscription},
 };
 
-/// Be told what changes.
+/// Open a stream of what changes.
 ///
-/// Server-sent events for a terminal of any kind of session, instead of asking again and again. Each has a name, an `id` and one line of
-/// JSON. The stream begins with `state`, and then tells what differs from it:
+/// Server-sent events for a terminal of any kind of session, instead of polling. Each event has a name, an `id` and one line of
+/// JSON. The stream begins with `state`, and then sends what differs from it:
 ///
 /// | event | data | when |
 /// |---|---|---|
-/// | `state` | a `stream_state`: `{session, device, events: [...]}` | at the beginning, and whenever other events than before may be seen: takes the place of all that was told before. `events` are those named in `?events=`, or the live ones that the caller may see (the newest 100) |
+/// | `state` | a `stream_state`: `{session, device, events: [...]}` | at the beginning, and whenever other events than before may be seen: replaces all that was sent before. `events` are those named in `?events=`, or the live ones that the caller may see (the newest 100) |
 /// | `permissions` | a `session` | the role, single permissions or events of the member changed, and with them perhaps `pinned_event` |
-/// | `device` | a `device` | the device that the session was begun on was renamed, or stands at another gate |
+/// | `device` | a `device` | the device that the session was begun on was renamed, or is at another gate |
 /// | `event` | an `event`, ticket types and prices included | an event that the caller may see is new, or has changed in any way |
 /// | `stock` | a `stock`: `{event, ticket_types: [{id, left}]}` | something was sold, held, given back or uploaded; for the events of `state`, and those that have come live since |
 /// | `attendance` | a `live_attendance`: `{event, tickets, admitted, inside, by_type, by_gate}` | people came or went; at once for each event in `?attendance=`, then whenever it differs, about once a second |
 /// | `session` | the problem that the next call would be answered with (`code`, `detail`, `displaced_by`…) | the session is over: displaced, ended, expired, its device revoked or its member suspended. The stream ends |
 ///
-/// What a session may see and do is read anew with each change of it. A stream does not count as a use of its session: the idle time goes on.
+/// What a session may see and do is read again with each change of it. A stream does not count as a use of its session: the idle time goes on.
 ///
-/// Come back with the last `id` as `Last-Event-ID` (a browser's `EventSource` does so by itself) and the same query: what has changed since
-/// is told, and the stock as it is. An id that is ill-formed, too old, or of another session or query begins anew with `state`, so that
-/// nothing is ever missed in silence; on every gateway alike. A quiet stream sends a comment every 15 seconds. Who does not read what is
-/// sent is cut off, and may come back. 429 `too_many_requests`: this session has three streams open. 503 `busy`: the gateway has as
+/// Reconnect with the last `id` as `Last-Event-ID` (a browser's `EventSource` does so by itself) and the same query: the stream sends what has
+/// changed since, and the stock as it is. With an id that is ill-formed, too old, or of another session or query it begins with `state`, so
+/// that no change is missed; on every gateway alike. A quiet stream sends a comment every 15 seconds. A client that does not read is
+/// disconnected, and may reconnect. 429 `too_many_requests`: this session has three streams open. 503 `busy`: the gateway has as
 /// many as it takes, or stops.
 #[utoipa::path(
     get, path = "/v1/stream", tag = "stream",
     params(
         ("events" = Option<Vec<uuid::Uuid>>, Query, description = "Only these events, at most 100; repeated, or with commas. All that the caller may see if absent.", style = Form, explode),
-        ("attendance" = Option<Vec<uuid::Uuid>>, Query, description = "The live attendance of these events, at most 10; repeated, or with commas. Needs `entry:scan`, and for a door operator the pinned event; where that is lost, nothing more is told.", style = Form, explode),
-        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of what was heard last. One that means nothing here is ignored."),
+        ("attendance" = Option<Vec<uuid::Uuid>>, Query, description = "The live attendance of these events, at most 10; repeated, or with commas. Needs `entry:scan`, and for a door operator the pinned event; where that is lost, nothing more is sent.", style = Form, explode),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was received. An unknown one is ignored."),
     ),
     responses(
         (status = 200, description = "The stream.", content_type = "text/event-stream", body = String, example = "retry: 1000\n\nid: 4711-0f343b0931126a20f133d67c2b018a3b\nevent: stock\ndata: {\"event\":{\"id\":\"0192f0c1-7f3b-7c80-b3a4-2f4a2f1c7e11\",\"name\":\"Winter Ball\"},\"ticket_types\":[{\"id\":\"0192f0c1-8a55-7d10-9f0e-4c1d2b3a4f5e\",\"left\":41}]}\n\n"),
